@@ -1,0 +1,214 @@
+"""A derived cell as a value: which operation sits on which edge. Parsed, printed, validated, to and from JSON; no torch.
+
+Two kinds of cell: `Nb201Genotype` (Dong & Yang, *NAS-Bench-201*, ICLR 2020, section 2.1) has one operation on each of the six
+edges between four nodes; `DartsGenotype` (Liu et al., *DARTS*, ICLR 2019, section 2.4) has two inputs for each intermediate node.
+"""
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+NB201_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (source, target), in the order of the printed string
+DARTS_OPERATIONS = (
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "sep_conv_7x7",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+    "conv_7x1_1x7",
+    "noise",
+)
+DARTS_CELL_INPUTS = 2  # nodes 0 and 1 are the outputs of the two cells before
+
+Edge = tuple[int, int, str]  # source node, target node, operation
+
+
+class GenotypeError(ValueError):
+    """A cell description that stands for no cell. The message says what is wrong, where, and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Nb201Genotype:
+    """A NAS-Bench-201 cell: `operations[i]` is on the edge `NB201_EDGES[i]`. Raises GenotypeError."""
+
+    operations: tuple[str, ...]  # (E,) = 6
+
+    def __post_init__(self):
+        object.__setattr__(self, "operations", tuple(self.operations))  # a list would compare and hash differently
+        if len(self.operations) != len(NB201_EDGES):
+            raise GenotypeError(
+                f"a NAS-Bench-201 cell has {len(NB201_EDGES)} operations, one for each edge {NB201_EDGES}; "
+                f"got {len(self.operations)}: {self.operations}"
+            )
+        for (source, target), operation in zip(NB201_EDGES, self.operations):
+            _check_operation(operation, NB201_OPERATIONS, f"edge {source}->{target}")
+
+    @classmethod
+    def parse(cls, text: str) -> "Nb201Genotype":
+        """The cell that the benchmark writes as `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|` (`op~s` reads node s).
+
+        Raises GenotypeError.
+        """
+        nodes = text.split("+")
+        if len(nodes) != 3:
+            raise GenotypeError(f"expected 3 nodes joined by '+', got {len(nodes)} in {text!r}")
+        operations = []
+        for target, node in enumerate(nodes, start=1):
+            barred = re.fullmatch(r"\|(.*)\|", node)
+            if barred is None:
+                raise GenotypeError(f"node {target} must start and end with '|', got {node!r} in {text!r}")
+            inputs = barred.group(1).split("|")
+            if len(inputs) != target:
+                raise GenotypeError(f"node {target} must have {target} inputs, got {len(inputs)} in {node!r} of {text!r}")
+            for source, entry in enumerate(inputs):
+                operation, tilde, index = entry.partition("~")
+                if not tilde or index != str(source):
+                    raise GenotypeError(
+                        f"input {source} of node {target} must read 'operation~{source}', got {entry!r} in {text!r}"
+                    )
+                operations.append(operation)
+        return cls(tuple(operations))
+
+    def __str__(self) -> str:
+        inputs: dict[int, str] = {}  # target node -> its printed inputs
+        for source, target, operation in self.edges():
+            inputs[target] = inputs.get(target, "|") + f"{operation}~{source}|"
+        return "+".join(inputs.values())
+
+    def edges(self) -> tuple[Edge, ...]:
+        """(source, target, operation) of all six edges, 'none' included."""
+        return tuple((*edge, operation) for edge, operation in zip(NB201_EDGES, self.operations))
+
+    def to_json(self) -> dict:
+        """A dict of plain JSON types; `genotype_from_json` reads it back."""
+        return {"space": "nb201", "cell": str(self)}
+
+    @classmethod
+    def from_json(cls, data: dict) -> "Nb201Genotype":
+        """The inverse of `to_json`. Raises GenotypeError."""
+        cell = _field(data, "cell")
+        if not isinstance(cell, str):
+            raise GenotypeError(f"'cell' must be a text such as '|op~0|+|op~0|op~1|+...', got {cell!r}")
+        return cls.parse(cell)
+
+
+DartsCell = tuple[tuple[str, int], ...]  # (operation, input node); two consecutive entries for each intermediate node
+
+
+@dataclass(frozen=True)
+class DartsGenotype:
+    """A normal and a reduction cell of the DARTS space. Raises GenotypeError.
+
+    Nodes 0 and 1 are the cell's inputs (the cell before last, the last cell), nodes 2, 3, ... are computed; `*_concat` names the
+    nodes whose outputs are concatenated.
+    """
+
+    normal: DartsCell
+    normal_concat: tuple[int, ...]
+    reduce: DartsCell
+    reduce_concat: tuple[int, ...]
+
+    def __post_init__(self):
+        for kind in ("normal", "reduce"):
+            cell, concat = _as_cell(getattr(self, kind), kind), _as_nodes(getattr(self, f"{kind}_concat"), kind)
+            _check_cell(cell, concat, kind)
+            object.__setattr__(self, kind, cell)  # tuples throughout: lists would compare and hash differently
+            object.__setattr__(self, f"{kind}_concat", concat)
+
+    def edges(self, kind: str) -> tuple[Edge, ...]:
+        """(source, target, operation) of the edges of the cell `kind`, 'normal' or 'reduce'."""
+        cells = {"normal": self.normal, "reduce": self.reduce}
+        return tuple(
+            (source, DARTS_CELL_INPUTS + position // 2, operation)
+            for position, (operation, source) in enumerate(cells[kind])
+        )
+
+    def to_json(self) -> dict:
+        """A dict of plain JSON types; `genotype_from_json` reads it back."""
+        return {
+            "space": "darts",
+            "normal": [list(entry) for entry in self.normal],
+            "normal_concat": list(self.normal_concat),
+            "reduce": [list(entry) for entry in self.reduce],
+            "reduce_concat": list(self.reduce_concat),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict) -> "DartsGenotype":
+        """The inverse of `to_json`. Raises GenotypeError."""
+        names = ("normal", "normal_concat", "reduce", "reduce_concat")
+        return cls(*(_field(data, name) for name in names))
+
+
+Genotype = Nb201Genotype | DartsGenotype
+
+KINDS = {"nb201": Nb201Genotype, "darts": DartsGenotype}
+
+
+def genotype_from_json(data: dict) -> Genotype:
+    """The cell that `to_json` wrote. Raises GenotypeError."""
+    if not isinstance(data, dict):
+        raise GenotypeError(f"a genotype is a JSON object, got {type(data).__name__}")
+    space = _field(data, "space")
+    if space not in KINDS:
+        raise GenotypeError(f"unknown space {space!r}; allowed: {', '.join(KINDS)}")
+    return KINDS[space].from_json(data)
+
+
+def all_nb201() -> Iterator[Nb201Genotype]:
+    """All 5**6 = 15,625 cells, the last edge varying fastest."""
+    for operations in itertools.product(NB201_OPERATIONS, repeat=len(NB201_EDGES)):
+        yield Nb201Genotype(operations)
+
+
+def _check_operation(operation: str, allowed: tuple[str, ...], where: str) -> None:
+    if operation in allowed:
+        return
+    nearest = difflib.get_close_matches(str(operation), allowed, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    raise GenotypeError(f"{where}: unknown operation {operation!r}; allowed: {', '.join(allowed)}{hint}")
+
+
+def _field(data: dict, name: str):
+    if name not in data:
+        raise GenotypeError(f"{name!r} is missing; the keys found are {', '.join(map(repr, data)) or 'none'}")
+    return data[name]
+
+
+def _as_cell(entries, kind: str) -> DartsCell:
+    pair = "a pair (operation, input node)"
+    if not isinstance(entries, list | tuple):
+        raise GenotypeError(f"{kind} cell: expected a list, each entry {pair}, got {entries!r}")
+    for position, entry in enumerate(entries):
+        if not isinstance(entry, list | tuple) or len(entry) != 2 or type(entry[1]) is not int:
+            raise GenotypeError(f"{kind} cell, entry {position}: expected {pair}, got {entry!r}")
+    return tuple((operation, source) for operation, source in entries)
+
+
+def _as_nodes(concat, kind: str) -> tuple[int, ...]:
+    if not isinstance(concat, list | tuple) or not all(type(node) is int for node in concat):
+        raise GenotypeError(f"{kind}_concat: expected a list of node numbers, got {concat!r}")
+    return tuple(concat)
+
+
+def _check_cell(cell: DartsCell, concat: tuple[int, ...], kind: str) -> None:
+    if not cell or len(cell) % 2:
+        raise GenotypeError(f"{kind} cell: every node has two inputs, so the number of entries is even; got {len(cell)}")
+    for position, (operation, source) in enumerate(cell):
+        target = DARTS_CELL_INPUTS + position // 2
+        where = f"{kind} cell, node {target}"
+        _check_operation(operation, DARTS_OPERATIONS, where)
+        if not 0 <= source < target:
+            raise GenotypeError(f"{where}: input {source} is not an earlier node; allowed: 0 to {target - 1}")
+    computed = range(DARTS_CELL_INPUTS, DARTS_CELL_INPUTS + len(cell) // 2)
+    if not concat or len(set(concat)) != len(concat) or not set(concat) <= set(computed):
+        raise GenotypeError(
+            f"{kind}_concat: expected distinct nodes out of {', '.join(map(str, computed))}, got {list(concat)}"
+        )

@@ -1,0 +1,6 @@
+"""The search spaces by name. A new space is a new file here and a row in the table."""
+
+from drnas_lib.spaces.nb201 import NB201
+from drnas_lib.spaces.space import Space
+
+SPACES: dict[str, Space] = {space.name: space for space in (NB201,)}

@@ -1,0 +1,40 @@
+"""What a search space is: the operations that compete on each edge, and the rule that turns scores into a cell."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from drnas_lib.genotype import Genotype
+
+Scores = Sequence[Sequence[Sequence[float]]]  # (G, E, O)
+
+
+@dataclass(frozen=True)
+class Space:
+    """The cells that a search chooses from. `shape` = (G, E, O) is the shape of eta, of its mask and of theta."""
+
+    name: str
+    operations: tuple[str, ...]  # (O,)
+    edges: tuple[tuple[int, int], ...]  # (E,) pairs (source node, target node)
+    nodes: int  # inputs of the cell included; the last one is the output
+    groups: tuple[str, ...]  # (G,) the kinds of cell, each with scores of its own
+    decode: Callable[[Scores], Genotype]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(G, E, O): groups, edges, operations."""
+        return len(self.groups), len(self.edges), len(self.operations)
+
+    def genotype(self, scores) -> Genotype:
+        """The cell with the best operations under `scores`, a (G, E, O) tensor or array on any device; higher is better.
+
+        -inf marks an operation as not available. Raises ValueError where the shape is another one or a score is NaN.
+        """
+        if tuple(scores.shape) != self.shape:
+            raise ValueError(f"scores of space {self.name!r} must have shape {self.shape}, got {tuple(scores.shape)}")
+        rows = scores.tolist()
+        for group, of_group in zip(self.groups, rows):
+            for edge, of_edge in zip(self.edges, of_group):
+                if any(math.isnan(score) for score in of_edge):
+                    raise ValueError(f"scores of group {group!r}, edge {edge[0]}->{edge[1]} contain NaN: {of_edge}")
+        return self.decode(rows)
