@@ -1,0 +1,1 @@
+"""Networks: the macro skeleton, the network a genotype stands for, and what it costs."""

@@ -1,0 +1,64 @@
+"""The macro network of NAS-Bench-201, around any kind of cell: stem, three stages of cells joined by residual blocks, head.
+
+Dong & Yang, *NAS-Bench-201* (ICLR 2020), section 2.1 and figure 1. The width doubles and the resolution halves in each residual
+block. Weights are initialised as PyTorch does by default.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from drnas_lib.spaces.operations import relu_conv_bn
+
+STAGES = 3
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions, the first at stride 2, plus a pooled and projected shortcut; no activation after the sum."""
+
+    def __init__(self, c_in: int, c_out: int):
+        super().__init__()
+        self.body = nn.Sequential(relu_conv_bn(c_in, c_out, 3, 2, True), relu_conv_bn(c_out, c_out, 3, 1, True))
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(c_in, c_out, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x) + self.shortcut(x)  # B 2C H/2 W/2
+
+
+class Skeleton(nn.Module):
+    """`cell_factory(channels)` makes each cell; a cell keeps the shape of its input.
+
+    `forward(x, *cell_args)` hands `cell_args` to every cell, so a supernet can pass its mixing weights through. `x` is a float
+    (B, in_channels, H, W) with H and W divisible by 4; the result is the logits (B, classes).
+    """
+
+    def __init__(
+        self,
+        cell_factory: Callable[[int], nn.Module],
+        channels: int = 16,
+        cells_per_stage: int = 5,
+        classes: int = 10,
+        in_channels: int = 3,
+    ):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
+        widths = [channels * 2**stage for stage in range(STAGES)]
+        layers: list[nn.Module] = []
+        for stage, width in enumerate(widths):
+            if stage > 0:
+                layers.append(ResidualBlock(widths[stage - 1], width))
+            layers.extend(cell_factory(width) for _ in range(cells_per_stage))
+        self.layers = nn.ModuleList(layers)
+        self.head = nn.Sequential(
+            nn.BatchNorm2d(widths[-1]),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(widths[-1], classes),
+        )
+
+    def forward(self, x: Tensor, *cell_args) -> Tensor:
+        x = self.stem(x)  # B C H W
+        for layer in self.layers:
+            x = layer(x) if isinstance(layer, ResidualBlock) else layer(x, *cell_args)
+        return self.head(x)  # B classes
