@@ -1,7 +1,8 @@
-"""A derived cell as a value: which operation sits on which edge. Parsed, printed, validated, to and from JSON; no torch.
+"""A derived cell as a value: which operation sits on which edge. Parsed, printed, validated, to and from JSON.
 
-Two kinds of cell: `Nb201Genotype` (Dong & Yang, *NAS-Bench-201*, ICLR 2020, section 2.1) has one operation on each of the six
-edges between four nodes; `DartsGenotype` (Liu et al., *DARTS*, ICLR 2019, section 2.4) has two inputs for each intermediate node.
+Two kinds of cell: `Nb201Genotype` (Dong & Yang, *NAS-Bench-201*, ICLR 2020, section 2.1) has one operation on each of
+the six edges between four nodes; `DartsGenotype` (Liu et al., *DARTS*, ICLR 2019, section 2.4) has two inputs for each
+intermediate node.
 """
 
 import difflib
@@ -47,7 +48,7 @@ class Nb201Genotype:
                 f"a NAS-Bench-201 cell has {len(NB201_EDGES)} operations, one for each edge {NB201_EDGES}; "
                 f"got {len(self.operations)}: {self.operations}"
             )
-        for (source, target), operation in zip(NB201_EDGES, self.operations):
+        for (source, target), operation in zip(NB201_EDGES, self.operations, strict=True):
             _check_operation(operation, NB201_OPERATIONS, f"edge {source}->{target}")
 
     @classmethod
@@ -66,7 +67,9 @@ class Nb201Genotype:
                 raise GenotypeError(f"node {target} must start and end with '|', got {node!r} in {text!r}")
             inputs = barred.group(1).split("|")
             if len(inputs) != target:
-                raise GenotypeError(f"node {target} must have {target} inputs, got {len(inputs)} in {node!r} of {text!r}")
+                raise GenotypeError(
+                    f"node {target} must have {target} inputs, got {len(inputs)} in {node!r} of {text!r}"
+                )
             for source, entry in enumerate(inputs):
                 operation, tilde, index = entry.partition("~")
                 if not tilde or index != str(source):
@@ -84,7 +87,7 @@ class Nb201Genotype:
 
     def edges(self) -> tuple[Edge, ...]:
         """(source, target, operation) of all six edges, 'none' included."""
-        return tuple((*edge, operation) for edge, operation in zip(NB201_EDGES, self.operations))
+        return tuple((*edge, operation) for edge, operation in zip(NB201_EDGES, self.operations, strict=True))
 
     def to_json(self) -> dict:
         """A dict of plain JSON types; `genotype_from_json` reads it back."""
@@ -106,8 +109,8 @@ DartsCell = tuple[tuple[str, int], ...]  # (operation, input node); two consecut
 class DartsGenotype:
     """A normal and a reduction cell of the DARTS space. Raises GenotypeError.
 
-    Nodes 0 and 1 are the cell's inputs (the cell before last, the last cell), nodes 2, 3, ... are computed; `*_concat` names the
-    nodes whose outputs are concatenated.
+    Nodes 0 and 1 are the cell's inputs (the cell before last, the last cell), nodes 2, 3, ... are computed; `*_concat`
+    names the nodes whose outputs are concatenated.
     """
 
     normal: DartsCell
@@ -200,7 +203,9 @@ def _as_nodes(concat, kind: str) -> tuple[int, ...]:
 
 def _check_cell(cell: DartsCell, concat: tuple[int, ...], kind: str) -> None:
     if not cell or len(cell) % 2:
-        raise GenotypeError(f"{kind} cell: every node has two inputs, so the number of entries is even; got {len(cell)}")
+        raise GenotypeError(
+            f"{kind} cell: every node has two inputs, so the number of entries is even; got {len(cell)}"
+        )
     for position, (operation, source) in enumerate(cell):
         target = DARTS_CELL_INPUTS + position // 2
         where = f"{kind} cell, node {target}"

@@ -1,8 +1,8 @@
 """Parameters and multiply-accumulates of a network, as NAS-Bench-201 counts them.
 
-The benchmark publishes "FLOPs" that are multiply-accumulates of one image: convolutions and fully connected layers, a bias as one
-more for each output; pooling, normalisation, activations and sums are free. Its parameters are all weights, those of the batch
-normalisations included. Published values to check against are in the tests.
+The benchmark publishes "FLOPs" that are multiply-accumulates of one image: convolutions and fully connected layers,
+a bias as one more for each output; pooling, normalisation, activations and sums are free. Its parameters are all
+that are learned, those of the batch normalisations included. The tests hold this against published values.
 """
 
 import copy
@@ -19,7 +19,7 @@ KERNEL = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}  # the operations of NAS-Bench-2
 
 @dataclass(frozen=True)
 class Cost:
-    """`parameters`: a count. `macs`: multiply-accumulates of one image, a count; the benchmark prints both in millions."""
+    """Counts: learned parameters, and multiply-accumulates of one image. The benchmark prints both in millions."""
 
     parameters: int
     macs: int
@@ -38,7 +38,9 @@ def macs(net: nn.Module, input_shape: tuple[int, ...]) -> int:
         per_output = module.weight[0].numel() + (module.bias is not None)
         counted.append(output.numel() * per_output)
 
-    probe = copy.deepcopy(net).to("meta").eval()  # shapes only: nothing is computed, and batch statistics stay as they are
+    probe = (
+        copy.deepcopy(net).to("meta").eval()
+    )  # shapes only: nothing is computed, and batch statistics stay as they are
     for module in probe.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(count)
@@ -55,7 +57,7 @@ def nb201_cost(
     in_channels: int = 3,
     resolution: int = 32,
 ) -> Cost:
-    """The cost of `DiscreteNetwork(genotype, channels, ...)` on square images of `resolution` pixels, without building it.
+    """The cost of `DiscreteNetwork(genotype, channels, ...)` on images of `resolution` x `resolution`, not built.
 
     Raises ValueError where the resolution cannot be halved twice.
     """

@@ -1,4 +1,4 @@
-"""The network that a NAS-Bench-201 genotype stands for: what the benchmark trained, and what a found cell is judged by."""
+"""The network that a NAS-Bench-201 genotype stands for: the one that the benchmark trained."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from drnas_lib.spaces.operations import OPERATIONS
 
 
 class DiscreteCell(nn.Module):
-    """Each node is the sum of its edges; the last node is the output. An edge with 'none' is not built and not computed."""
+    """Each node is the sum of its edges, the last one is the output; a 'none' edge is neither built nor computed."""
 
     def __init__(self, genotype: Nb201Genotype, channels: int):
         super().__init__()
@@ -20,7 +20,7 @@ class DiscreteCell(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         nodes: list[Tensor | None] = [x] + [None] * (self.nodes - 1)  # B C H W each; None until an edge arrives
-        for (source, target), operation in zip(self.ends, self.operations):
+        for (source, target), operation in zip(self.ends, self.operations, strict=True):
             state = torch.zeros_like(x) if nodes[source] is None else nodes[source]
             arriving = operation(state)
             nodes[target] = arriving if nodes[target] is None else nodes[target] + arriving
@@ -38,7 +38,5 @@ class DiscreteNetwork(Skeleton):
         classes: int = 10,
         in_channels: int = 3,
     ):
-        super().__init__(
-            lambda width: DiscreteCell(genotype, width), channels, cells_per_stage, classes, in_channels
-        )
+        super().__init__(lambda width: DiscreteCell(genotype, width), channels, cells_per_stage, classes, in_channels)
         self.genotype = genotype

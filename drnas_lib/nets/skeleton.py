@@ -1,7 +1,7 @@
-"""The macro network of NAS-Bench-201, around any kind of cell: stem, three stages of cells joined by residual blocks, head.
+"""The macro network of NAS-Bench-201 around any kind of cell: stem, three stages joined by residual blocks, head.
 
-Dong & Yang, *NAS-Bench-201* (ICLR 2020), section 2.1 and figure 1. The width doubles and the resolution halves in each residual
-block. Weights are initialised as PyTorch does by default.
+Dong & Yang, *NAS-Bench-201* (ICLR 2020), section 2.1 and figure 1. The width doubles and the resolution halves in each
+residual block. Weights are initialised as PyTorch does by default.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ STAGES = 3
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions, the first at stride 2, plus a pooled and projected shortcut; no activation after the sum."""
+    """Two 3x3 convolutions, the first at stride 2, plus a pooled, projected shortcut; no activation after the sum."""
 
     def __init__(self, c_in: int, c_out: int):
         super().__init__()
@@ -28,8 +28,8 @@ class ResidualBlock(nn.Module):
 class Skeleton(nn.Module):
     """`cell_factory(channels)` makes each cell; a cell keeps the shape of its input.
 
-    `forward(x, *cell_args)` hands `cell_args` to every cell, so a supernet can pass its mixing weights through. `x` is a float
-    (B, in_channels, H, W) with H and W divisible by 4; the result is the logits (B, classes).
+    `forward(x, *cell_args)` hands `cell_args` to every cell, so a supernet can pass its mixing weights through. `x`
+    is a float (B, in_channels, H, W) with H and W divisible by 4; the result is the logits (B, classes).
     """
 
     def __init__(

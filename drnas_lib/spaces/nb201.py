@@ -7,8 +7,7 @@ from drnas_lib.spaces.space import Scores, Space
 def decode(scores: Scores) -> Nb201Genotype:
     """The best operation of each edge, 'none' allowed; of equal scores the first operation. `scores` is (1, E, O)."""
     (cell,) = scores
-    best = (max(zip(row, range(len(row))), key=lambda pair: pair[0])[1] for row in cell)
-    return Nb201Genotype(tuple(NB201_OPERATIONS[index] for index in best))
+    return Nb201Genotype(tuple(NB201_OPERATIONS[row.index(max(row))] for row in cell))
 
 
 NB201 = Space(

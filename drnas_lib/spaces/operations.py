@@ -1,8 +1,8 @@
 """The candidate operations of NAS-Bench-201 as modules: `OPERATIONS[name](c_in, c_out, stride, affine)`.
 
-The operations and their order ReLU, convolution, batch normalisation are those of Dong & Yang, *NAS-Bench-201* (ICLR 2020), section 2.1.
-`affine` says whether the batch normalisations learn a scale and a shift: they do in a network that is trained on its own, and do
-not in a supernet.
+The operations, and their order ReLU, convolution, batch normalisation, are those of Dong & Yang, *NAS-Bench-201*
+(ICLR 2020), section 2.1. `affine` says whether the batch normalisations learn a scale and a shift: they do in a
+network that is trained on its own, and do not in a supernet.
 """
 
 from collections.abc import Callable

@@ -26,15 +26,15 @@ class Space:
         return len(self.groups), len(self.edges), len(self.operations)
 
     def genotype(self, scores) -> Genotype:
-        """The cell with the best operations under `scores`, a (G, E, O) tensor or array on any device; higher is better.
+        """The cell with the best operations under `scores`, a (G, E, O) tensor or array on any device; higher wins.
 
         -inf marks an operation as not available. Raises ValueError where the shape is another one or a score is NaN.
         """
         if tuple(scores.shape) != self.shape:
             raise ValueError(f"scores of space {self.name!r} must have shape {self.shape}, got {tuple(scores.shape)}")
         rows = scores.tolist()
-        for group, of_group in zip(self.groups, rows):
-            for edge, of_edge in zip(self.edges, of_group):
+        for group, of_group in zip(self.groups, rows, strict=True):
+            for edge, of_edge in zip(self.edges, of_group, strict=True):
                 if any(math.isnan(score) for score in of_edge):
                     raise ValueError(f"scores of group {group!r}, edge {edge[0]}->{edge[1]} contain NaN: {of_edge}")
         return self.decode(rows)

@@ -88,7 +88,9 @@ def test_residual_block_is_body_plus_shortcut_without_activation():
     block = ResidualBlock(2, 4).eval()
     x = torch.randn(3, 2, 8, 8)
     (_, first, norm_1), (_, second, norm_2) = block.body
-    body = norm_2(F.conv2d(F.relu(norm_1(F.conv2d(F.relu(x), first.weight, stride=2, padding=1))), second.weight, padding=1))
+    body = norm_2(
+        F.conv2d(F.relu(norm_1(F.conv2d(F.relu(x), first.weight, stride=2, padding=1))), second.weight, padding=1)
+    )
     pooled = x.reshape(3, 2, 4, 2, 4, 2).mean(dim=(3, 5))
     torch.testing.assert_close(block(x), body + F.conv2d(pooled, block.shortcut[1].weight))
     assert (block(x) < 0).any()
