@@ -1,0 +1,1 @@
+"""The architecture variables of a search and the distribution that they parameterise."""

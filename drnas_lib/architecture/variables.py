@@ -1,0 +1,33 @@
+"""What a search learns about the cell: eta, and which operations of an edge are still in the race."""
+
+import torch
+from torch import Tensor, nn
+
+INITIAL_SCALE = 1e-3
+
+
+class ArchVariables(nn.Module):
+    """`eta` (G, E, O), drawn from 1e-3 N(0, 1), and `mask` (G, E, O), true where an operation is still a candidate.
+
+    eta = 0 is the anchor: there every concentration is 1 and every mixture is equally likely (section 2.2).
+    """
+
+    def __init__(self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype = torch.float32):
+        super().__init__()
+        self.eta = nn.Parameter(INITIAL_SCALE * torch.randn(shape, generator=generator, dtype=dtype))  # G E O
+        self.register_buffer("mask", torch.ones(shape, dtype=torch.bool))  # G E O
+        self.mask: Tensor
+
+    @torch.no_grad()
+    def prune_(self, keep: int) -> None:
+        """Leave the `keep` operations with the largest beta on every edge; a dropped eta returns to the anchor.
+
+        beta grows with eta, so ranking by eta is ranking by beta. Raises ValueError where an edge has fewer than `keep` left.
+        """
+        left = int(self.mask.sum(-1).min())
+        if not 1 <= keep <= left:
+            raise ValueError(f"cannot keep {keep} operations on every edge: some edge has {left} left")
+        ranked = self.eta.masked_fill(~self.mask, -torch.inf).argsort(dim=-1, descending=True, stable=True)
+        kept = torch.zeros_like(self.mask).scatter_(-1, ranked[..., :keep], True)
+        self.mask.copy_(kept)
+        self.eta.masked_fill_(~kept, 0.0)
