@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from drnas_lib.benchmark_convert import rows
 from drnas_lib.genotype import GenotypeError, Nb201Genotype, all_nb201
-from drnas_lib.records import atomic_write, data_root
+from drnas_lib.records import atomic_write, data_root, resolve
 
 FILE_NAME = "nas_bench_201.csv.gz"
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
@@ -63,7 +64,7 @@ class Benchmark:
     @classmethod
     def load(cls, path: str | Path | None = None) -> "Benchmark":
         """The table in `path`, by default the one in the data root. Raises MissingBenchmark, BenchmarkError."""
-        path = data_root() / FILE_NAME if path is None else Path(path)
+        path = data_root() / FILE_NAME if path is None else resolve(path)
         if not path.is_file():
             raise MissingBenchmark(
                 f"no NAS-Bench-201 table at {path}. Download NAS-Bench-201-v1_1-096897.pth or the NATS-Bench topology "
@@ -93,8 +94,6 @@ class Benchmark:
 
 def convert(source: str | Path, out: str | Path, trust_pickle: bool = False) -> Benchmark:
     """Write the table of the official files `source` to `out`. Raises ConversionError, BenchmarkError, RecordError."""
-    from drnas_lib.benchmark_convert import rows
-
     frame = pd.DataFrame(rows(Path(source), trust_pickle), columns=COLUMNS)
     benchmark = Benchmark(frame, source)  # before writing: a table that cannot be loaded is of no use
     text = frame.to_csv(index=False, lineterminator="\n")
