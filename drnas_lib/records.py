@@ -1,0 +1,175 @@
+"""What a run leaves behind: its folder, files that are either whole or absent, a lock, and the facts of the machine."""
+
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+PROJECT = Path(__file__).resolve().parents[1]
+DONE = "done.json"
+PACKAGES = ("torch", "torchvision", "numpy", "pandas", "papermill", "nbclient", "matplotlib")
+
+
+class RecordError(RuntimeError):
+    """A file of a run could not be written or read."""
+
+
+class RunLocked(RuntimeError):
+    """Another process is working in this run's folder."""
+
+
+def resolve(path: str | Path) -> Path:
+    """An absolute path; a relative one means the project root, wherever the kernel was started."""
+    path = Path(path).expanduser()
+    return path if path.is_absolute() else PROJECT / path
+
+
+def data_root() -> Path:
+    """The folder of the data sets and the benchmark table: DRNAS_DATA, or `data/` in the project."""
+    return resolve(os.environ.get("DRNAS_DATA") or "data")
+
+
+def atomic_write(path: Path, write: Callable[[io.BufferedWriter], None]) -> None:
+    """Let `write` fill a file beside `path`, then put it in place in one step: a reader sees the old file or the new one.
+
+    Raises RecordError, the old file kept, where the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        free = "" if error.errno != errno.ENOSPC else " The disk is full: free some space."
+        raise RecordError(f"could not write {path}: {error.strerror or error}.{free} The last good version is untouched.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    atomic_write(path, lambda file: file.write(text.encode()))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Indented JSON; NaN and infinity are refused, since no other reader would take them."""
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path):
+    """The value in a JSON file; RecordError says which file is missing or damaged."""
+    try:
+        return json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise RecordError(f"could not read {path}: {error}. If it is damaged, delete it and run again with rerun=True.") from error
+
+
+def write_csv(path: Path, rows: list[dict]) -> None:
+    """Rows with the same keys; floats keep every digit, so that files of equal runs are equal."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def environment() -> dict:
+    """Machine, versions, commit and time, JSON-ready. Reads installed metadata only, so it imports nothing heavy."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "cpu": _cpu(),
+        "cpu_cores": os.cpu_count(),
+        "packages": versions,
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _git(*arguments: str) -> str | None:
+    if shutil.which("git") is None:
+        return None
+    answer = subprocess.run(["git", "-C", str(PROJECT), *arguments], capture_output=True, text=True)
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+class RunFolder:
+    """The folder of one run: `<results>/<stem>/seed<k>/`."""
+
+    def __init__(self, path: str | Path):
+        self.path = resolve(path)
+
+    def file(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def done(self) -> bool:
+        """True once the run has ended well: done.json is written after everything else."""
+        return self.file(DONE).exists()
+
+    def finish(self, summary: dict) -> None:
+        write_json(self.file(DONE), summary)
+
+    def clear(self) -> None:
+        """Remove what an earlier run left, the proof that it ended first; files of other names stay."""
+        self.file(DONE).unlink(missing_ok=True)
+        for pattern in ("*.json", "*.csv", "checkpoint-*", "*.tmp"):
+            for path in self.path.glob(pattern):
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder; the system lets go of it when the process ends, however it ends. Raises RunLocked."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        holder = self.file("holder.tmp")
+        lock = FileLock(self.file("run.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            who = holder.read_text() if holder.exists() else "another process"
+            raise RunLocked(
+                f"{self.path} is in use by {who}. Wait for it, stop it, or give this run another name with the parameter `name`."
+            ) from None
+        try:
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()

@@ -1,0 +1,62 @@
+"""A search as a list of stages, and the learning rate along them."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`epochs` with 1/`k` of the channels mixed and `keep` operations on every edge; eta rests for the first `arch_warmup` epochs."""
+
+    epochs: int
+    k: int
+    keep: int
+    arch_warmup: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """An epoch of the whole search: which stage it belongs to and which epoch of that stage it is."""
+
+    epoch: int
+    stage: int
+    epoch_in_stage: int
+
+
+def places(stages: tuple[Stage, ...]) -> list[Place]:
+    """Every epoch in order."""
+    flat = [(s, e) for s, stage in enumerate(stages) for e in range(stage.epochs)]
+    return [Place(epoch, s, e) for epoch, (s, e) in enumerate(flat)]
+
+
+def cosine(epoch: int, epochs: int, start: float, end: float) -> float:
+    """The closed form of cosine annealing, constant within an epoch."""
+    return end + (start - end) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+def continued(place: Place, epochs: int, start: float, end: float) -> float:
+    """One cosine over all stages."""
+    return cosine(place.epoch, epochs, start, end)
+
+
+def restart_epoch(place: Place, epochs: int, start: float, end: float) -> float:
+    """The released code under PyTorch <= 1.3: the new optimiser's first epoch runs at the initial rate, then the cosine goes on."""
+    return start if place.epoch_in_stage == 0 else cosine(place.epoch, epochs, start, end)
+
+
+def restart_cosine(place: Place, epochs: int, start: float, end: float) -> float:
+    """The released code under PyTorch >= 1.4: the recursion starts again from the initial rate.
+
+    Each step multiplies the distance to `end` by the same ratio as the closed form does, so the curve is the cosine, scaled
+    to `start` at the first epoch of the stage.
+    """
+    begin = cosine(place.epoch - place.epoch_in_stage, epochs, start, end)
+    return end + (cosine(place.epoch, epochs, start, end) - end) * (start - end) / (begin - end)
+
+
+LR_AFTER_WIDENING: dict[str, Callable[[Place, int, float, float], float]] = {
+    "continued": continued,
+    "restart_epoch": restart_epoch,
+    "restart_cosine": restart_cosine,
+}
