@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import hashlib
 import io
 import json
 import os
@@ -10,7 +9,7 @@ import platform
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -42,8 +41,8 @@ def data_root() -> Path:
     return resolve(os.environ.get("DRNAS_DATA") or "data")
 
 
-def atomic_write(path: Path, write: Callable[[io.BufferedWriter], None]) -> None:
-    """Let `write` fill a file beside `path`, then put it in place in one step: a reader sees the old file or the new one.
+def atomic_write(path: Path, data: bytes | str) -> None:
+    """Write a file beside `path`, then put it in place in one step: a reader sees the old content or the new one.
 
     Raises RecordError, the old file kept, where the disk is full or the folder cannot be written.
     """
@@ -52,7 +51,7 @@ def atomic_write(path: Path, write: Callable[[io.BufferedWriter], None]) -> None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            write(file)
+            file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -63,13 +62,9 @@ def atomic_write(path: Path, write: Callable[[io.BufferedWriter], None]) -> None
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    atomic_write(path, lambda file: file.write(text.encode()))
-
-
 def write_json(path: Path, value: object) -> None:
     """Indented JSON; NaN and infinity are refused, since no other reader would take them."""
-    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+    atomic_write(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path):
@@ -86,13 +81,7 @@ def write_csv(path: Path, rows: list[dict]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, text.getvalue())
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    atomic_write(path, text.getvalue())
 
 
 def environment() -> dict:

@@ -1,0 +1,143 @@
+"""One step of the search: eta on a validation batch, then the weights on a training batch (section 2.2, eq. 2).
+
+Everything stays on the device: no value is read back within an epoch.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from drnas_lib.architecture.regulariser import Regulariser
+from drnas_lib.architecture.variables import ArchVariables
+
+PERTURBATION = 1e-2  # DARTS' finite difference: the step along the gradient v is 0.01 / ||v||
+
+Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
+
+
+@dataclass(frozen=True)
+class WeightOptimiser:
+    """SGD settings; the learning rate comes from the schedule."""
+
+    momentum: float
+    weight_decay: float
+    grad_clip: float  # largest norm of the whole gradient
+
+
+class Meter:
+    """Loss and accuracy summed on the device, read once an epoch: `weights` and `arch` batches apart."""
+
+    def __init__(self, device: torch.device):
+        self.sums = torch.zeros(2, 3, dtype=torch.float64, device=device)  # (weights | arch) x (loss, correct, images)
+
+    def add(self, row: int, loss: Tensor, logits: Tensor, y: Tensor) -> None:
+        count = torch.full_like(loss, len(y))
+        self.sums[row] += torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum(), count]).double()
+
+    def read(self) -> tuple[float | None, float | None, float | None, float | None]:
+        """Weight loss, weight accuracy in %, arch loss, arch accuracy in %; None where no batch was seen."""
+        rows = self.sums.tolist()
+        values = [(loss / n, 100 * correct / n) if n else (None, None) for loss, correct, n in rows]
+        return *values[0], *values[1]
+
+
+class Bilevel:
+    """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        method,
+        variables: ArchVariables,
+        regulariser: Regulariser,
+        arch_optimiser: torch.optim.Optimizer,
+        weights: WeightOptimiser,
+        generator: torch.Generator,
+        second_order: bool = False,
+    ):
+        self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
+        self.arch_optimiser, self.settings, self.generator = arch_optimiser, weights, generator
+        self.arch_gradient = self.unrolled_gradient if second_order else self.first_order_gradient
+        self.parameters = list(net.parameters())
+        self.weight_optimiser = torch.optim.SGD(
+            self.parameters, lr=0.0, momentum=weights.momentum, weight_decay=weights.weight_decay, foreach=True
+        )
+        self.meter = Meter(variables.eta.device)
+
+    def set_lr(self, lr: float) -> None:
+        for group in self.weight_optimiser.param_groups:
+            group["lr"] = lr
+
+    def arch_step(self, train: Batch, valid: Batch) -> None:
+        """Move eta down the gradient of the validation loss; the weights get no gradient and stay."""
+        gradient, loss, logits = self.arch_gradient(train, valid)
+        self.meter.add(1, loss, logits, valid[1])
+        self.variables.eta.grad = gradient
+        self.arch_optimiser.step()
+
+    def weight_step(self, train: Batch) -> None:
+        """Move the weights down the gradient of the training loss; eta gets no gradient and stays."""
+        x, y = train
+        logits = self.net(x, self.method.sample(self.generator).detach())
+        loss = F.cross_entropy(logits, y)
+        for parameter, gradient in zip(self.parameters, torch.autograd.grad(loss, self.parameters)):
+            parameter.grad = gradient
+        nn.utils.clip_grad_norm_(self.parameters, self.settings.grad_clip, foreach=True)
+        self.weight_optimiser.step()
+        self.weight_optimiser.zero_grad(set_to_none=True)
+        self.meter.add(0, loss, logits, y)
+
+    def _regularised(self, loss: Tensor) -> Tensor:
+        penalty = self.regulariser.penalty
+        return loss if penalty is None else loss + penalty(self.variables.eta, self.variables.mask)
+
+    def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """d/d eta of the validation loss at the present weights: (gradient (G, E, O), loss, logits)."""
+        x, y = valid
+        logits = self.net(x, self.method.sample(self.generator))
+        loss = F.cross_entropy(logits, y)
+        (gradient,) = torch.autograd.grad(self._regularised(loss), self.variables.eta)
+        return gradient, loss, logits
+
+    def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """d/d eta of the validation loss after one SGD step on the training loss, w'(eta) (DARTS, eq. 7 and 8).
+
+        The mixed second derivative is a central difference. One theta serves the inner step and both sides of the difference: with
+        fresh draws their noise, divided by the tiny step, would be all there is. Only the real weight step moves the running statistics.
+        """
+        eta, lr = self.variables.eta, self.weight_optimiser.param_groups[0]["lr"]
+        theta = self.method.sample(self.generator)  # G E O
+        fixed = theta.detach().requires_grad_()
+        start = [parameter.detach().clone() for parameter in self.parameters]
+        statistics = [buffer.clone() for buffer in self.net.buffers()]
+
+        inner = torch.autograd.grad(self._train_loss(train, theta.detach()), self.parameters)
+        velocity = [self.weight_optimiser.state[p].get("momentum_buffer") for p in self.parameters]
+        decay, momentum = self.settings.weight_decay, self.settings.momentum
+        step = [g + decay * w + (0.0 if v is None else momentum * v) for g, w, v in zip(inner, start, velocity)]
+        self._set_weights(start, step, -lr)
+        x, y = valid
+        logits = self.net(x, self.method.sample(self.generator))
+        loss = F.cross_entropy(logits, y)
+        direct, *direction = torch.autograd.grad(self._regularised(loss), [eta, *self.parameters])
+
+        radius = PERTURBATION / torch.stack(torch._foreach_norm(direction)).norm().clamp_min(1e-12)
+        sides = []
+        for sign in (1.0, -1.0):
+            self._set_weights(start, direction, sign * radius)
+            sides += torch.autograd.grad(self._train_loss(train, fixed), fixed)
+        with torch.no_grad():
+            for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
+                now.copy_(before)
+        (implicit,) = torch.autograd.grad(theta, eta, (sides[0] - sides[1]) / (2 * radius))
+        return direct - lr * implicit, loss, logits
+
+    def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
+        return F.cross_entropy(self.net(train[0], theta), train[1])
+
+    @torch.no_grad()
+    def _set_weights(self, start: list[Tensor], direction: list[Tensor], length: Tensor | float) -> None:
+        for parameter, origin, towards in zip(self.parameters, start, direction):
+            parameter.copy_(origin + length * towards)

@@ -1,0 +1,78 @@
+"""Everything a run needs to continue exactly, in one checked file per epoch.
+
+A file is a magic line, the SHA-256 of the rest, and what torch.save wrote. The last two are kept, so that a damaged newest one costs
+an epoch and not the run. Loading executes nothing (`weights_only`).
+"""
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+
+import torch
+
+from drnas_lib.records import atomic_write
+
+MAGIC = b"drnas checkpoint 1\n"
+KEPT = 2
+
+
+class CheckpointError(RuntimeError):
+    """No checkpoint of a run can be used."""
+
+
+def save(folder: Path, epoch: int, fingerprint: str, state: dict) -> None:
+    """Write the state after `epoch` epochs, then drop all but the last two. Raises RecordError, older ones kept, on a full disk."""
+    content = io.BytesIO()
+    torch.save({"fingerprint": fingerprint, "epoch": epoch, "state": state}, content)
+    payload = content.getvalue()
+    atomic_write(folder / f"checkpoint-{epoch:05d}", MAGIC + hashlib.sha256(payload).digest() + payload)
+    for old in found(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def found(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, newest first."""
+    return sorted(folder.glob("checkpoint-" + "[0-9]" * 5), reverse=True)
+
+
+def load(folder: Path, fingerprint: str, device: torch.device) -> dict | None:
+    """The newest whole state of the run, None where there is no checkpoint at all.
+
+    A damaged file is named in a warning and the one before it is used. Raises CheckpointError where none is whole, or where they
+    belong to a run with other settings.
+    """
+    problems = []
+    for path in found(folder):
+        try:
+            content = _read(path, device)
+        except (OSError, ValueError, RuntimeError, EOFError, KeyError) as error:
+            problems.append(f"{path.name}: {error}")
+            continue
+        if content["fingerprint"] != fingerprint:
+            raise CheckpointError(
+                f"{path} belongs to a run with other settings or data. Give this run another name with the parameter `name`, or "
+                "start over with rerun=True."
+            )
+        if problems:
+            warnings.warn(f"damaged checkpoint passed over, continuing from epoch {content['epoch']}: {'; '.join(problems)}", stacklevel=2)
+        return content["state"]
+    if problems:
+        raise CheckpointError(f"no usable checkpoint in {folder}: {'; '.join(problems)}. Start over with rerun=True.")
+    return None
+
+
+def clear(folder: Path) -> None:
+    """Remove all checkpoints of a finished run."""
+    for path in found(folder):
+        path.unlink(missing_ok=True)
+
+
+def _read(path: Path, device: torch.device) -> dict:
+    content = path.read_bytes()
+    head = len(MAGIC) + hashlib.sha256().digest_size
+    if not content.startswith(MAGIC):
+        raise ValueError("not a checkpoint of this project")
+    if hashlib.sha256(content[head:]).digest() != content[len(MAGIC) : head]:
+        raise ValueError("the content does not match its checksum")
+    return torch.load(io.BytesIO(content[head:]), map_location=device, weights_only=True)

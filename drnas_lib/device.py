@@ -1,0 +1,62 @@
+"""The device of a run: chosen, described, and set up so that equal seeds give equal bits."""
+
+import ctypes
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+LARGEST_MMAP_THRESHOLD = 32 << 20
+
+
+class DeviceError(RuntimeError):
+    """The device asked for is not there, or its memory is not enough."""
+
+
+def choose(name: str) -> torch.device:
+    """`auto` is the GPU where there is one. Raises DeviceError, naming what is there, for a device that is not."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise DeviceError(f"device={name!r}, but this machine shows {count} CUDA devices to PyTorch. Use device='auto' or 'cpu'.")
+    return device
+
+
+def describe(device: torch.device) -> str:
+    """A line for the record."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+@contextmanager
+def reproducible(device: torch.device) -> Iterator[None]:
+    """Full float32 arithmetic and deterministic kernels within the block; the settings of before come back after it."""
+    if device.type == "cpu":
+        keep_freed_memory()
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
+    matmul = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = True, False, False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = before
+        torch.backends.cuda.matmul.allow_tf32 = matmul
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to reuse large freed blocks instead of giving them back: fresh pages cost more than the arithmetic on them."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)

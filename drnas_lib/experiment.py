@@ -1,0 +1,171 @@
+"""One run from settings to `done.json`: search, judge the cell, write the records. Skips what is done and continues what is not."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from drnas_lib import checkpoint, retrain
+from drnas_lib.benchmark import Benchmark, MissingBenchmark
+from drnas_lib.config import SearchSettings
+from drnas_lib.data.sources import Dataset, load
+from drnas_lib.device import choose, describe, reproducible
+from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
+from drnas_lib.nets.cost import nb201_cost
+from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
+from drnas_lib.search import Epoch, Search
+from drnas_lib.spaces import SPACES
+
+
+@dataclass(frozen=True)
+class Training:
+    """An epoch of the networks that are trained after the search: which cell, which epoch."""
+
+    cell: str
+    row: dict
+    epochs: int
+
+
+Progress = Epoch | Training
+
+
+def run(settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, int], None] | None = None) -> Iterator[Progress]:
+    """Yield the epochs of a run as they end; nothing where it is already done. The results are the files in its folder.
+
+    Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError, SearchError or RetrainError, each
+    with what to do about it.
+    """
+    folder = RunFolder(settings.folder)
+    if folder.done and not rerun:
+        _same_settings(folder, settings)
+        return
+    with folder.lock():
+        device = choose(settings.device)
+        dataset = load(settings.dataset, data_root(), settings.data_folder and resolve(settings.data_folder), settings.image_size)
+        if rerun:
+            _clear(folder)
+        with reproducible(device):
+            search = Search(settings, dataset, device)
+            yield from search.run(folder, on_step)
+            _write_search(folder, settings, dataset, device, search)
+            yield from _evaluate(folder, settings, dataset, device, search.genotype())
+        folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
+        for place in (folder, *(_cell_folder(folder, name) for name in ("derived", "random", "all_skip"))):
+            checkpoint.clear(place.path)
+
+
+def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
+    recorded = read_json(folder.file("done.json")).get("fingerprint")
+    if recorded != settings.fingerprint:
+        raise checkpoint.CheckpointError(
+            f"{folder.path} holds a finished run with other settings (fingerprint {recorded}, now {settings.fingerprint}). Give this "
+            "run another name with the parameter `name`, or replace it with rerun=True."
+        )
+
+
+def _clear(folder: RunFolder) -> None:
+    folder.clear()
+    for name in ("derived", "random", "all_skip"):
+        _cell_folder(folder, name).clear()
+
+
+def _cell_folder(folder: RunFolder, name: str) -> RunFolder:
+    return RunFolder(folder.path / f"train_{name}")
+
+
+def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, search: Search) -> None:
+    space, history = SPACES[settings.space], search.history
+    write_csv(folder.file("history.csv"), history)
+    write_csv(
+        folder.file("eta.csv"),
+        [
+            {"epoch": e + 1, "group": group, "edge": f"{s}-{t}", "operation": operation, "eta": eta[g][j][o]}
+            for e, eta in enumerate(search.trace)
+            for g, group in enumerate(space.groups)
+            for j, (s, t) in enumerate(space.edges)
+            for o, operation in enumerate(space.operations)
+        ],
+    )
+    genotype = search.genotype()
+    write_json(folder.file("genotype.json"), genotype.to_json())
+    record = {
+        "parameters": settings.as_dict(),
+        "protocol": settings.protocol,
+        "reduced": list(settings.reduced),
+        "genotype": str(genotype),
+        "metrics": {
+            "search_s": sum(row["seconds"] for row in history),
+            "last_epoch_train_acc_pct": history[-1]["train_acc_pct"],
+            "last_epoch_valid_acc_pct": history[-1]["valid_acc_pct"],
+        },
+        "stages": _memory_by_stage(history),
+        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint, "source": dataset.source},
+        "device": describe(device),
+        "environment": environment(),
+    }
+    write_json(folder.file("record.json"), record)
+
+
+def _memory_by_stage(history: list[dict]) -> list[dict]:
+    last = {row["stage"]: row for row in history}
+    peaks = {s: [row["peak_memory_mb"] for row in history if row["stage"] == s and row["peak_memory_mb"]] for s in last}
+    return [
+        {"stage": s, "k": row["k"], "operations_kept": row["operations_kept"], "activation_mb": row["activation_mb"]}
+        | {"gpu_peak_memory_mb": max(peaks[s], default=None)}
+        for s, row in last.items()
+    ]
+
+
+def _evaluate(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, genotype: Nb201Genotype) -> Iterator[Training]:
+    began = time.perf_counter()
+    result = yield from EVALUATIONS[settings.evaluate](folder, settings, dataset, device, genotype)
+    record = read_json(folder.file("record.json"))
+    record["evaluation"] = {"kind": settings.evaluate, **result}
+    record["metrics"]["evaluation_s"] = time.perf_counter() - began
+    write_json(folder.file("record.json"), record)
+
+
+def _no_evaluation(folder, settings, dataset, device, genotype):
+    yield from ()
+    return {}
+
+
+def _look_up(folder, settings, dataset, device, genotype):
+    """Accuracy in the benchmark table, or the reason why it is unknown; a search without the table still counts."""
+    yield from ()
+    try:
+        table = Benchmark.load()
+    except MissingBenchmark as error:
+        return {"unknown": str(error)}
+    splits = {f"{settings.dataset}_{split}_acc_pct": split for split in ("valid", "test")}
+    accuracies = {key: table.accuracy(genotype, settings.dataset, split) for key, split in splits.items()}
+    return accuracies | {f"optimum_{key}": table.optimum(settings.dataset, split)[1] for key, split in splits.items()}
+
+
+def _train_cells(folder, settings, dataset, device, genotype):
+    """Train the derived cell, a random one and the all-skip one alike."""
+    draw = random.Random(settings.seed)
+    cells = {
+        "derived": genotype,
+        "random": Nb201Genotype(tuple(draw.choice(NB201_OPERATIONS) for _ in NB201_EDGES)),
+        "all_skip": Nb201Genotype(("skip_connect",) * len(NB201_EDGES)),
+    }
+    recipe = retrain.Recipe(settings.train_epochs, batch_size=settings.batch_size)
+    size, channels, classes = dataset.train.images.shape[-1], settings.channels, dataset.classes
+    found = []
+    for name, cell in cells.items():
+        net = retrain.network(cell, dataset, channels, settings.cells, settings.seed)
+        place = _cell_folder(folder, name)
+        place.path.mkdir(parents=True, exist_ok=True)
+        identity = f"{settings.fingerprint}-{dataset.fingerprint}-{cell}-{recipe}"
+        for row in retrain.train(net, dataset, recipe, settings.seed, device, place, identity):
+            yield Training(name, row, recipe.epochs)
+        cost = nb201_cost(cell, channels, settings.cells, classes, dataset.train.images.shape[1], size)
+        accuracy = {f"{settings.dataset}_test_acc_pct": row["test_acc_pct"]}
+        found.append({"cell": name, "genotype": str(cell), **accuracy, "parameters": cost.parameters, "macs": cost.macs})
+    return {"epochs": recipe.epochs, "cells": found}
+
+
+EVALUATIONS = {"none": _no_evaluation, "table": _look_up, "train": _train_cells}

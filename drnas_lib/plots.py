@@ -1,0 +1,141 @@
+"""Figures: rows in, a matplotlib Figure out. Nothing here reads a file or computes a result."""
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+
+OPERATION_COLOURS = dict(
+    zip(("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"), sns.color_palette("colorblind", 5))
+)
+LABELS = {
+    "none": "none",
+    "skip_connect": "skip",
+    "nor_conv_1x1": "conv 1×1",
+    "nor_conv_3x3": "conv 3×3",
+    "avg_pool_3x3": "avg pool 3×3",
+}
+OURS, OTHER, REFERENCE = sns.color_palette("colorblind", 3)
+
+
+def new_figure(rows: int = 1, columns: int = 1, width: float = 9.0, height: float = 3.6) -> tuple[Figure, np.ndarray]:
+    """A figure that is shown only when asked for, and its axes as an array of (rows, columns)."""
+    figure = Figure(figsize=(width, height), dpi=90, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax in axes.flat:
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def mean_bars(ax: Axes, mean: list, edges: list[str], operations: tuple[str, ...]) -> None:
+    """Stacked bars: E[theta] (E, O), one bar per edge."""
+    left = np.zeros(len(edges))
+    for o, operation in enumerate(operations):
+        share = np.array([row[o] for row in mean])
+        ax.barh(edges, share, left=left, color=OPERATION_COLOURS[operation], label=LABELS[operation], height=0.75)
+        left += share
+    ax.set(xlim=(0, 1), xlabel="mean mixing weight E[θ]", ylabel="edge (from → to)")
+    ax.invert_yaxis()
+    ax.legend(ncols=len(operations), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8, handlelength=1)
+
+
+def trajectory(history: pd.DataFrame) -> Figure:
+    """Loss and accuracy of training and validation batches over the epochs, stages marked."""
+    figure, axes = new_figure(1, 2)
+    for ax, quantity, label in zip(axes[0], ("loss_nats", "acc_pct"), ("cross-entropy (nats)", "batch accuracy (%)")):
+        ax.plot(history.epoch, history[f"train_{quantity}"], color=OURS, label="weights (training half)")
+        ax.plot(history.epoch, history[f"valid_{quantity}"], color=OTHER, ls="--", label="η (validation half)")
+        ax.set(xlabel="epoch", ylabel=label)
+        _mark_stages(ax, history)
+    axes[0, 0].legend(frameon=False)
+    return figure
+
+
+def concentrations(eta: pd.DataFrame) -> Figure:
+    """Heat maps of beta = ELU(eta) + 1 on every edge over the epochs, a panel per edge, one colour scale."""
+    beta = eta.assign(beta=np.where(eta.eta > 0, eta.eta, np.expm1(np.minimum(eta.eta, 0))) + 1)
+    edges = list(dict.fromkeys(beta.edge))
+    columns = min(3, len(edges))
+    figure, axes = new_figure(-(-len(edges) // columns), columns, 10, 2.1 * -(-len(edges) // columns) + 0.6)
+    spread = max(abs(np.log2(beta.beta.clip(lower=1e-3))).max(), 0.05)
+    for ax, edge in zip(axes.flat, edges):
+        of_edge = beta[beta.edge == edge]
+        grid = of_edge.pivot(index="operation", columns="epoch", values="beta").loc[list(dict.fromkeys(of_edge.operation))]
+        colours = np.log2(grid.clip(lower=1e-3))
+        extent = (grid.columns[0] - 0.5, grid.columns[-1] + 0.5, len(grid) - 0.5, -0.5)
+        image = ax.imshow(colours, aspect="auto", cmap="PuOr_r", vmin=-spread, vmax=spread, extent=extent, interpolation="nearest")
+        ax.set(title=f"edge {edge.replace('-', ' → ')}", xlabel="epoch")
+        ax.set_yticks(range(len(grid)), [LABELS[name] for name in grid.index], fontsize=8)
+    for ax in axes.flat[len(edges) :]:
+        ax.set_visible(False)
+    figure.colorbar(image, ax=list(axes.flat), label="log₂ β  (0: the flat prior β = 1)", shrink=0.8)
+    return figure
+
+
+def cell_graph(edges: tuple[tuple[int, int, str], ...], title: str) -> Figure:
+    """A cell as a graph: nodes from left to right, an arc for every edge with its operation; `none` is dotted."""
+    figure, ((ax,),) = new_figure(width=8.5, height=3.4)
+    nodes = sorted({n for source, target, _ in edges for n in (source, target)})
+    for source, target, operation in edges:
+        span = target - source
+        colour = OPERATION_COLOURS[operation]
+        bend = 0.0 if span == 1 else (-0.42 if source == 0 else 0.42)
+        arrow = FancyArrowPatch(
+            (source, 0), (target, 0), connectionstyle=f"arc3,rad={bend}", arrowstyle="-|>", mutation_scale=16, lw=2.2,
+            color=colour, ls=":" if operation == "none" else "-", shrinkA=15, shrinkB=15,
+        )  # fmt: skip
+        ax.add_patch(arrow)
+        ax.text((source + target) / 2, -bend * span / 2, LABELS[operation], ha="center", va="center", fontsize=9, color="black",
+                bbox=dict(boxstyle="round,pad=0.2", fc="white", ec=colour, lw=1.2))  # fmt: skip
+    for node in nodes:
+        label = "in" if node == nodes[0] else "out" if node == nodes[-1] else str(node)
+        ax.text(node, 0, label, ha="center", va="center", fontsize=11, bbox=dict(boxstyle="circle,pad=0.45", fc="0.93", ec="0.3"))
+    ax.set(xlim=(nodes[0] - 0.4, nodes[-1] + 0.4), ylim=(-0.95, 0.95), title=title)
+    ax.axis("off")
+    return figure
+
+
+def accuracy_by_epoch(accuracy: pd.DataFrame, optimum: float, dataset: str) -> Figure:
+    """Benchmark test accuracy of the derived cell after each epoch, columns `epoch` and `test_acc_pct`, against the best cell's."""
+    figure, ((ax,),) = new_figure(height=3.2)
+    ax.axhline(optimum, color=REFERENCE, ls="--", label=f"best cell of the benchmark: {optimum:.2f} %")
+    ax.step(accuracy.epoch, accuracy.test_acc_pct, where="mid", color=OURS, label="cell of the Dirichlet mean")
+    ax.set(xlabel="epoch", ylabel=f"{dataset} test accuracy (%)")
+    ax.legend(frameon=False)
+    return figure
+
+
+def trained_cells(cells: pd.DataFrame, column: str) -> Figure:
+    """Test accuracy of cells trained alike: columns `cell` and `column`."""
+    figure, ((ax,),) = new_figure(width=7, height=2.4)
+    colours = [OURS if cell == "derived" else "0.65" for cell in cells.cell]
+    bars = ax.barh(cells.cell.str.replace("_", "-"), cells[column], color=colours)
+    ax.bar_label(bars, fmt="%.2f", padding=3)
+    low = max(0.0, cells[column].min() - 10)
+    ax.set(xlabel="test accuracy (%)" + (f", axis from {low:.0f}" if low else ""), xlim=(low, 101))
+    ax.invert_yaxis()
+    return figure
+
+
+def ratios(table: pd.DataFrame, value: str, label: str) -> Figure:
+    """Grouped bars over K of a measured `value` for two implementations, the ratio written above; columns `k`, `implementation`."""
+    figure, ((ax,),) = new_figure(width=7.5, height=3.2)
+    wide = table.pivot(index="k", columns="implementation", values=value)[["plain", "ours"]]
+    place = np.arange(len(wide))
+    for offset, name, colour in ((-0.2, "plain", "0.65"), (0.2, "ours", OURS)):
+        ax.bar(place + offset, wide[name], 0.4, color=colour, label=name)
+    for x, ratio, top in zip(place, wide.plain / wide.ours, wide.max(axis=1)):
+        ax.annotate(f"×{ratio:.2f}", (x, top), ha="center", xytext=(0, 3), textcoords="offset points")
+    ax.set(xlabel="K (1/K of the channels mixed)", ylabel=label)
+    ax.set_xticks(place, wide.index)
+    ax.margins(y=0.15)
+    ax.legend(frameon=False)
+    return figure
+
+
+def _mark_stages(ax: Axes, history: pd.DataFrame) -> None:
+    for epoch in history.epoch[history.stage.diff() > 0]:
+        ax.axvline(epoch - 0.5, color="0.6", lw=1, ls=":")
+        ax.text(epoch - 0.3, 0.99, "prune, widen", rotation=90, va="top", fontsize=7, color="0.4", transform=ax.get_xaxis_transform())

@@ -1,0 +1,222 @@
+"""The one search loop, ignorant of method and space: a row per epoch, a checkpoint per epoch, exact resume."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from drnas_lib import checkpoint
+from drnas_lib.architecture.regulariser import REGULARISERS
+from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.bilevel import Bilevel, WeightOptimiser
+from drnas_lib.config import SearchSettings
+from drnas_lib.data.augment import Augment
+from drnas_lib.data.batches import DeviceImages
+from drnas_lib.data.sources import Dataset
+from drnas_lib.data.splits import halves, subset
+from drnas_lib.methods import METHODS
+from drnas_lib.nets.memory import activation_bytes
+from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.nets.widen import carry, channel_maps
+from drnas_lib.records import RunFolder
+from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places
+from drnas_lib.spaces import SPACES
+
+
+class SearchError(RuntimeError):
+    """The search cannot go on; the message says what to change, and the last checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """`row` of history.csv, E[theta] (G, E, O) as nested lists, and how many epochs there are."""
+
+    row: dict
+    mean: list
+    epochs: int
+
+
+class Search:
+    """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`."""
+
+    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device):
+        self.settings, self.device = settings, device
+        self.space = SPACES[settings.space]
+        self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
+        self.places = places(self.stages)
+        operations = self.space.shape[2]
+        if self.stages[0].keep != operations:
+            raise SearchError(f"keep[0]={self.stages[0].keep}: the first stage has learnt nothing to prune by; it keeps all {operations}.")
+        images = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
+        of_weights, of_arch = halves(images, dataset.shuffled)
+        augment = Augment(images.images.shape[-1], dataset.pad, dataset.flip, 0, dataset.mean, dataset.std)
+        self.train, self.valid = DeviceImages(of_weights, augment, device), DeviceImages(of_arch, augment, device)
+        self.net_settings = dict(
+            channels=settings.channels, cells_per_stage=settings.cells, classes=dataset.classes, in_channels=images.images.shape[1]
+        )
+        self.identity = f"{settings.fingerprint}-{dataset.fingerprint}"
+        self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
+        self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta
+        start = torch.Generator().manual_seed(settings.seed)
+        self.variables = ArchVariables(self.space.shape, start).to(device)
+        self.method = METHODS[settings.method](self.variables)
+        regulariser = REGULARISERS[settings.regulariser](settings.lam)
+        self.arch_optimiser = torch.optim.Adam(
+            [self.variables.eta], lr=settings.arch_lr, betas=settings.arch_betas, weight_decay=regulariser.decay, foreach=True
+        )
+        self.regulariser = regulariser
+        self.history: list[dict] = []
+        self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
+        self._enter(self._net(0), 0)
+
+    def _net(self, stage: int) -> SuperNet:
+        """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed + stage)
+            net = SuperNet(self.space, self.stages[stage].k, self.variables.mask, **self.net_settings)
+        return net.to(self.device).train()
+
+    def _enter(self, net: SuperNet, stage: int) -> None:
+        s = self.settings
+        optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip)
+        parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
+        self.step, self.stage = Bilevel(net, *parts, second_order=s.bilevel == "second"), stage
+        self.activation = self.activation_mb()
+
+    def advance(self, stage: int) -> None:
+        """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
+        old, velocity = self.step.net, self._momentum()
+        self.variables.prune_(self.stages[stage].keep)
+        self.method.pruned()
+        for moment in self.arch_optimiser.state[self.variables.eta].values():
+            if moment.shape == self.variables.eta.shape:
+                moment.mul_(self.variables.mask)  # a dropped operation has no momentum left
+        new = self._net(stage)
+        maps = channel_maps(old, new, torch.Generator().manual_seed(self.settings.seed + stage))
+        new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
+        self._enter(new, stage)
+        self._set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]) if velocity else {})
+
+    def _momentum(self) -> dict[str, torch.Tensor]:
+        state = self.step.weight_optimiser.state
+        return {name: state[p]["momentum_buffer"] for name, p in self.step.net.named_parameters() if p in state}
+
+    def _set_momentum(self, velocity: dict[str, torch.Tensor]) -> None:
+        parameters = dict(self.step.net.named_parameters())
+        for name, value in velocity.items():
+            self.step.weight_optimiser.state[parameters[name]] = {"momentum_buffer": value}
+
+    def state(self) -> dict:
+        """What a checkpoint holds."""
+        return {
+            "stage": self.stage,
+            "variables": self.variables.state_dict(),
+            "arch_optimiser": self.arch_optimiser.state_dict(),
+            "net": self.step.net.state_dict(),
+            "momentum": self._momentum(),
+            "order": self.order.get_state(),
+            "chance": self.chance.get_state(),
+            "history": self.history,
+            "trace": self.trace,
+        }
+
+    def restore(self, state: dict) -> None:
+        """Become the search that `state()` described."""
+        self.variables.load_state_dict(state["variables"])
+        self.method.pruned()
+        self.arch_optimiser.load_state_dict(state["arch_optimiser"])
+        self._enter(self._net(state["stage"]), state["stage"])
+        self.step.net.load_state_dict(state["net"])
+        self._set_momentum(state["momentum"])
+        self.order.set_state(state["order"].cpu())
+        self.chance.set_state(state["chance"].cpu())
+        self.history, self.trace = state["history"], state["trace"]
+
+    def run(self, folder: RunFolder, on_step: Callable[[int, int], None] | None = None) -> Iterator[Epoch]:
+        """Yield the epochs that are still to do, those of a checkpoint first. `on_step(done, of)` hears of steps within an epoch."""
+        saved = checkpoint.load(folder.path, self.identity, self.device)
+        if saved is not None:
+            self.restore(saved)
+            if self.history:
+                yield self._report()
+        for place in self.places[len(self.history) :]:
+            if place.stage != self.stage:
+                self.advance(place.stage)
+            try:
+                row = self._epoch(place, on_step)
+            except torch.OutOfMemoryError as error:
+                raise SearchError(
+                    f"out of memory in epoch {place.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
+                    "the progressive schedule. The last checkpoint is kept."
+                ) from error
+            self.history.append(row)
+            self.trace.append(self.variables.eta.tolist())
+            checkpoint.save(folder.path, len(self.history), self.identity, self.state())
+            yield self._report()
+
+    def _epoch(self, place: Place, on_step: Callable[[int, int], None] | None) -> dict:
+        s, stage = self.settings, self.stages[place.stage]
+        began = time.perf_counter()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, len(self.places), s.weight_lr, s.weight_lr_min)
+        self.step.set_lr(lr)
+        train = self.train.plan(s.batch_size, self.order)
+        steps = len(train.index)
+        valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True)
+        moves_eta = place.epoch_in_stage >= stage.arch_warmup
+        for i in range(steps):
+            batch = self.train.batch(train, i)
+            if moves_eta:
+                self.step.arch_step(batch, self.valid.batch(valid, i))
+            self.step.weight_step(batch)
+            if on_step is not None:
+                on_step(i + 1, steps)
+        loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
+        self.step.meter.sums.zero_()
+        eta = self.variables.eta.detach()
+        if not (math.isfinite(loss) and bool(torch.isfinite(eta).all())):
+            raise SearchError(
+                f"epoch {place.epoch + 1}: the training loss is {loss} and eta is {'finite' if eta.isfinite().all() else 'not finite'}. "
+                f"Lower weight_lr (now {s.weight_lr}) or arch_lr (now {s.arch_lr}). The checkpoint before this epoch is kept."
+            )
+        mean = self.method.mean().detach()
+        beta = torch.nn.functional.elu(eta[self.variables.mask]) + 1
+        return {
+            "epoch": place.epoch + 1,
+            "stage": place.stage + 1,
+            "k": stage.k,
+            "operations_kept": stage.keep,
+            "lr": lr,
+            "train_loss_nats": loss,
+            "train_acc_pct": accuracy,
+            "valid_loss_nats": arch_loss,
+            "valid_acc_pct": arch_accuracy,
+            "beta_min": float(beta.min()),
+            "beta_max": float(beta.max()),
+            "mean_entropy_nats": float(-(mean * mean.clamp_min(1e-30).log()).sum(-1).mean()),
+            "genotype": str(self.space.genotype(mean)),
+            "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
+            "activation_mb": self.activation,
+            "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
+            "seconds": time.perf_counter() - began,
+        }
+
+    def _report(self) -> Epoch:
+        return Epoch(self.history[-1], self.method.mean().tolist(), len(self.places))
+
+    def genotype(self):
+        """The cell of the Dirichlet mean (eq. 4)."""
+        return self.space.genotype(self.method.mean().detach())
+
+    def activation_mb(self) -> float:
+        """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search."""
+        order, chance = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0)
+        x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order), 0)
+        theta, before = self.method.sample(chance).detach(), [buffer.clone() for buffer in self.step.net.buffers()]
+        used = activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters])
+        for buffer, value in zip(self.step.net.buffers(), before):
+            buffer.copy_(value)
+        return used / 1e6
