@@ -5,15 +5,18 @@ import time
 from IPython.display import HTML, display
 
 from drnas_lib.plots import mean_bars, new_figure
+from drnas_lib.spaces import SPACES
 
 REDRAW_S = 1.0  # not more often than this
 
 
 class Live:
-    """`show(progress)` after every epoch, `tick(done, of)` within one. `edges` are the labels of the bars."""
+    """`show(progress)` after every epoch, `tick(done, of)` within one, `finish()` at the end."""
 
-    def __init__(self, edges: list[str], operations: tuple[str, ...]):
-        self.edges, self.operations = edges, operations
+    def __init__(self, space: str):
+        self.edges = [f"{source} → {target}" for source, target in SPACES[space].edges]
+        self.operations = SPACES[space].operations
+        self.empty = True
         self.handle = display(HTML("<i>starting …</i>"), display_id=True)
         self.bar = display(HTML(""), display_id=True)
         self.began = self.drawn = time.monotonic()
@@ -23,6 +26,7 @@ class Live:
         """Draw an epoch of the search (with the Dirichlet mean) or of a training."""
         last = progress.row["epoch"] == progress.epochs
         now = time.monotonic()
+        self.empty = False
         if self.first_epoch is None:
             self.first_epoch = progress.row["epoch"]
         if now - self.drawn < REDRAW_S and not last:
@@ -38,6 +42,12 @@ class Live:
         if now - self.drawn >= 2 * REDRAW_S and done < of:
             self.drawn = now
             self.bar.update(HTML(f"<progress value='{done}' max='{of}'></progress> step {done} of {of} of this epoch"))
+
+    def finish(self) -> None:
+        """Say that the run has ended; a run that had ended before shows no epochs."""
+        self.bar.update(HTML("The run has ended; its records are read below."))
+        if self.empty:
+            self.handle.update(HTML("This run was done before: nothing to compute."))
 
     def _sentence(self, progress, now: float) -> str:
         row, epochs = progress.row, progress.epochs

@@ -1,0 +1,161 @@
+"""A finished search, read back from its files: the tables, figures and sentences of the search notebook. No torch."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+
+from drnas_lib import plots
+from drnas_lib.benchmark import Benchmark, MissingBenchmark
+from drnas_lib.genotype import Nb201Genotype, genotype_from_json
+from drnas_lib.records import RecordError, RunFolder, read_json
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """`history` has a row per epoch, `eta` a row per epoch, edge and operation; `record` is record.json."""
+
+    record: dict
+    history: pd.DataFrame
+    eta: pd.DataFrame
+    genotype: Nb201Genotype
+
+    @classmethod
+    def read(cls, folder: str) -> "SearchReport":
+        """Raises RecordError where the run is unfinished or a file is damaged."""
+        run = RunFolder(folder)
+        if not run.done:
+            raise RecordError(f"{run.path} holds no finished run (no done.json). Run the search first; it continues where it stopped.")
+        try:
+            history, eta = (pd.read_csv(run.file(name)) for name in ("history.csv", "eta.csv"))
+        except (OSError, ValueError) as error:
+            raise RecordError(f"{run.path}: {error}. Repeat the run with rerun=True.") from error
+        return cls(read_json(run.file("record.json")), history, eta, genotype_from_json(read_json(run.file("genotype.json"))))
+
+    @property
+    def dataset(self) -> str:
+        return self.record["data"]["name"]
+
+    def summary(self) -> pd.DataFrame:
+        """What was run on what, in a column."""
+        record, environment = self.record, self.record["environment"]
+        stages = "; ".join(
+            f"{s['operations_kept']} operations at K={s['k']}: {s['activation_mb']:.1f} MB of activations"
+            + (f", {s['gpu_peak_memory_mb']:.0f} MB GPU peak" if s["gpu_peak_memory_mb"] else "")
+            for s in record["stages"]
+        )
+        rows = {
+            "cell": record["genotype"],
+            "protocol": record["protocol"],
+            "reduced against the protocol": "; ".join(record["reduced"]) or "no",
+            "seed": record["parameters"]["seed"],
+            "data": f"{self.dataset}, fingerprint {record['data']['fingerprint'][:16]}. {record['data']['source']}",
+            "stages": stages,
+            "search time": f"{record['metrics']['search_s']:.0f} s, {len(self.history)} epochs, {self.history.images_per_s.median():.0f} images/s",
+            "device": f"{record['device']} ({environment['cpu']}), torch {environment['packages'].get('torch')}",
+            "commit": f"{environment['commit']}" + (" with uncommitted changes" if environment["uncommitted_changes"] else ""),
+        }
+        return pd.DataFrame({"": rows}).style.set_properties(**{"text-align": "left", "white-space": "normal"})
+
+    def trajectory(self) -> Figure:
+        return plots.trajectory(self.history)
+
+    def trajectory_sentence(self) -> Markdown:
+        first, last = self.history.iloc[0], self.history.iloc[-1]
+        gap = last.train_acc_pct - last.valid_acc_pct
+        return Markdown(
+            f"Training batches went from {first.train_acc_pct:.1f} % to {last.train_acc_pct:.1f} % in {len(self.history)} epochs; in the last, "
+            f"validation batches reached {last.valid_acc_pct:.1f} %, {abs(gap):.1f} points {'below' if gap > 0 else 'above'} them. "
+            "Both are batch averages of a supernet with random mixing weights, not the accuracy of a cell."
+        )
+
+    def concentrations(self) -> Figure:
+        return plots.concentrations(self.eta)
+
+    def concentration_sentence(self) -> Markdown:
+        first, last = self.history.iloc[0], self.history.iloc[-1]
+        settled = self._settled()
+        return Markdown(
+            f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). The entropy of the mean mixture fell from "
+            f"{first.mean_entropy_nats:.3f} to {last.mean_entropy_nats:.3f} nats per edge; the derived cell last changed in epoch {settled}."
+        )
+
+    def _settled(self) -> int:
+        changed = self.history.genotype != self.history.genotype.shift()
+        return int(self.history.epoch[changed].iloc[-1])
+
+    def cell(self) -> Figure:
+        parameters = self.record["parameters"]
+        title = f"cell found on {self.dataset}, {self.record['protocol']} protocol, seed {parameters['seed']}"
+        return plots.cell_graph(self.genotype.edges(), title)
+
+    def accuracy(self) -> Figure | Markdown:
+        """Figure of how good the cell is, by whatever way it was judged, or the reason why that is unknown."""
+        return _ACCURACY[self.record["evaluation"]["kind"]](self)
+
+    def conclusion(self) -> Markdown:
+        """One sentence on how good the cell is."""
+        return Markdown(_CONCLUSION[self.record["evaluation"]["kind"]](self))
+
+    def _key(self, split: str) -> str:
+        return f"{self.dataset}_{split}_acc_pct"
+
+
+def _table_accuracy(report: SearchReport) -> Figure | Markdown:
+    try:
+        table = Benchmark.load()
+    except MissingBenchmark as error:
+        return Markdown(f"The accuracy of the cell is unknown here: {error}")
+    cells = [Nb201Genotype.parse(text) for text in report.history.genotype]
+    accuracy = pd.DataFrame(
+        {"epoch": report.history.epoch, "test_acc_pct": [table.accuracy(cell, report.dataset, "test") for cell in cells]}
+    )
+    return plots.accuracy_by_epoch(accuracy, table.optimum(report.dataset, "test")[1], report.dataset)
+
+
+def _table_conclusion(report: SearchReport) -> str:
+    found, key = report.record["evaluation"], report._key("test")
+    if "unknown" in found:
+        return f"**The search found {report.genotype}; without the benchmark table its accuracy is unknown.**"
+    gap = found[f"optimum_{key}"] - found[key]
+    return (
+        f"**The cell reaches {found[key]:.2f} % test accuracy on {report.dataset} in the benchmark (200 epochs, mean of its seeds), "
+        f"{gap:.2f} points below the best of all 15,625 cells.**" + _reduced(report)
+    )
+
+
+def _trained(report: SearchReport) -> pd.DataFrame:
+    return pd.DataFrame(report.record["evaluation"]["cells"])
+
+
+def _trained_accuracy(report: SearchReport) -> Figure:
+    return plots.trained_cells(_trained(report), report._key("test"))
+
+
+def _trained_conclusion(report: SearchReport) -> str:
+    cells = _trained(report).set_index("cell")[report._key("test")]
+    others = cells.drop("derived")
+    verdict = "beats both" if cells.derived > others.max() else "does not beat both" if cells.derived >= others.min() else "is behind both"
+    return (
+        f"**Trained alike for {report.record['evaluation']['epochs']} epochs (one seed), the derived cell reaches {cells.derived:.2f} % test "
+        f"accuracy on {report.dataset} and {verdict}: the random cell {others['random']:.2f} %, all-skip {others['all_skip']:.2f} %.**"
+        + _reduced(report)
+    )
+
+
+def _reduced(report: SearchReport) -> str:
+    reasons = report.record["reduced"]
+    return f" This was a reduced run ({'; '.join(reasons)}), not the paper's." if reasons else ""
+
+
+_ACCURACY = {
+    "table": _table_accuracy,
+    "train": _trained_accuracy,
+    "none": lambda report: Markdown("The cell was not judged (`evaluate` is none)."),
+}
+_CONCLUSION = {
+    "table": _table_conclusion,
+    "train": _trained_conclusion,
+    "none": lambda report: f"**The search found `{report.genotype}`; how good it is was not asked.**",
+}
