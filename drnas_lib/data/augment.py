@@ -1,0 +1,64 @@
+"""Random crop, mirror and cutout of a whole batch at once, every image with draws of its own.
+
+The draws are made beforehand from a seeded generator (`draw`), so applying them is arithmetic on the device: no worker processes, nothing
+read back, the same shapes every time.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+DRAWS = 5  # dy, dx, mirrored, centre of the hole: y, x
+
+
+@dataclass(frozen=True)
+class Augment:
+    """`size` pixels a side; `pad` zeros around the image before cropping; `cutout` the side of the hole, 0 for none.
+
+    `mean` and `std` per channel, of pixels scaled to 0..1.
+    """
+
+    size: int
+    pad: int
+    flip: bool
+    cutout: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def draw(self, steps: int, batch: int, generator: torch.Generator) -> Tensor:
+        """(S, B, 5) int32 on the CPU: crop offsets in 0..2 pad, mirrored 0/1, centre of the hole in 0..size-1."""
+        limits = (2 * self.pad + 1, 2 * self.pad + 1, 2 if self.flip else 1, self.size, self.size)
+        columns = [torch.randint(limit, (steps, batch), generator=generator, dtype=torch.int32) for limit in limits]
+        return torch.stack(columns, -1)
+
+    def padded(self, images: Tensor) -> Tensor:
+        """uint8 (N, C, H, W) with `pad` zeros on every side."""
+        return torch.nn.functional.pad(images, (self.pad,) * 4)
+
+    def scale(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of pixels 0..255, each (C, 1, 1), on the device: made once, so that no batch copies them there."""
+        return tuple(255 * torch.tensor(values, device=device)[:, None, None] for values in (self.mean, self.std))
+
+    def apply(self, padded: Tensor, index: Tensor, draws: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        """Images `index` (B,) of `padded` (N, C, H+2p, W+2p) under `draws` (B, 5) -> float32 (B, C, H, W), normalised by `scale()`."""
+        N, C, height, width = padded.shape
+        dy, dx, mirrored, hole_y, hole_x = draws.long().unbind(-1)  # B
+        along = torch.arange(self.size, device=padded.device)
+        rows = dy[:, None] + along  # B H
+        columns = dx[:, None] + torch.where(mirrored[:, None] == 1, self.size - 1 - along, along)  # B W
+        pixel = (rows[:, :, None] * width + columns[:, None, :])[:, None]  # B 1 H W
+        plane = (index[:, None] * C + torch.arange(C, device=padded.device)) * (height * width)  # B C
+        x = padded.view(-1)[plane[:, :, None, None] + pixel].float()  # B C H W
+        x = (x - mean) / std
+        if self.cutout:
+            outside_y = _outside(along, hole_y, self.cutout)  # B H
+            outside_x = _outside(along, hole_x, self.cutout)  # B W
+            x = x * (outside_y[:, None, :, None] | outside_x[:, None, None, :])
+        return x
+
+
+def _outside(along: Tensor, centre: Tensor, side: int) -> Tensor:
+    """True where a pixel is not in [centre - side // 2, centre + side // 2): (B, size)."""
+    start = centre[:, None] - side // 2
+    return (along < start) | (along >= start + side // 2 * 2)

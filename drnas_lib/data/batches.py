@@ -1,0 +1,60 @@
+"""A data set held on the device as bytes, and the batches of an epoch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from drnas_lib.data.augment import Augment
+from drnas_lib.data.sources import ImageSet
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All batches of an epoch: which images (S, B) and their augmentation (S, B, 5), on the device."""
+
+    index: Tensor
+    draws: Tensor
+
+
+class DeviceImages:
+    """Images as padded uint8 and labels as int64 on `device`; the data set travels there once."""
+
+    def __init__(self, images: ImageSet, augment: Augment, device: torch.device):
+        self.augment = augment
+        self.padded = augment.padded(images.images).to(device)  # N C H+2p W+2p
+        self.labels = images.labels.to(device)  # N
+        self.mean, self.std = augment.scale(device)
+        self.device = device
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def plan(self, batch_size: int, generator: torch.Generator, steps: int | None = None, replacement: bool = False) -> Plan:
+        """Draw an epoch. The draws are made on the CPU, so every device sees the same batches.
+
+        By default one pass in random order, an incomplete last batch left out. With `replacement`, `steps` batches, each of distinct
+        images but independent of the others. Raises ValueError where the set is smaller than a batch.
+        """
+        if len(self) < batch_size:
+            raise ValueError(f"{len(self)} images do not fill a batch of {batch_size}: lower batch_size or use more images")
+        if replacement:
+            index = torch.stack([torch.randperm(len(self), generator=generator)[:batch_size] for _ in range(steps)])
+        else:
+            steps = len(self) // batch_size
+            index = torch.randperm(len(self), generator=generator)[: steps * batch_size].view(steps, batch_size)
+        draws = self.augment.draw(steps, batch_size, generator)
+        return Plan(index.to(self.device), draws.to(self.device))
+
+    def batch(self, plan: Plan, step: int | Tensor) -> tuple[Tensor, Tensor]:
+        """x float32 (B, C, H, W) and y (B,) of one step; `step` may be a number on the device."""
+        index = plan.index[step]
+        return self.augment.apply(self.padded, index, plan.draws[step], self.mean, self.std), self.labels[index]
+
+    def evaluation(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images in order, normalised only; the last batch may be smaller."""
+        inner = slice(self.augment.pad, self.augment.pad + self.augment.size)
+        for start in range(0, len(self), batch_size):
+            part = slice(start, start + batch_size)
+            yield (self.padded[part, :, inner, inner].float() - self.mean) / self.std, self.labels[part]

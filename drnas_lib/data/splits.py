@@ -1,0 +1,36 @@
+"""Which training images move the weights and which move eta."""
+
+import torch
+
+from drnas_lib.data.sources import ImageSet
+
+ORDER_SEED = 0  # of the one shuffle of data whose files come class by class
+
+
+def _take(images: ImageSet, index: torch.Tensor) -> ImageSet:
+    return ImageSet(images.images[index], images.labels[index])
+
+
+def halves(images: ImageSet, shuffled: bool) -> tuple[ImageSet, ImageSet]:
+    """First half for the weights, second half for eta, as the released code splits the training set.
+
+    `shuffled` says that the order of the files is random already; otherwise one fixed permutation comes first, or each half would lack classes.
+    """
+    count = len(images.labels)
+    order = torch.arange(count) if shuffled else torch.randperm(count, generator=torch.Generator().manual_seed(ORDER_SEED))
+    return _take(images, order[: count // 2]), _take(images, order[count // 2 :])
+
+
+def subset(images: ImageSet, count: int, seed: int) -> ImageSet:
+    """`count` images, as equal a number of each class as there is, in random order. Raises ValueError where there are fewer."""
+    if not 0 < count <= len(images.labels):
+        raise ValueError(f"subset={count}: the training set has {len(images.labels)} images")
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(images.labels), generator=generator)
+    labels = images.labels[order]
+    rank = torch.zeros_like(labels)  # how many of its class come before
+    for label in labels.unique():
+        of_class = labels == label
+        rank[of_class] = torch.arange(int(of_class.sum()))
+    chosen = rank.argsort(stable=True)[:count]  # all firsts, then all seconds, ...
+    return _take(images, order[chosen[torch.randperm(count, generator=generator)]])
