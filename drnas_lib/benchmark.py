@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from drnas_lib.benchmark_convert import rows
+from drnas_lib.benchmark_convert import ConversionError, rows
 from drnas_lib.genotype import GenotypeError, Nb201Genotype, all_nb201
-from drnas_lib.records import atomic_write, data_root, resolve
+from drnas_lib.records import RecordError, atomic_write, data_root, resolve
 
 FILE_NAME = "nas_bench_201.csv.gz"
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         benchmark = convert(options.source, options.out, options.trust_pickle)
-    except (ValueError, OSError) as error:  # ConversionError, BenchmarkError; no room, no permission
+    except (ConversionError, BenchmarkError, RecordError, OSError) as error:
         sys.exit(f"error: {error}")
     print(f"{options.out}: {len(benchmark.frame):,} cells")
 

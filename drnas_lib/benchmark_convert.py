@@ -25,9 +25,7 @@ class Measured(NamedTuple):
 
 
 MEASURED = {
-    "cifar10_valid": Measured(
-        "cifar10-valid", "x-valid", 200
-    ),  # trained on one half of the training set, judged on the other
+    "cifar10_valid": Measured("cifar10-valid", "x-valid", 200),  # trained on half of the training set only
     "cifar10_test": Measured("cifar10", "ori-test", 200),
     "cifar100_valid": Measured("cifar100", "x-valid", 200),
     "cifar100_test": Measured("cifar100", "x-test", 200),

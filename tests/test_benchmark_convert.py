@@ -236,3 +236,11 @@ def test_incomplete_release_is_not_written(content, tmp_path):
         main(["convert", "--source", str(write_pth(content, tmp_path)), "--out", str(out), "--trust-pickle"])
     assert "expected 15,625 cells, found 3" in str(stop.value)
     assert not out.exists()
+
+
+def test_table_that_cannot_be_written_stops_with_its_name(whole, tmp_path):
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "table.csv.gz"  # a file where a folder should be
+    with pytest.raises(SystemExit) as stop:
+        main(["convert", "--source", str(whole), "--out", str(out), "--trust-pickle"])
+    assert str(out.parent) in str(stop.value)

@@ -51,7 +51,7 @@ def test_edges_of_the_printed_text():
 
 
 def test_edges_stand_in_the_order_of_the_text():
-    assert NB201_EDGES == tuple((source, target) for target in (1, 2, 3) for source in range(target))
+    assert tuple((source, target) for target in (1, 2, 3) for source in range(target)) == NB201_EDGES
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,7 @@ def macs(net: nn.Module, input_shape: tuple[int, ...]) -> int:
         per_output = module.weight[0].numel() + (module.bias is not None)
         counted.append(output.numel() * per_output)
 
-    probe = (
-        copy.deepcopy(net).to("meta").eval()
-    )  # shapes only: nothing is computed, and batch statistics stay as they are
+    probe = copy.deepcopy(net).to("meta").eval()  # shapes only: nothing is computed, no statistics move
     for module in probe.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(count)

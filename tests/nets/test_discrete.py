@@ -31,7 +31,7 @@ def plain_cell(cell: DiscreteCell, genotype: Nb201Genotype, x: torch.Tensor) -> 
 def test_cell_is_the_sum_over_edges_for_every_kind_of_cell():
     torch.manual_seed(0)
     x = torch.randn(2, 3, 5, 5, dtype=torch.float64)
-    for genotype in list(all_nb201())[::61]:  # 257 cells that differ in every edge
+    for genotype in list(all_nb201())[::211]:  # a stride that changes every edge
         cell = DiscreteCell(genotype, 3).double()
         torch.testing.assert_close(cell(x), plain_cell(cell, genotype, x), rtol=0, atol=1e-12)
 
