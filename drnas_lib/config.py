@@ -3,31 +3,40 @@
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import PurePath
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from drnas_lib.parameters import (
-    Integer, MaybeInteger, MaybeIntegers, MaybeNumber, MaybeText, MaybeTruth, ParameterError, Text, Truth, nearest, plain_names,
-)  # fmt: skip
-from drnas_lib.presets import FAMILIES, PROGRESSIVE_BY_DEFAULT, preset
+from drnas_lib.parameters import ParameterError, Truth, choice, integer, integers, nearest, number, stated, text
+from drnas_lib.presets import DISAGREEMENTS, FAMILIES, PROGRESSIVE_BY_DEFAULT, Stages, preset
 
-CHOICES = {
-    "space": ("nb201",),
-    "dataset": tuple(FAMILIES),
-    "method": ("drnas",),
-    "protocol": ("released", "paper"),
-    "lr_after_widening": ("continued", "restart_epoch", "restart_cosine"),
-    "regulariser": ("adam_decay", "penalty", "kl"),
-    "bilevel": ("first", "second"),
-    "evaluate": ("table", "train", "none"),
-}
-AT_LEAST = {"seed": 0, "batch_size": 2, "channels": 1, "cells": 1, "subset": 2, "train_epochs": 1, "image_size": 8}
-POSITIVE = ("weight_lr", "grad_clip", "arch_lr")
-NOT_NEGATIVE = ("weight_lr_min", "momentum", "weight_decay", "lam")
-STAGE_LISTS = {"epochs": 1, "k": 1, "keep": 1, "arch_warmup": 0}  # and their least values
 OPERATIONS = 5
+Space = choice("nb201")
+Dataset = choice(*FAMILIES)
+Method = choice("drnas")
+Protocol = choice(*DISAGREEMENTS)
+LrAfterWidening = choice("continued", "restart_epoch", "restart_cosine")
+Regulariser = choice("adam_decay", "penalty", "kl")
+Bilevel = choice("first", "second")
+Evaluate = choice("table", "train", "none")
+Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
+Place = text(r"\S(.*\S)?", "allowed is the path of a folder.")
+Name = text(r"\w[\w.+-]{0,99}", "allowed are up to 100 letters, digits and . _ + -, starting with a letter or digit: it becomes a folder.")
+Seed = integer(0, 2**32 - 1)  # what every generator takes
+Count = integer(1)
+BatchSize = integer(2)  # normalisation needs two images
+Pixels = integer(8)
+PerStage = integers(1)
+Keep = integers(1, OPERATIONS)
+Warmup = integers(0)
+Positive = number("a number above 0", lambda value: value > 0)
+NotNegative = number("a number, 0 or more", lambda value: value >= 0)
+Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
+STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs")
 LONGEST_STEM = 100
 
@@ -87,47 +96,50 @@ class SearchConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    space: Text = "nb201"
-    dataset: Text = "digits"
-    method: Text = "drnas"
-    protocol: Text = "released"
-    progressive: MaybeTruth = None
-    seed: Integer = 0
-    device: Text = "auto"
-    epochs: MaybeIntegers = None
-    k: MaybeIntegers = None
-    keep: MaybeIntegers = None
-    arch_warmup: MaybeIntegers = None
-    batch_size: MaybeInteger = None
-    channels: MaybeInteger = None
-    cells: MaybeInteger = None
-    subset: MaybeInteger = None
-    weight_lr: MaybeNumber = None
-    weight_lr_min: MaybeNumber = None
-    momentum: MaybeNumber = None
-    weight_decay: MaybeNumber = None
-    grad_clip: MaybeNumber = None
-    lr_after_widening: MaybeText = None
-    arch_lr: MaybeNumber = None
-    lam: MaybeNumber = None
-    regulariser: MaybeText = None
-    bilevel: MaybeText = None
-    evaluate: MaybeText = None
-    train_epochs: MaybeInteger = None
-    image_size: MaybeInteger = None
-    data_folder: MaybeText = None
-    results: Text = "results/search"
-    name: MaybeText = None
+    space: Space = "nb201"
+    dataset: Dataset = "digits"
+    method: Method = "drnas"
+    protocol: Protocol = "released"
+    progressive: Truth | None = None
+    seed: Seed = 0
+    device: Device = "auto"
+    epochs: PerStage | None = None
+    k: PerStage | None = None
+    keep: Keep | None = None
+    arch_warmup: Warmup | None = None
+    batch_size: BatchSize | None = None
+    channels: Count | None = None
+    cells: Count | None = None
+    subset: Count | None = None
+    weight_lr: Positive | None = None
+    weight_lr_min: NotNegative | None = None
+    momentum: Momentum | None = None
+    weight_decay: NotNegative | None = None
+    grad_clip: Positive | None = None
+    lr_after_widening: LrAfterWidening | None = None
+    arch_lr: Positive | None = None
+    lam: NotNegative | None = None
+    regulariser: Regulariser | None = None
+    bilevel: Bilevel | None = None
+    evaluate: Evaluate | None = None
+    train_epochs: Count | None = None
+    image_size: Pixels | None = None
+    data_folder: Place | None = None
+    results: Place = "results/search"
+    name: Name | None = None
     rerun: Truth = False
 
     @classmethod
     def from_notebook(cls, names: dict[str, Any]) -> Self:
         """The configuration that a notebook's `globals()` describe. Raises ParameterError, before anything else has run."""
-        return cls.of(plain_names(names))
+        return cls.of(stated(names, cls.model_fields))
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
-        """Check `values`; a name left out keeps its default. Raises ParameterError with all problems at once."""
+        """Check `values`; a name left out keeps its default. Raises ParameterError with all problems at once.
+
+        What contradicts what is judged only where each value by itself is sound.
+        """
         known = cls.model_fields
         problems = [
             f"{name}={value!r}: there is no such parameter.{nearest(name, known)} Known: {', '.join(known)}."
@@ -137,51 +149,20 @@ class SearchConfig(BaseModel):
         try:
             config = cls(**{name: value for name, value in values.items() if name in known})
         except ValidationError as error:
-            problems += [f"{e['loc'][0]}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}." for e in error.errors()]
+            problems += [f"{e['loc'][0]}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
         else:
             problems += config._problems()
         if problems:
-            raise ParameterError("\n  ".join(["the parameters do not fit:", *problems]))
+            raise ParameterError(_listed(problems))
         return config
 
     def _problems(self) -> list[str]:
-        single = [*self._wrong_choices(), *self._out_of_range()]
-        return single or [*self._contradictions(), *self._wrong_stages()]  # a pair is judged only when each is sound
+        return [*self._contradictions(), *(self._wrong_number_of_stages() or self._wrong_stages())]
 
-    def _wrong_choices(self):
-        for name, allowed in CHOICES.items():
-            value = getattr(self, name)
-            if value is not None and value not in allowed:
-                yield f"{name}={value!r}: allowed are {', '.join(allowed)}.{nearest(value, allowed)}"
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
-            yield f"device={self.device!r}: allowed are auto, cpu, cuda, cuda:N.{nearest(self.device, ('auto', 'cpu', 'cuda'))}"
-        if self.name is not None and not re.fullmatch(r"[\w][\w.+-]*", self.name):
-            yield f"name={self.name!r}: allowed are letters, digits and . _ + -, starting with a letter or digit; it becomes a folder."
-
-    def _out_of_range(self):
-        for name, least in AT_LEAST.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                yield f"{name}={value!r}: allowed is {least} or more."
-        for name in POSITIVE:
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                yield f"{name}={value!r}: allowed is a number above 0."
-        for name in NOT_NEGATIVE:
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                yield f"{name}={value!r}: allowed is 0 or more."
-        if self.momentum is not None and self.momentum >= 1:
-            yield f"momentum={self.momentum!r}: allowed is a number from 0 to below 1."
-        for name, least in STAGE_LISTS.items():
-            values = getattr(self, name)
-            if values is not None and min(values) < least:
-                yield f"{name}={values!r}: allowed is {least} or more in every stage."
-
-    def _contradictions(self):
+    def _contradictions(self) -> Iterator[str]:
         own, values = FAMILIES[self.dataset] == "own", self._resolved()
         if self.evaluate == "table" and own:
-            yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark does not know this data set. Use 'train' or 'none'."
+            yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark does not know this data set. Allowed are train, none."
         if self.train_epochs is not None and values["evaluate"] != "train":
             yield f"train_epochs={self.train_epochs} with evaluate={values['evaluate']!r}: only evaluate='train' trains."
         if self.data_folder is not None and self.dataset != "folder":
@@ -193,73 +174,83 @@ class SearchConfig(BaseModel):
         if self.image_size is not None and self.image_size % 4:
             yield f"image_size={self.image_size}: the network halves the image twice, so it must be a multiple of 4."
         if values["weight_lr_min"] > values["weight_lr"]:
-            yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: it is where the cosine ends, so not above."
-        if values["subset"] is not None and values["subset"] < 2 * values["batch_size"]:
-            yield (
-                f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so at least "
-                f"{2 * values['batch_size']}."
-            )
+            yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
+        if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
+            yield f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so {least} or more."
 
-    def _wrong_stages(self):
+    def _wrong_number_of_stages(self) -> list[str]:
+        given = {name: getattr(self, name) for name in STAGE_LISTS if getattr(self, name) is not None}
+        against = [f"{name}={values}" for name, values in given.items() if self.progressive != (len(values) > 1)]
+        if self.progressive is not None and against:
+            wanted = "several stages, one entry each" if self.progressive else "one stage, one entry"
+            return [f"progressive={self.progressive} with {', '.join(against)}: it means {wanted}."]
         lists = self._stage_lists()
-        lengths = {name: len(values) for name, values in lists.items()}
-        if len(set(lengths.values())) > 1:
-            stated = ", ".join(f"{name}={lists[name]}" for name in STAGE_LISTS)
-            missing = [name for name in STAGE_LISTS if getattr(self, name) is None]
-            yield f"{stated}: one entry per stage is needed in each{'; set also ' + ', '.join(missing) if missing else ''}."
-            return
-        stages, channels = lengths["epochs"], self._resolved()["channels"]
-        if self.progressive is not None and self.progressive != (stages > 1):
-            yield f"progressive={self.progressive} with {stages} stage{'s' if stages > 1 else ''} (epochs={lists['epochs']}): one of them is wrong."
+        if len({len(values) for values in lists.values()}) == 1:
+            return []
+        shown = ", ".join(f"{name}={values}" for name, values in given.items())
+        missing = [name for name in ("epochs", "k", "keep") if name not in given]
+        advice = f" Set also {', '.join(missing)}, whose number in this protocol is {len(lists[missing[0]])}." if missing else ""
+        return [f"{shown}: each needs one entry for every stage.{advice}"]
+
+    def _wrong_stages(self) -> Iterator[str]:
+        lists, channels = self._stage_lists(), self._resolved()["channels"]
         if lists["keep"][0] != OPERATIONS:
             yield f"keep={lists['keep']}: the first stage has learnt nothing to prune by, so it keeps all {OPERATIONS} operations."
-        for name, earlier, later in ((n, a, b) for n in ("k", "keep") for a, b in zip(lists[n], lists[n][1:])):
+        for earlier, later in pairwise(lists["keep"]):
             if later > earlier:
-                yield f"{name}={lists[name]}: it cannot grow from {earlier} to {later}; stages prune and widen."
-        for earlier, later in zip(lists["k"], lists["k"][1:]):
-            if later <= earlier and earlier % later:
-                yield f"k={lists['k']}: {later} must divide {earlier}, since widening copies whole sets of channels."
+                yield f"keep={lists['keep']}: it cannot grow from {earlier} to {later}, since stages prune."
+        for earlier, later in pairwise(lists["k"]):
+            if earlier % later:
+                yield f"k={lists['k']}: {later} must divide {earlier}, since stages widen by whole sets of channels."
         for k in lists["k"]:
             if channels % k:
                 yield f"k={lists['k']} with channels={channels}: {k} does not divide the channels."
         for epochs, warmup in zip(lists["epochs"], lists["arch_warmup"]):
             if warmup >= epochs:
-                yield f"arch_warmup={lists['arch_warmup']} with epochs={lists['epochs']}: eta would never move in a stage of {epochs} epochs."
+                yield f"arch_warmup={lists['arch_warmup']} with epochs={lists['epochs']}: eta would not move in {epochs} epochs."
 
     def _progressive(self) -> bool:
         if self.progressive is not None:
             return self.progressive
-        lengths = [len(values) for values in (self.epochs, self.k, self.keep) if values is not None]
-        return max(lengths) > 1 if lengths else PROGRESSIVE_BY_DEFAULT[self.protocol]
+        whole = None not in (self.epochs, self.k, self.keep)  # then these lists are the stages, whatever the protocol has
+        return len(self.epochs) > 1 if whole else PROGRESSIVE_BY_DEFAULT[self.protocol]
+
+    def _preset(self) -> tuple[Stages, dict]:
+        return preset(self.space, self.dataset, self.protocol, self._progressive())
 
     def _stage_lists(self) -> dict[str, list[int]]:
-        stages, _ = preset(self.dataset, self.protocol, self._progressive())
+        stages, _ = self._preset()
         lists = {name: getattr(self, name) or getattr(stages, name) for name in STAGE_LISTS}
         if self.arch_warmup is None and len(lists["epochs"]) != len(lists["arch_warmup"]):
             lists["arch_warmup"] = [0] * len(lists["epochs"])
         return lists
 
     def _resolved(self) -> dict[str, Any]:
-        _, rest = preset(self.dataset, self.protocol, self._progressive())
+        _, rest = self._preset()
         return {name: value if getattr(self, name) is None else getattr(self, name) for name, value in rest.items()}
 
     def settings(self) -> SearchSettings:
-        """The complete settings."""
-        stages, rest = preset(self.dataset, self.protocol, self._progressive())
+        """The complete settings. Raises ParameterError where parameters contradict each other."""
+        if problems := self._problems():
+            raise ParameterError(_listed(problems))
+        stages, rest = self._preset()
         lists, values = self._stage_lists(), self._resolved()
         differences = {n: v for n, v in lists.items() if v != getattr(stages, n)} | {n: v for n, v in values.items() if v != rest[n]}
         values["train_epochs"] = values["train_epochs"] if values["evaluate"] == "train" else None
         chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder")}
         values |= chosen | {"stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
-        relevant = {n: v for n, v in values.items() if n not in NOT_OF_THE_RESULT and n != "data_folder"}
-        text = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
-        stem = self.name or self._stem({n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT})
+        # Of a folder the images matter, whose own fingerprint is recorded beside this one, not where it lies.
+        relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder")}
+        identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
+        if self.data_folder:
+            differences |= {"image_size": self.image_size, "folder": re.sub(r"[^\w.-]+", "-", PurePath(self.data_folder).name)}
+        stem = self.name or self._stem({n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT and v is not None})
         return SearchSettings(
             **values,
             stem=stem,
-            folder=f"{self.results}/{stem}/seed{self.seed}",
+            folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
             reduced=tuple(_reductions(lists, values, stages, rest)),
-            fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
+            fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         )
 
     def _stem(self, differences: dict[str, Any]) -> str:
@@ -267,7 +258,7 @@ class SearchConfig(BaseModel):
         if self._progressive() != PROGRESSIVE_BY_DEFAULT[self.protocol]:
             parts.append("progressive" if self._progressive() else "plain")
         for name, value in differences.items():
-            shown = "-".join(map(str, value)) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
+            shown = "-".join(map(str, value)) if isinstance(value, list) else f"{value:.12g}" if isinstance(value, float) else str(value)
             parts.append(f"{name.replace('_', '-')}{shown}")
         stem = "_".join(parts)
         if len(stem) > LONGEST_STEM:
@@ -275,11 +266,15 @@ class SearchConfig(BaseModel):
         return stem
 
 
+def _listed(problems: list[str]) -> str:
+    return "\n  ".join(["the parameters do not fit:", *problems])
+
+
 def _reductions(lists, values, stages, rest):
     if sum(lists["epochs"]) < sum(stages.epochs):
-        yield f"{sum(lists['epochs'])} epochs instead of {sum(stages.epochs)}"
+        yield f"{sum(lists['epochs'])} instead of {sum(stages.epochs)} epochs"
     if values["subset"] is not None:
         yield f"{values['subset']} training images instead of all"
     for name, label in (("cells", "cells per stage"), ("channels", "channels")):
         if values[name] < rest[name]:
-            yield f"{values[name]} {label} instead of {rest[name]}"
+            yield f"{values[name]} instead of {rest[name]} {label}"

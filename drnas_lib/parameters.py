@@ -1,89 +1,124 @@
-"""From what a notebook or a YAML file says to plain values, or to a message that helps."""
+"""From what a notebook or a YAML file says to plain values, or to a message that helps: the kinds of a parameter."""
 
 import difflib
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-OF_IPYTHON = {"In", "Out", "exit", "quit", "get_ipython", "open"}
+PLAIN = (type(None), bool, int, float, str, list, tuple, dict)
+OF_IPYTHON = ("In", "Out")  # its only plain values that do not start with an underscore
 
 
 class ParameterError(ValueError):
     """One or more parameters are wrong; the message names each, its value, what is allowed and the nearest match."""
 
 
-def nearest(word: str, allowed: Iterable[str]) -> str:
+def nearest(word: Any, allowed: Iterable[str]) -> str:
     """' Did you mean `x`?' or nothing."""
-    match = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.55)
+    wanted = str(word).lower().replace("gpu", "cuda")
+    match = difflib.get_close_matches(wanted, list(allowed), n=1, cutoff=0.55)
     return f" Did you mean `{match[0]}`?" if match else ""
 
 
-def plain_names(names: dict[str, Any]) -> dict[str, Any]:
-    """The plain values among a notebook's globals: its parameters, and whatever a caller injected beside them."""
-    plain = (type(None), bool, int, float, str, list, tuple, dict)
-    return {n: v for n, v in names.items() if not n.startswith("_") and n not in OF_IPYTHON and type(v) in plain}
+def stated(names: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """What a notebook's globals say: the known names, whatever their value, and every other plain value, which may be a typing error."""
+    known = set(known)
+    return {n: v for n, v in names.items() if n in known or type(v) in PLAIN and not n.startswith("_") and n not in OF_IPYTHON}
 
 
-def _integer(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a whole number, not a truth value")
-    if isinstance(value, str):
-        value = _number(value)
-    if isinstance(value, float):
-        if not value.is_integer():
-            raise ValueError("must be a whole number")
-        return int(value)
-    return value
+def integer(least: int, most: int | None = None):
+    """A whole number; 5.0, '5' and '5.0' are 5, but True is not 1."""
+    allowed = _range(least, most)
+
+    def read(value: Any) -> int:
+        whole = _whole(value)
+        if whole is None or not _within(whole, least, most):
+            raise ValueError(f"allowed is {allowed}.")
+        return whole
+
+    return Annotated[int, BeforeValidator(read)]
 
 
-def _number(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("must be a number, not a truth value")
-    if isinstance(value, str):  # YAML reads 1e-3 as text
-        try:
-            value = float(value)
-        except ValueError:
-            raise ValueError("must be a number") from None
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
+def integers(least: int, most: int | None = None):
+    """One whole number per stage: a list, a bare number, or text such as '[25, 25]' or '25,25', since papermill's -p passes no lists."""
+    allowed = f"{_range(least, most)}, for each stage, such as [5, 3]"
+
+    def read(value: Any) -> list[int]:
+        if isinstance(value, str):
+            value = value.strip().removeprefix("[").removesuffix("]").split(",")
+        entries = list(value) if isinstance(value, list | tuple) else [value]
+        wholes = [_whole(entry) for entry in entries]
+        if not wholes or any(whole is None or not _within(whole, least, most) for whole in wholes):
+            raise ValueError(f"allowed is {allowed}.")
+        return wholes
+
+    return Annotated[list[int], BeforeValidator(read)]
 
 
-def _integers(value: Any) -> Any:
-    """A list, a bare number, or text such as '[25, 25]' or '25,25': papermill's -p passes numbers and text only."""
-    if isinstance(value, str):
-        value = [part.strip() for part in value.strip().removeprefix("[").removesuffix("]").split(",")]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = [value]
-    if not isinstance(value, list | tuple) or not value:
-        raise ValueError("must be a whole number for each stage, such as [25, 25]")
-    return [_integer(part) for part in value]
+def number(allowed: str, holds: Callable[[float], bool]):
+    """A finite number of which `holds` is true, as `allowed` says in words."""
+
+    def read(value: Any) -> float:
+        finite = _finite(value)
+        if finite is None or not holds(finite):
+            raise ValueError(f"allowed is {allowed}.")
+        return finite
+
+    return Annotated[float, BeforeValidator(read)]
 
 
-def _truth(value: Any) -> Any:
+def choice(*allowed: str):
+    """One of a few words."""
+    return text("|".join(map(re.escape, allowed)), f"allowed are {', '.join(allowed)}.", allowed)
+
+
+def text(pattern: str, allowed: str, near: tuple[str, ...] = ()):
+    """Text of which all matches `pattern`, as the sentence `allowed` says; `near` are the words it may have been meant for."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(allowed + nearest(value, near))
+        return value
+
+    return Annotated[str, BeforeValidator(read)]
+
+
+def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("must be True or False")
+        raise ValueError("allowed are True and False.")
     return value
 
 
-def _text(value: Any) -> Any:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("must be text")
-    return value
-
-
-def _absent(read):
-    """None stays None: the preset decides."""
-    return lambda value: None if value is None else read(value)
-
-
-Integer = Annotated[int, BeforeValidator(_integer)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
-Text = Annotated[str, BeforeValidator(_text)]
-MaybeInteger = Annotated[int | None, BeforeValidator(_absent(_integer))]
-MaybeNumber = Annotated[float | None, BeforeValidator(_absent(_number))]
-MaybeIntegers = Annotated[list[int] | None, BeforeValidator(_absent(_integers))]
-MaybeTruth = Annotated[bool | None, BeforeValidator(_absent(_truth))]
-MaybeText = Annotated[str | None, BeforeValidator(_absent(_text))]
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        with suppress(ValueError):  # not by way of a float, which would round a long seed
+            return int(value)
+    finite = _finite(value)
+    return int(finite) if finite is not None and finite.is_integer() else None
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):  # text, because YAML reads 1e-3 as text
+        return None
+    try:
+        finite = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return finite if math.isfinite(finite) else None
+
+
+def _within(whole: int, least: int, most: int | None) -> bool:
+    return least <= whole and (most is None or whole <= most)
+
+
+def _range(least: int, most: int | None) -> str:
+    return f"a whole number, {least} or more" if most is None else f"a whole number from {least} to {most}"
