@@ -1,0 +1,273 @@
+"""Every way of getting a parameter wrong against its message; what the right ones become."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from drnas_lib.config import ParameterError, SearchConfig
+
+TWO_STAGES = {"epochs": [20, 20], "k": [4, 2], "keep": [5, 3]}
+
+# parameters, and what the message must say: the name and value, what is allowed, the nearest match
+BAD = [
+    # names
+    ({"datset": "cifar100"}, ["datset='cifar100'", "no such parameter", "Did you mean `dataset`?"]),
+    ({"Seed": 3}, ["Seed=3", "Did you mean `seed`?"]),
+    ({"arch_learning_rate": 0.1}, ["arch_learning_rate=0.1", "no such parameter", "arch_lr"]),
+    ({"wieght_decay": 0.1}, ["wieght_decay=0.1", "Did you mean `weight_decay`?"]),
+    # one of a few words
+    ({"space": "nb101"}, ["space='nb101'", "allowed are nb201", "Did you mean `nb201`?"]),
+    ({"dataset": "cifar-10"}, ["dataset='cifar-10'", "digits, cifar10, cifar100, imagenet16-120, folder", "Did you mean `cifar10`?"]),
+    ({"dataset": "CIFAR100"}, ["dataset='CIFAR100'", "Did you mean `cifar100`?"]),
+    ({"dataset": "ImageNet16"}, ["dataset='ImageNet16'", "Did you mean `imagenet16-120`?"]),
+    ({"dataset": None}, ["dataset=None", "allowed are digits"]),
+    ({"method": "darts"}, ["method='darts'", "allowed are drnas"]),
+    ({"protocol": "relased"}, ["protocol='relased'", "allowed are released, paper", "Did you mean `released`?"]),
+    ({"lr_after_widening": "restart"}, ["lr_after_widening='restart'", "continued, restart_epoch, restart_cosine"]),
+    ({"regulariser": "l2"}, ["regulariser='l2'", "allowed are adam_decay, penalty, kl"]),
+    ({"bilevel": 1}, ["bilevel=1", "allowed are first, second"]),
+    ({"bilevel": "frist"}, ["bilevel='frist'", "Did you mean `first`?"]),
+    ({"evaluate": "tabel"}, ["evaluate='tabel'", "allowed are table, train, none", "Did you mean `table`?"]),
+    ({"device": "gpu"}, ["device='gpu'", "auto, cpu, cuda, cuda:N", "Did you mean `cuda`?"]),
+    ({"device": "cuda:"}, ["device='cuda:'", "cuda:N"]),
+    # truth values
+    ({"progressive": "yes"}, ["progressive='yes'", "True and False"]),
+    ({"progressive": 1}, ["progressive=1", "True and False"]),
+    ({"rerun": None}, ["rerun=None", "True and False"]),
+    # whole numbers
+    ({"seed": -1}, ["seed=-1", "from 0 to 4294967295"]),
+    ({"seed": 2**32}, ["seed=4294967296", "from 0 to 4294967295"]),
+    ({"seed": True}, ["seed=True", "a whole number"]),
+    ({"seed": None}, ["seed=None", "a whole number"]),
+    ({"batch_size": 64.5}, ["batch_size=64.5", "a whole number, 2 or more"]),
+    ({"batch_size": 1}, ["batch_size=1", "2 or more"]),
+    ({"channels": "sixteen"}, ["channels='sixteen'", "a whole number, 1 or more"]),
+    ({"cells": 0}, ["cells=0", "1 or more"]),
+    ({"cells": [5]}, ["cells=[5]", "a whole number"]),
+    ({"cells": float("inf")}, ["cells=inf", "a whole number"]),
+    ({"subset": "5.5"}, ["subset='5.5'", "a whole number"]),
+    ({"dataset": "cifar10", "evaluate": "train", "train_epochs": 0}, ["train_epochs=0", "1 or more"]),
+    ({"dataset": "folder", "data_folder": "pictures", "image_size": 4}, ["image_size=4", "8 or more"]),
+    # numbers
+    ({"weight_lr": "fast"}, ["weight_lr='fast'", "a number above 0"]),
+    ({"weight_lr": 0}, ["weight_lr=0", "a number above 0"]),
+    ({"weight_lr": float("nan")}, ["weight_lr=nan", "a number above 0"]),
+    ({"weight_lr": ".inf"}, ["weight_lr='.inf'", "a number above 0"]),
+    ({"weight_lr_min": -1e-3}, ["weight_lr_min=-0.001", "0 or more"]),
+    ({"momentum": 1.0}, ["momentum=1.0", "from 0 to below 1"]),
+    ({"momentum": -0.1}, ["momentum=-0.1", "from 0 to below 1"]),
+    ({"weight_decay": "inf"}, ["weight_decay='inf'", "0 or more"]),
+    ({"weight_decay": False}, ["weight_decay=False", "0 or more"]),
+    ({"grad_clip": 0.0}, ["grad_clip=0.0", "above 0"]),
+    ({"arch_lr": -3e-4}, ["arch_lr=-0.0003", "above 0"]),
+    ({"arch_lr": [3e-4]}, ["arch_lr=[0.0003]", "above 0"]),
+    ({"lam": 10**400}, ["lam=1000", "0 or more"]),
+    # text
+    ({"name": ""}, ["name=''", "it becomes a folder"]),
+    ({"name": "a/b"}, ["name='a/b'", "it becomes a folder"]),
+    ({"name": "a\\b"}, ["name='a\\\\b'", "it becomes a folder"]),
+    ({"name": ".."}, ["name='..'", "it becomes a folder"]),
+    ({"name": "x" * 101}, ["name='xxx", "up to 100 letters"]),
+    ({"name": 3}, ["name=3", "it becomes a folder"]),
+    ({"results": ""}, ["results=''", "path of a folder"]),
+    ({"results": None}, ["results=None", "path of a folder"]),
+    # stages
+    ({"epochs": []}, ["epochs=[]", "for each stage, such as [5, 3]"]),
+    ({"epochs": "ten"}, ["epochs='ten'", "a whole number, 1 or more, for each stage"]),
+    ({"epochs": "25;25"}, ["epochs='25;25'", "for each stage"]),
+    ({"epochs": [25, None]}, ["epochs=[25, None]", "for each stage"]),
+    ({"epochs": {"first": 25}}, ["epochs={'first': 25}", "for each stage"]),
+    ({"epochs": [0]}, ["epochs=[0]", "1 or more"]),
+    ({"epochs": True}, ["epochs=True", "a whole number"]),
+    ({"k": 0}, ["k=0", "1 or more"]),
+    ({"keep": 6}, ["keep=6", "from 1 to 5"]),
+    ({"keep": [5, 0], "progressive": True}, ["keep=[5, 0]", "from 1 to 5"]),
+    ({"arch_warmup": -1}, ["arch_warmup=-1", "0 or more"]),
+    ({"k": 3}, ["k=[3] with channels=16", "3 does not divide the channels"]),
+    ({"k": 4, "channels": 6}, ["k=[4] with channels=6", "4 does not divide"]),
+    ({"keep": 4}, ["keep=[4]", "keeps all 5"]),
+    (TWO_STAGES | {"keep": [5, 3, 4], "k": [4, 2, 1], "epochs": [9, 9, 9]}, ["keep=[5, 3, 4]", "cannot grow from 3 to 4"]),
+    (TWO_STAGES | {"k": [2, 4]}, ["k=[2, 4]", "4 must divide 2"]),
+    (TWO_STAGES | {"k": [6, 4], "channels": 36}, ["k=[6, 4]", "4 must divide 6"]),
+    (TWO_STAGES | {"keep": [5, 3, 2]}, ["epochs=[20, 20]", "keep=[5, 3, 2]", "one entry for every stage"]),
+    ({"epochs": [25, 25]}, ["epochs=[25, 25]", "one entry for every stage", "Set also k, keep"]),
+    ({"protocol": "paper", "k": 4}, ["k=[4]", "Set also epochs, keep, whose number in this protocol is 2"]),
+    ({"epochs": [25, 25], "keep": [5, 3]}, ["keep=[5, 3]", "Set also k,"]),
+    ({"arch_warmup": [0, 0]}, ["arch_warmup=[0, 0]", "Set also epochs, k, keep"]),
+    (TWO_STAGES | {"arch_warmup": [4]}, ["arch_warmup=[4]", "one entry for every stage"]),
+    ({"epochs": 5, "arch_warmup": 5}, ["arch_warmup=[5] with epochs=[5]", "eta would not move in 5 epochs"]),
+    ({"protocol": "paper", "epochs": [20, 3]}, ["arch_warmup=[4, 4] with epochs=[20, 3]", "eta would not move in 3 epochs"]),
+    (TWO_STAGES | {"progressive": False}, ["progressive=False with epochs=[20, 20], k=[4, 2], keep=[5, 3]", "one stage"]),
+    ({"progressive": True, "epochs": 40}, ["progressive=True with epochs=[40]", "several stages"]),
+    # pairs
+    ({"evaluate": "table"}, ["evaluate='table' with dataset='digits'", "Allowed are train, none"]),
+    ({"dataset": "folder", "data_folder": "pictures", "evaluate": "table"}, ["evaluate='table' with dataset='folder'"]),
+    ({"evaluate": "none", "train_epochs": 5}, ["train_epochs=5 with evaluate='none'", "only evaluate='train' trains"]),
+    ({"dataset": "cifar10", "train_epochs": 5}, ["train_epochs=5 with evaluate='table'"]),
+    ({"data_folder": "pictures"}, ["data_folder='pictures' with dataset='digits'", "only dataset='folder'"]),
+    ({"dataset": "folder"}, ["dataset='folder' without data_folder"]),
+    ({"dataset": "cifar10", "image_size": 32}, ["image_size=32 with dataset='cifar10'", "only dataset='folder'"]),
+    ({"dataset": "folder", "data_folder": "pictures", "image_size": 30}, ["image_size=30", "multiple of 4"]),
+    ({"weight_lr_min": 0.1}, ["weight_lr_min=0.1 with weight_lr=0.025", "not above"]),
+    ({"weight_lr": 5e-4}, ["weight_lr_min=0.001 with weight_lr=0.0005", "not above"]),
+    ({"subset": 100}, ["subset=100 with batch_size=64", "128 or more"]),
+    ({"subset": 256, "batch_size": 256}, ["subset=256 with batch_size=256", "512 or more"]),
+]
+
+
+def settings(**values):
+    return SearchConfig.of(values).settings()
+
+
+def stages(**values):
+    return [dataclasses.astuple(stage) for stage in settings(**values).stages]
+
+
+def message(values):
+    with pytest.raises(ParameterError) as error:
+        SearchConfig.from_notebook(values)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(("values", "parts"), BAD, ids=lambda part: str(part)[:60])
+def test_a_bad_parameter_is_refused_with_help(values, parts):
+    said = message(values)
+    assert [part for part in parts if part not in said] == [], said
+    assert "Input should" not in said  # pydantic's words name neither what is allowed nor why
+
+
+def test_all_problems_are_told_at_once():
+    said = message({"datset": "cifar10", "seed": -1, "weight_lr": "fast", "regulariser": "l2"})
+    assert [name for name in ("datset=", "seed=", "weight_lr=", "regulariser=") if name not in said] == []
+    said = message({"data_folder": "pictures", "weight_lr_min": 1, "subset": 2, "k": 3, "arch_warmup": 99})
+    assert said.count("\n") == 5
+
+
+def test_the_message_lists_each_problem_once():
+    assert message({"cells": 0}).splitlines() == ["the parameters do not fit:", "  cells=0: allowed is a whole number, 1 or more."]
+
+
+@pytest.mark.parametrize("given", [[25], 25, 25.0, "25", "25.0", "[25]", " [ 25 ] ", (25,), ["25"], np.float64(25)])
+def test_ways_to_say_the_epochs_of_one_stage(given):
+    assert stages(dataset="cifar10", epochs=given) == [(25, 1, 5, 0)]
+
+
+@pytest.mark.parametrize("given", [[9, 8], (9, 8), "[9, 8]", "9,8", ["9", 8.0]])
+def test_ways_to_say_the_epochs_of_two_stages(given):
+    assert stages(protocol="paper", epochs=given) == [(9, 8, 5, 4), (8, 4, 3, 4)]
+
+
+def test_yaml_numbers_arrive_as_text():
+    s = settings(weight_lr_min="1e-4", lam="0", arch_lr="1e-3", seed="12345", cells=2.0, momentum=0)
+    assert (s.weight_lr_min, s.lam, s.arch_lr, s.seed, s.cells, s.momentum) == (1e-4, 0.0, 1e-3, 12345, 2, 0.0)
+    assert [type(v) for v in (s.lam, s.seed, s.cells, s.momentum)] == [float, int, int, float]
+
+
+def test_complete_lists_are_stages_whatever_the_protocol_has():
+    three = {"epochs": [9, 9, 9], "k": [4, 2, 1], "keep": [5, 3, 2]}
+    assert stages(**three) == [(9, 4, 5, 0), (9, 2, 3, 0), (9, 1, 2, 0)]
+    assert stages(**three, arch_warmup=[3, 0, 1])[0] == (9, 4, 5, 3)
+    assert stages(protocol="paper", epochs=9, k=1, keep=5) == [(9, 1, 5, 0)]
+    spelt_out = settings(dataset="cifar10", epochs=[50, 50], k=[4, 2], keep=[5, 3])
+    assert spelt_out == settings(dataset="cifar10", progressive=True)
+
+
+def test_a_notebook_is_read_past_what_ipython_and_imports_put_beside_the_parameters():
+    names = {"In": [""], "Out": {}, "_": 3, "_i1": "x", "__name__": "__main__", "exit": object(), "json": json, "of": SearchConfig.of}
+    assert SearchConfig.from_notebook(names | {"seed": 7, "k": None}) == SearchConfig(seed=7)
+
+
+def test_a_known_name_is_never_passed_over_for_its_type():
+    assert "epochs=range(0, 3)" in message({"epochs": range(3)})
+
+
+def test_a_configuration_made_directly_is_checked_when_it_is_used():
+    with pytest.raises(ParameterError, match="without data_folder"):
+        SearchConfig(dataset="folder").settings()
+
+
+@pytest.mark.parametrize(
+    ("values", "stem"),
+    [
+        ({}, "nb201_digits_drnas_released"),
+        ({"dataset": "cifar10", "protocol": "paper"}, "nb201_cifar10_drnas_paper"),
+        ({"dataset": "cifar10", "k": 4, "cells": 1, "subset": 5000}, "nb201_cifar10_drnas_released_k4_cells1_subset5000"),
+        ({"dataset": "cifar10", "progressive": True}, "nb201_cifar10_drnas_released_progressive"),
+        ({"dataset": "cifar10", "protocol": "paper", "progressive": False}, "nb201_cifar10_drnas_paper_plain"),
+        ({"protocol": "paper", "epochs": [9, 8], "arch_lr": 1e-5}, "nb201_digits_drnas_paper_epochs9-8_arch-lr1e-05"),
+        ({"regulariser": "kl", "lam": 0.5}, "nb201_digits_drnas_released_lam0.5_regulariserkl"),
+        ({"dataset": "folder", "data_folder": "/a/my pictures/"}, "nb201_folder_drnas_released_foldermy-pictures"),
+        ({"dataset": "folder", "data_folder": "a", "image_size": 64}, "nb201_folder_drnas_released_image-size64_foldera"),
+        ({"channels": 16, "seed": 0, "evaluate": "none", "rerun": True, "device": "cpu"}, "nb201_digits_drnas_released"),
+        ({"name": "first-try", "cells": 2}, "first-try"),
+    ],
+)
+def test_stem(values, stem):
+    assert settings(**values).stem == stem
+
+
+def test_folder():
+    assert settings(seed=3).folder == "results/search/nb201_digits_drnas_released/seed3"
+    assert settings(name="mine", results="elsewhere/").folder == "elsewhere/mine/seed0"
+
+
+def test_a_long_stem_is_cut_without_two_runs_sharing_it():
+    many = {"channels": 32, "cells": 2, "subset": 999, "weight_lr": 0.0125, "momentum": 0.85, "grad_clip": 3.5, "arch_lr": 0.00125}
+    one, other = settings(**many, lam=0.25).stem, settings(**many, lam=0.5).stem
+    assert len(one) == len(other) == 100
+    assert one != other
+    assert one.startswith("nb201_digits_drnas_released_channels32_cells2_subset999_weight-lr0.0125_")
+
+
+@pytest.mark.parametrize(
+    ("values", "reasons"),
+    [
+        ({"epochs": 20}, ("20 instead of 100 epochs",)),
+        ({"epochs": 200, "cells": 9, "channels": 32}, ()),
+        ({"subset": 5000}, ("5000 training images instead of all",)),
+        ({"cells": 1, "channels": 8}, ("1 instead of 5 cells per stage", "8 instead of 16 channels")),
+        ({"protocol": "paper", "epochs": [25, 20]}, ("45 instead of 50 epochs",)),
+    ],
+)
+def test_why_a_run_is_reduced(values, reasons):
+    assert settings(dataset="cifar10", **values).reduced == reasons
+
+
+def test_the_fingerprint_is_of_what_the_result_depends_on():
+    base = settings(dataset="cifar10").fingerprint
+    assert len(base) == 16 and int(base, 16) >= 0
+    elsewhere = [{"device": "cpu"}, {"results": "there"}, {"rerun": True}, {"name": "n"}]
+    for same in (*elsewhere, {"evaluate": "train", "train_epochs": 3}, {"k": 1}):
+        assert settings(dataset="cifar10", **same).fingerprint == base, same
+    others = [
+        {"seed": 1}, {"protocol": "paper"}, {"progressive": True}, {"epochs": 99}, {"k": 2}, {"arch_warmup": 1}, {"batch_size": 32},
+        {"channels": 8}, {"cells": 4}, {"subset": 5000}, {"weight_lr": 0.1}, {"weight_lr_min": 0}, {"momentum": 0}, {"weight_decay": 0},
+        {"grad_clip": 1}, {"lr_after_widening": "continued"}, {"arch_lr": 1e-3}, {"lam": 0}, {"regulariser": "kl"}, {"bilevel": "second"},
+        {"dataset": "cifar100"},
+    ]  # fmt: skip
+    prints = {settings(**{"dataset": "cifar10"} | other).fingerprint for other in others}
+    assert len(prints | {base}) == len(others) + 1
+
+
+def test_the_fingerprint_stays_the_same_from_process_to_process():
+    code = "from drnas_lib.config import SearchConfig; print(SearchConfig.of({}).settings().fingerprint)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert printed == settings().fingerprint
+
+
+def test_settings_are_frozen_and_go_through_json():
+    s = settings(dataset="cifar10", protocol="paper")
+    again = json.loads(json.dumps(s.as_dict(), allow_nan=False))
+    assert again["stages"] == [{"epochs": 25, "k": 8, "keep": 5, "arch_warmup": 10}, {"epochs": 25, "k": 4, "keep": 3, "arch_warmup": 10}]
+    assert again["stem"] == "nb201_cifar10_drnas_paper"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        s.seed = 1
+
+
+def test_a_wrong_parameter_is_told_before_torch_is_imported():
+    code = "import sys, drnas_lib.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,71 @@
+"""The parameter files, and the notebook's own parameters, against the library's."""
+
+import ast
+import json
+from contextlib import suppress
+
+import pytest
+import yaml
+
+from drnas_lib.config import ParameterError, SearchConfig
+from drnas_lib.records import PROJECT
+
+FILES = sorted((PROJECT / "params" / "search").glob("*.yaml"))
+EXPECTED = {
+    *(f"nb201_{data}_drnas_{protocol}" for data in ("cifar10", "cifar100", "imagenet16-120") for protocol in ("released", "paper")),
+    "nb201_cifar10_drnas_released_progressive",
+    "nb201_cifar10_drnas_released_cpu",
+    "nb201_digits_drnas_smoke",
+}
+
+
+def values_of(file):
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
+
+
+def test_the_searches_of_the_paper_have_a_file_each():
+    assert {file.stem for file in FILES} >= EXPECTED
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_file_is_valid_and_named_after_what_it_runs(file):
+    settings = SearchConfig.of(values_of(file)).settings()
+    named = f"{settings.space}_{settings.dataset}_{settings.method}"
+    assert file.stem.startswith(named)
+    variant = file.stem.removeprefix(named).strip("_").split("_")
+    assert settings.protocol in variant or settings.protocol == "released"
+    assert bool(settings.reduced) == bool({"cpu", "smoke"} & set(variant))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_file_states_only_differences_from_the_protocol(file):
+    values = values_of(file)
+    meant = SearchConfig.of(values).settings()
+    for name in values:
+        rest = {n: v for n, v in values.items() if n != name}
+        with suppress(ParameterError):  # without it the others do not fit, so it is needed
+            assert SearchConfig.of(rest).settings() != meant, f"{name} is what it would be anyway"
+
+
+@pytest.mark.parametrize(("name", "epochs"), [("released", 100), ("paper", 50), ("released_progressive", 100), ("released_cpu", 20)])
+def test_epochs_of_the_cifar10_files(name, epochs):
+    settings = SearchConfig.of(values_of(PROJECT / "params" / "search" / f"nb201_cifar10_drnas_{name}.yaml")).settings()
+    assert sum(stage.epochs for stage in settings.stages) == epochs
+
+
+def test_the_smoke_run_takes_every_step():
+    settings = SearchConfig.of(values_of(PROJECT / "params" / "search" / "nb201_digits_drnas_smoke.yaml")).settings()
+    assert (settings.stages[0].epochs, settings.channels, settings.subset) == (2, 8, 256)
+    assert (settings.evaluate, settings.train_epochs) == ("train", 1)
+
+
+def notebook_parameters():
+    cells = json.loads((PROJECT / "notebooks" / "search.ipynb").read_text(encoding="utf-8"))["cells"]
+    (cell,) = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+    return ast.parse("".join(cell["source"])).body
+
+
+def test_the_notebook_has_the_parameters_of_the_library_in_the_same_order_with_the_same_defaults():
+    notebook = {line.target.id: ast.literal_eval(line.value) for line in notebook_parameters()}
+    library = {name: field.default for name, field in SearchConfig.model_fields.items()}
+    assert list(notebook.items()) == list(library.items())
