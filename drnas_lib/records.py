@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +19,9 @@ from filelock import FileLock, Timeout
 
 PROJECT = Path(__file__).resolve().parents[1]
 DONE = "done.json"
+LOCK, HOLDER = "run.lock", "holder.lock"
+LEFTOVERS = "*.tmp"  # of a writer that was killed
+CODE = ("drnas_lib", "notebooks", "pyproject.toml", "constraints.txt")  # what a result depends on besides its parameters
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "papermill", "nbclient", "matplotlib")
 
 
@@ -56,15 +59,20 @@ def atomic_write(path: Path, data: bytes | str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        free = "" if error.errno != errno.ENOSPC else " The disk is full: free some space."
+        free = " The disk is full: free some space." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         raise RecordError(f"could not write {path}: {error.strerror or error}.{free} The last good version is untouched.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # gone already, or its folder could not be made
+            temporary.unlink()
 
 
 def write_json(path: Path, value: object) -> None:
-    """Indented JSON; NaN and infinity are refused, since no other reader would take them."""
-    atomic_write(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+    """Indented JSON. Raises RecordError for what JSON lacks, NaN and infinity among it, since no other reader would take them."""
+    try:
+        text = json.dumps(value, indent=1, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"could not write {path}: {error}. Write None for what is unknown.") from error
+    atomic_write(path, text + "\n")
 
 
 def read_json(path: Path):
@@ -99,7 +107,7 @@ def environment() -> dict:
         "cpu_cores": os.cpu_count(),
         "packages": versions,
         "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--", *CODE)),
         "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -139,25 +147,29 @@ class RunFolder:
     def clear(self) -> None:
         """Remove what an earlier run left, the proof that it ended first; files of other names stay."""
         self.file(DONE).unlink(missing_ok=True)
-        for pattern in ("*.json", "*.csv", "checkpoint-*", "*.tmp"):
+        for pattern in ("*.json", "*.csv", "checkpoint-*", LEFTOVERS):
             for path in self.path.glob(pattern):
                 path.unlink(missing_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder; the system lets go of it when the process ends, however it ends. Raises RunLocked."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        holder = self.file("holder.tmp")
-        lock = FileLock(self.file("run.lock"))
+        """Hold the folder; the system lets go of it when the process ends, however it ends. Raises RunLocked, RecordError."""
+        holder, lock = self.file(HOLDER), FileLock(self.file(LOCK))
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         except Timeout:
             who = holder.read_text() if holder.exists() else "another process"
             raise RunLocked(
                 f"{self.path} is in use by {who}. Wait for it, stop it, or give this run another name with the parameter `name`."
             ) from None
+        except OSError as error:
+            lock.release()
+            raise RecordError(f"could not use {self.path}: {error.strerror or error}.") from error
         try:
-            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            for path in self.path.rglob(LEFTOVERS):
+                path.unlink(missing_ok=True)
             yield
         finally:
             holder.unlink(missing_ok=True)
