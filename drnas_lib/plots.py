@@ -76,7 +76,7 @@ def concentrations(eta: pd.DataFrame) -> Figure:
 
 def cell_graph(edges: tuple[tuple[int, int, str], ...], title: str) -> Figure:
     """A cell as a graph: nodes from left to right, an arc for every edge with its operation; `none` is dotted."""
-    figure, ((ax,),) = new_figure(width=8.5, height=3.4)
+    figure, ((ax,),) = new_figure(width=8.0, height=3.8)
     nodes = sorted({n for source, target, _ in edges for n in (source, target)})
     for source, target, operation in edges:
         span = target - source
@@ -92,7 +92,7 @@ def cell_graph(edges: tuple[tuple[int, int, str], ...], title: str) -> Figure:
     for node in nodes:
         label = "in" if node == nodes[0] else "out" if node == nodes[-1] else str(node)
         ax.text(node, 0, label, ha="center", va="center", fontsize=11, bbox=dict(boxstyle="circle,pad=0.45", fc="0.93", ec="0.3"))
-    ax.set(xlim=(nodes[0] - 0.4, nodes[-1] + 0.4), ylim=(-0.95, 0.95), title=title)
+    ax.set(xlim=(nodes[0] - 0.4, nodes[-1] + 0.4), ylim=(-0.8, 0.8), title=title, aspect="equal")
     ax.axis("off")
     return figure
 

@@ -1,6 +1,7 @@
 """drnas_lib.records: whole files or none, one process per run folder, and the facts beside a result."""
 
 import errno
+import functools
 import json
 import os
 import shutil
@@ -98,11 +99,15 @@ def test_a_full_disk_keeps_the_old_file_and_says_what_to_do(code, tmp_path, monk
     assert read_json(path) == {"a": 1} and os.listdir(tmp_path) == ["record.json"]
 
 
+def _open_full(really_open, path, mode):
+    return really_open("/dev/full", mode)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_device_that_is_really_full(tmp_path, monkeypatch):
     path = tmp_path / "history.csv"
     write_csv(path, [{"a": 1}])
-    monkeypatch.setattr(records, "open", lambda name, mode: Path("/dev/full").open(mode), raising=False)
+    monkeypatch.setattr(records, "open", functools.partial(_open_full, open), raising=False)
     with pytest.raises(RecordError, match="disk is full"):
         write_csv(path, [{"a": 2}])
     assert path.read_text() == "a\n1\n"

@@ -31,26 +31,34 @@ class DeviceImages:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def plan(self, batch_size: int, generator: torch.Generator, steps: int | None = None, replacement: bool = False) -> Plan:
+    def plan(
+        self, batch_size: int, generator: torch.Generator, steps: int | None = None, replacement: bool = False
+    ) -> Plan:
         """Draw an epoch. The draws are made on the CPU, so every device sees the same batches.
 
-        By default one pass in random order, an incomplete last batch left out. With `replacement`, `steps` batches, each of distinct
-        images but independent of the others. Raises ValueError where the set is smaller than a batch.
+        By default one pass in random order, an incomplete last batch left out. With `replacement`, `steps` batches (by
+        default as many as one pass has), each of distinct images but independent of the others. Raises ValueError where
+        the set is smaller than a batch, or one pass has fewer than `steps`.
         """
         if len(self) < batch_size:
-            raise ValueError(f"{len(self)} images do not fill a batch of {batch_size}: lower batch_size or use more images")
+            raise ValueError(
+                f"{len(self)} images do not fill a batch of {batch_size}: lower batch_size or use more images"
+            )
+        one_pass = len(self) // batch_size
+        steps = one_pass if steps is None else steps
         if replacement:
             index = torch.stack([torch.randperm(len(self), generator=generator)[:batch_size] for _ in range(steps)])
-        else:
-            steps = len(self) // batch_size
+        elif steps <= one_pass:
             index = torch.randperm(len(self), generator=generator)[: steps * batch_size].view(steps, batch_size)
+        else:
+            raise ValueError(f"{len(self)} images give {one_pass} batches of {batch_size} in a pass, not {steps}")
         draws = self.augment.draw(steps, batch_size, generator)
         return Plan(index.to(self.device), draws.to(self.device))
 
     def batch(self, plan: Plan, step: int | Tensor) -> tuple[Tensor, Tensor]:
         """x float32 (B, C, H, W) and y (B,) of one step; `step` may be a number on the device."""
-        index = plan.index[step]
-        return self.augment.apply(self.padded, index, plan.draws[step], self.mean, self.std), self.labels[index]
+        index, draws = _row(plan.index, step), _row(plan.draws, step)  # B; B 5
+        return self.augment.apply(self.padded, index, draws, self.mean, self.std), self.labels[index]
 
     def evaluation(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All images in order, normalised only; the last batch may be smaller."""
@@ -58,3 +66,8 @@ class DeviceImages:
         for start in range(0, len(self), batch_size):
             part = slice(start, start + batch_size)
             yield (self.padded[part, :, inner, inner].float() - self.mean) / self.std, self.labels[part]
+
+
+def _row(table: Tensor, step: int | Tensor) -> Tensor:
+    # table[step] would read a number on the device back to the host: a wait at every step, and no CUDA graph.
+    return table.index_select(0, step.view(1))[0] if isinstance(step, Tensor) else table[step]

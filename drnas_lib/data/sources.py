@@ -113,7 +113,7 @@ def _folder(root: Path, folder: Path | None, size: int | None) -> Loaded:
 
 
 DATASETS = {
-    "digits": Row(read_digits, (0.3053,), (0.3761,), pad=1, flip=False),
+    "digits": Row(read_digits, (0.3052,), (0.3760,), pad=1, flip=False),
     "cifar10": Row(_cifar("cifar10"), (0.49139968, 0.48215827, 0.44653124), (0.24703233, 0.24348505, 0.26158768), pad=4),
     "cifar100": Row(_cifar("cifar100"), (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), pad=4),
     "imagenet16-120": Row(

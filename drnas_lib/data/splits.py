@@ -14,15 +14,20 @@ def _take(images: ImageSet, index: torch.Tensor) -> ImageSet:
 def halves(images: ImageSet, shuffled: bool) -> tuple[ImageSet, ImageSet]:
     """First half for the weights, second half for eta, as the released code splits the training set.
 
-    `shuffled` says that the order of the files is random already; otherwise one fixed permutation comes first, or each half would lack classes.
+    `shuffled` says that the order of the files is random already; otherwise one fixed permutation comes first, or each
+    half would lack classes.
     """
     count = len(images.labels)
-    order = torch.arange(count) if shuffled else torch.randperm(count, generator=torch.Generator().manual_seed(ORDER_SEED))
+    generator = torch.Generator().manual_seed(ORDER_SEED)
+    order = torch.arange(count) if shuffled else torch.randperm(count, generator=generator)
     return _take(images, order[: count // 2]), _take(images, order[count // 2 :])
 
 
 def subset(images: ImageSet, count: int, seed: int) -> ImageSet:
-    """`count` images, as equal a number of each class as there is, in random order. Raises ValueError where there are fewer."""
+    """`count` images, as equal a number of each class as there is, in random order.
+
+    Raises ValueError where there are fewer.
+    """
     if not 0 < count <= len(images.labels):
         raise ValueError(f"subset={count}: the training set has {len(images.labels)} images")
     generator = torch.Generator().manual_seed(seed)

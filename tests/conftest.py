@@ -1,0 +1,26 @@
+"""What several tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from drnas_lib.config import SearchConfig
+
+SMALL = dict(dataset="digits", epochs=[2], channels=8, subset=256, batch_size=32, evaluate="none")
+SMALL_STAGES = SMALL | dict(protocol="paper", epochs=[2, 2], arch_warmup=[1, 0])
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Settings of a search that takes a second, kept in a folder of the test's own: `settings(**changes)`."""
+    return lambda base=SMALL, **changes: SearchConfig.of(base | {"results": str(tmp_path), "device": "cpu"} | changes).settings()
+
+
+@pytest.fixture
+def data_root():
+    """The real data, where DRNAS_DATA names it."""
+    root = os.environ.get("DRNAS_DATA")
+    if not root or not (Path(__file__).parents[1] / root).exists():
+        pytest.skip("DRNAS_DATA does not name a folder of real data")
+    return Path(__file__).parents[1] / root

@@ -1,0 +1,222 @@
+"""drnas_lib.experiment and search: whole runs, killed and continued, skipped, refused, and judged."""
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from drnas_lib import bilevel, checkpoint, experiment
+from drnas_lib.checkpoint import CheckpointError
+from drnas_lib.experiment import run
+from drnas_lib.records import RecordError, RunFolder, RunLocked, read_json
+from drnas_lib.search import SearchError
+from tests.conftest import SMALL, SMALL_STAGES
+
+OF_THE_CLOCK = ("seconds", "images_per_s")
+
+
+def history(settings):
+    with open(RunFolder(settings.folder).file("history.csv")) as file:
+        return [{key: value for key, value in row.items() if key not in OF_THE_CLOCK} for row in csv.DictReader(file)]
+
+
+def results(settings):
+    folder = RunFolder(settings.folder)
+    return history(settings), folder.file("eta.csv").read_text(), read_json(folder.file("genotype.json"))
+
+
+def test_a_run_leaves_the_records_of_the_contract(settings):
+    these = settings()
+    epochs = list(run(these))
+    folder = RunFolder(these.folder)
+    assert [epoch.row["epoch"] for epoch in epochs] == [1, 2]
+    record = read_json(folder.file("record.json"))
+    assert record["protocol"] == "released" and record["parameters"]["batch_size"] == 32
+    assert len(record["data"]["fingerprint"]) == 64 and record["environment"]["packages"]["torch"]
+    assert record["stages"][0]["activation_mb"] > 0 and record["metrics"]["search_s"] > 0
+    assert "2 epochs instead of 40" in record["reduced"][0]
+    with open(folder.file("eta.csv")) as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 6 * 5 and float(rows[-1]["eta"]) == pytest.approx(float(rows[-1]["eta"]))
+    assert folder.done and not checkpoint.found(folder.path)
+    assert list(run(these)) == [], "a finished run is skipped"
+
+
+def test_same_seed_same_bits_other_seed_other_bits(settings):
+    first, again, other = settings(), settings(name="again"), settings(seed=1)
+    for these in (first, again, other):
+        list(run(these))
+    assert results(first) == results(again)
+    assert results(first)[1] != results(other)[1]
+
+
+@pytest.mark.parametrize("base", [SMALL, SMALL_STAGES], ids=["plain", "progressive"])
+@pytest.mark.parametrize("bilevel_order", ["first", "second"])
+def test_stopped_after_any_epoch_ends_with_the_same_bits(settings, base, bilevel_order):
+    whole, parts = settings(base, bilevel=bilevel_order), settings(base, bilevel=bilevel_order, name="parts")
+    list(run(whole))
+    for _ in range(10):
+        generator = run(parts)
+        try:
+            next(generator)  # of a continued run, the epoch that was already there
+            next(generator)
+        except StopIteration:
+            break
+        generator.close()  # as Ctrl-C does
+    assert RunFolder(parts.folder).done
+    assert results(whole) == results(parts)
+
+
+KILLED = """
+import json, sys
+from drnas_lib.config import SearchConfig
+from drnas_lib.experiment import run
+for epoch in run(SearchConfig.of(json.loads(sys.argv[1])).settings()):
+    print(epoch.row["epoch"], flush=True)
+"""
+
+
+@pytest.mark.parametrize("base", [SMALL, SMALL_STAGES], ids=["plain", "progressive"])
+def test_sigkill_at_ten_random_moments(settings, tmp_path, base):
+    """Killed hard, at moments spread from the first step to the last, and started again with the same command."""
+    whole = settings(base | {"epochs": [3] * len(base["epochs"])})
+    began = time.monotonic()
+    list(run(whole))
+    span = time.monotonic() - began
+    parameters = base | {"epochs": [3] * len(base["epochs"]), "results": str(tmp_path), "device": "cpu", "name": "killed"}
+    command = [sys.executable, "-c", KILLED, json.dumps(parameters)]
+    draw = random.Random(0)
+    kills = 0
+    while kills < 5:  # twice five with the two parametrisations
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()  # the imports are over: an epoch is done or was there before
+        time.sleep(draw.uniform(0, span / 3))
+        if process.poll() is not None:
+            break
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert kills >= 1
+    assert results(whole) == results(settings(**parameters))
+
+
+def test_damaged_newest_checkpoint_costs_an_epoch_not_the_run(settings):
+    whole, hurt = settings(epochs=[3]), settings(epochs=[3], name="hurt")
+    list(run(whole))
+    generator = run(hurt)
+    next(generator), next(generator)
+    generator.close()
+    newest = checkpoint.found(RunFolder(hurt.folder).path)[0]
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    with pytest.warns(UserWarning, match="does not match its checksum"):
+        list(run(hurt))
+    assert results(whole) == results(hurt)
+
+
+def test_other_settings_in_the_same_folder_are_refused(settings):
+    list(run(settings(name="mine")))
+    with pytest.raises(CheckpointError, match="finished run with other settings.*rerun=True"):
+        list(run(settings(name="mine", lam=0.5)))
+    generator = run(settings(name="half"))
+    next(generator)
+    generator.close()
+    with pytest.raises(CheckpointError, match="other settings or data"):
+        list(run(settings(name="half", lam=0.5)))
+    assert len(list(run(settings(name="mine", lam=0.5), rerun=True))) == 2
+
+
+def test_two_processes_cannot_share_a_folder(settings):
+    these = settings()
+    generator = run(these)
+    next(generator)
+    with pytest.raises(RunLocked, match=f"process {os.getpid()}"):
+        next(run(these))
+    generator.close()
+    list(run(these))
+
+
+def test_full_disk_keeps_the_last_good_state(settings, monkeypatch):
+    these = settings()
+    generator = run(these)
+    next(generator)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RecordError, match="disk is full.*untouched"):
+        next(generator)
+    monkeypatch.undo()
+    assert [path.name for path in checkpoint.found(RunFolder(these.folder).path)] == ["checkpoint-00001"]
+    assert len(list(run(these))) == 2
+
+
+def test_loss_that_is_not_finite_stops_with_advice(settings):
+    with pytest.raises(SearchError, match="Lower weight_lr"):
+        list(run(settings(weight_lr=1e30, weight_lr_min=0, grad_clip=1e30)))
+
+
+def test_out_of_memory_stops_with_advice(settings, monkeypatch):
+    def out(self, batch):
+        raise torch.OutOfMemoryError("tried to allocate")
+
+    monkeypatch.setattr(bilevel.Bilevel, "weight_step", out)
+    with pytest.raises(SearchError, match="Raise k.*lower batch_size"):
+        list(run(settings()))
+
+
+def test_arch_warmup_holds_eta_and_stages_prune_and_widen(settings):
+    these = settings(SMALL_STAGES)
+    list(run(these))
+    rows = history(these)
+    assert [row["k"] for row in rows] == ["8", "8", "4", "4"] and [row["operations_kept"] for row in rows] == ["5", "5", "3", "3"]
+    assert rows[0]["valid_loss_nats"] == "" and rows[1]["valid_loss_nats"] != ""
+    with open(RunFolder(these.folder).file("eta.csv")) as file:
+        eta = list(csv.DictReader(file))
+    last = [float(row["eta"]) for row in eta if row["epoch"] == "4"]
+    assert sum(value == 0 for value in last) == 6 * 2, "two operations of each edge are dropped and stay at the anchor"
+    assert float(rows[3]["activation_mb"]) != float(rows[1]["activation_mb"])
+
+
+def test_training_compares_three_cells_and_continues(settings):
+    these = settings(evaluate="train", train_epochs=2)
+    generator = run(these)
+    for progress in generator:
+        if isinstance(progress, experiment.Training) and progress.cell == "random":
+            generator.close()
+            break
+    list(run(these))
+    whole = settings(evaluate="train", train_epochs=2, name="whole")
+    list(run(whole))
+    found, expected = (read_json(RunFolder(s.folder).file("record.json"))["evaluation"] for s in (these, whole))
+    assert found == expected
+    assert [cell["cell"] for cell in found["cells"]] == ["derived", "random", "all_skip"]
+    assert all(10 <= cell["digits_test_acc_pct"] <= 100 and cell["parameters"] > 0 for cell in found["cells"])
+
+
+def test_real_cifar10_and_the_table(settings, data_root):
+    these = settings(dict(dataset="cifar10", subset=128, epochs=[1], cells=1, channels=4, batch_size=32))
+    list(run(these))
+    evaluation = read_json(RunFolder(these.folder).file("record.json"))["evaluation"]
+    assert evaluation["optimum_cifar10_test_acc_pct"] == 94.37
+    assert 9 < evaluation["cifar10_test_acc_pct"] <= 94.37
+
+
+def test_without_the_table_the_accuracy_is_unknown(settings, data_root, tmp_path, monkeypatch):
+    (tmp_path / "cifar10").symlink_to(data_root.resolve() / "cifar10")
+    monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
+    these = settings(dict(dataset="cifar10", subset=128, epochs=[1], cells=1, channels=4, batch_size=32))
+    list(run(these))
+    assert "no NAS-Bench-201 table" in read_json(RunFolder(these.folder).file("record.json"))["evaluation"]["unknown"]
+
+

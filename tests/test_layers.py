@@ -1,0 +1,103 @@
+"""The library's order (design, section 3): a module imports only from rows above its own, and never in a circle."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drnas_lib.records import PROJECT
+
+ROWS = (  # a name without a file of its own stands for the package of that name
+    ("genotype", "records", "config", "presets", "parameters"),
+    ("benchmark", "benchmark_convert", "tables", "plots", "live", "search_report"),
+    ("data", "spaces"),
+    ("architecture",),
+    ("nets",),
+    ("methods",),
+    ("device", "schedule", "checkpoint", "bilevel"),
+    ("search", "retrain", "experiment", "speed"),
+    ("hessian", "exploration", "constrained", "theory"),
+)
+ROW = {name: number for number, names in enumerate(ROWS, start=1) for name in names}
+WITHOUT_TORCH = {name for names in ROWS[:2] for name in names}
+LONGEST = 300
+LIBRARY = PROJECT / "drnas_lib"
+FILES = sorted(LIBRARY.rglob("*.py"))
+PYTHON = [*FILES, *sorted((PROJECT / "tests").rglob("*.py"))]
+
+
+def module(path: Path) -> str:
+    """`drnas_lib/nets/supernet.py` is `nets.supernet`, `drnas_lib/nets/__init__.py` is `nets`."""
+    return ".".join(path.relative_to(LIBRARY).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+
+
+MODULES = {module(path): path for path in FILES}
+
+
+def imports(path: Path, everywhere: bool = True) -> set[str]:
+    """Full names that a file imports: modules, and `module.name` of each name taken from one. `everywhere`: in functions too."""
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import in line {node.lineno}; write the full name"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own_imports(path: Path, everywhere: bool = True) -> set[str]:
+    """The modules of this library that a file imports."""
+    inside = {name.removeprefix("drnas_lib.") for name in imports(path, everywhere) if name.startswith("drnas_lib.")}
+    return inside & MODULES.keys()
+
+
+def row(name: str) -> int:
+    return ROW[name.partition(".")[0]]
+
+
+each_module = pytest.mark.parametrize("name", sorted(MODULES.keys() - {""}))
+
+
+@each_module
+def test_every_module_has_a_row(name):
+    assert name.partition(".")[0] in ROW, f"say in ROWS which modules drnas_lib/{name} may import"
+
+
+@each_module
+def test_imports_come_from_the_same_row_or_one_above(name):
+    below = {other for other in own_imports(MODULES[name]) if row(other) > row(name)}
+    assert not below, f"{name} (row {row(name)}) imports {', '.join(f'{other} (row {row(other)})' for other in sorted(below))}"
+
+
+def test_no_circles():
+    graph = {name: own_imports(path, everywhere=False) - {name} for name, path in MODULES.items()}
+    list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_the_package_re_exports_nothing():
+    assert imports(LIBRARY / "__init__.py") == set()
+
+
+def test_reading_results_needs_no_torch():
+    """In a process of its own, since this one has imported torch already."""
+    names = sorted(f"drnas_lib.{name}" for name in WITHOUT_TORCH & MODULES.keys())
+    code = f"import sys, {', '.join(names)}\nassert 'torch' not in sys.modules\nprint('instant')"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
+    assert answer.stdout == "instant\n", answer.stderr
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_files_are_short_and_named_after_an_idea(path):
+    lines = path.read_text().count("\n")
+    assert lines <= LONGEST, f"{path.name} has {lines} lines: it holds more than one idea"
+    assert path.stem not in ("utils", "util", "helpers", "misc", "common")
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_no_star_imports(path):
+    assert not [name for name in imports(path) if name.endswith(".*")]
