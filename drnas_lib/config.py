@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import PurePath
-from typing import Any, Self
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from drnas_lib.parameters import ParameterError, Truth, choice, integer, integers, nearest, number, stated, text
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, text
 from drnas_lib.presets import DISAGREEMENTS, FAMILIES, PROGRESSIVE_BY_DEFAULT, Stages, preset
 
 OPERATIONS = 5
@@ -91,10 +89,8 @@ class SearchSettings:
         return asdict(self)
 
 
-class SearchConfig(BaseModel):
+class SearchConfig(Parameters):
     """The parameters of notebooks/search.ipynb; None means that the protocol decides."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: Space = "nb201"
     dataset: Dataset = "digits"
@@ -128,33 +124,6 @@ class SearchConfig(BaseModel):
     results: Place = "results/search"
     name: Name | None = None
     rerun: Truth = False
-
-    @classmethod
-    def from_notebook(cls, names: dict[str, Any]) -> Self:
-        """The configuration that a notebook's `globals()` describe. Raises ParameterError, before anything else has run."""
-        return cls.of(stated(names, cls.model_fields))
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Self:
-        """Check `values`; a name left out keeps its default. Raises ParameterError with all problems at once.
-
-        What contradicts what is judged only where each value by itself is sound.
-        """
-        known = cls.model_fields
-        problems = [
-            f"{name}={value!r}: there is no such parameter.{nearest(name, known)} Known: {', '.join(known)}."
-            for name, value in values.items()
-            if name not in known
-        ]
-        try:
-            config = cls(**{name: value for name, value in values.items() if name in known})
-        except ValidationError as error:
-            problems += [f"{e['loc'][0]}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
-        else:
-            problems += config._problems()
-        if problems:
-            raise ParameterError(_listed(problems))
-        return config
 
     def _problems(self) -> list[str]:
         return [*self._contradictions(), *(self._wrong_number_of_stages() or self._wrong_stages())]
@@ -232,7 +201,7 @@ class SearchConfig(BaseModel):
     def settings(self) -> SearchSettings:
         """The complete settings. Raises ParameterError where parameters contradict each other."""
         if problems := self._problems():
-            raise ParameterError(_listed(problems))
+            raise ParameterError(listed(problems))
         stages, rest = self._preset()
         lists, values = self._stage_lists(), self._resolved()
         differences = {n: v for n, v in lists.items() if v != getattr(stages, n)} | {n: v for n, v in values.items() if v != rest[n]}
@@ -265,9 +234,6 @@ class SearchConfig(BaseModel):
             stem = f"{stem[: LONGEST_STEM - 9]}_{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
         return stem
 
-
-def _listed(problems: list[str]) -> str:
-    return "\n  ".join(["the parameters do not fit:", *problems])
 
 
 def _reductions(lists, values, stages, rest):

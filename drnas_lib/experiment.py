@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
-
 from drnas_lib import checkpoint, retrain
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.config import SearchSettings

@@ -5,9 +5,9 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 PLAIN = (type(None), bool, int, float, str, list, tuple, dict)
 OF_IPYTHON = ("In", "Out")  # its only plain values that do not start with an underscore
@@ -122,3 +122,44 @@ def _within(whole: int, least: int, most: int | None) -> bool:
 
 def _range(least: int, most: int | None) -> str:
     return f"a whole number, {least} or more" if most is None else f"a whole number from {least} to {most}"
+
+
+class Parameters(BaseModel):
+    """The parameters of a notebook: a field each. A subclass adds what may not be combined, in `_problems`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def from_notebook(cls, names: dict[str, Any]) -> Self:
+        """The configuration that a notebook's `globals()` describe. Raises ParameterError, before anything else has run."""
+        return cls.of(stated(names, cls.model_fields))
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """Check `values`; a name left out keeps its default. Raises ParameterError with all problems at once.
+
+        What contradicts what is judged only where each value by itself is sound.
+        """
+        known = cls.model_fields
+        problems = [
+            f"{name}={value!r}: there is no such parameter.{nearest(name, known)} Known: {', '.join(known)}."
+            for name, value in values.items()
+            if name not in known
+        ]
+        try:
+            config = cls(**{name: value for name, value in values.items() if name in known})
+        except ValidationError as error:
+            problems += [f"{e['loc'][0]}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+        else:
+            problems += config._problems()
+        if problems:
+            raise ParameterError(listed(problems))
+        return config
+
+    def _problems(self) -> list[str]:
+        """What contradicts what."""
+        return []
+
+
+def listed(problems: list[str]) -> str:
+    return "\n  ".join(["the parameters do not fit:", *problems])

@@ -3,9 +3,11 @@
 import os
 from pathlib import Path
 
-import pytest
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: networks this small only wait for a second thread
 
-from drnas_lib.config import SearchConfig
+import pytest  # noqa: E402
+
+from drnas_lib.config import SearchConfig  # noqa: E402
 
 SMALL = dict(dataset="digits", epochs=[2], channels=8, subset=256, batch_size=32, evaluate="none")
 SMALL_STAGES = SMALL | dict(protocol="paper", epochs=[2, 2], arch_warmup=[1, 0])

@@ -41,7 +41,7 @@ def test_a_run_leaves_the_records_of_the_contract(settings):
     assert record["protocol"] == "released" and record["parameters"]["batch_size"] == 32
     assert len(record["data"]["fingerprint"]) == 64 and record["environment"]["packages"]["torch"]
     assert record["stages"][0]["activation_mb"] > 0 and record["metrics"]["search_s"] > 0
-    assert "2 epochs instead of 40" in record["reduced"][0]
+    assert "2 instead of 40 epochs" in record["reduced"][0]
     with open(folder.file("eta.csv")) as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 6 * 5 and float(rows[-1]["eta"]) == pytest.approx(float(rows[-1]["eta"]))

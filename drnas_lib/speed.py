@@ -1,0 +1,121 @@
+"""Two implementations of one step timed side by side: in turn, in one process, so that a drifting machine hurts both alike."""
+
+import importlib.util
+import statistics
+import time
+from collections.abc import Callable
+
+import pandas as pd
+import torch
+from torch.nn import functional as F
+
+from drnas_lib.device import choose, describe, reproducible
+from drnas_lib.nets.memory import activation_bytes
+from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.records import PROJECT, environment, resolve, write_csv, write_json
+from drnas_lib.spaces import SPACES
+from drnas_lib.speed_config import SpeedConfig
+
+ORACLE = PROJECT / "tests" / "nets" / "plain.py"
+
+
+def implementations() -> dict[str, type]:
+    """The oracle that the tests compare with, and the library's supernet."""
+    spec = importlib.util.spec_from_file_location("plain_oracle", ORACLE)
+    oracle = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(oracle)
+    return {"plain": oracle.PlainSuperNet, "ours": SuperNet}
+
+
+def seconds(action: Callable[[], object], device: torch.device) -> float:
+    """One call, until the device has finished."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    began = time.perf_counter()
+    action()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - began
+
+
+def supernet_steps(
+    space: str, ks: list[int], batch_size: int, cells: int, channels: int, repeats: int, device: torch.device, size: int = 32
+) -> pd.DataFrame:
+    """Time and memory of one search step's arithmetic (eta gradient and weight gradient) for each K and implementation.
+
+    Columns: k, implementation, eta_ms, weights_ms, step_ms (medians of `repeats` interleaved runs), step_ms_min, step_ms_max, images_per_s,
+    activation_mb (kept for the backward pass of the weight step), gpu_peak_mb (None on a CPU).
+    """
+    shape = SPACES[space].shape
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(batch_size, 3, size, size, generator=generator).to(device)
+    y = torch.randint(10, (batch_size,), generator=generator).to(device)
+    theta = torch.rand(shape, generator=generator).softmax(-1).to(device).requires_grad_()
+    makers, rows = implementations(), []
+    for k in ks:
+        size_of_net = dict(k=k, channels=channels, cells_per_stage=cells)
+        nets = {name: make(SPACES[space], **size_of_net).to(device) for name, make in makers.items()}
+        times = {name: [] for name in nets}
+        for repeat in range(repeats + 1):
+            for name, net in nets.items():
+                parameters = list(net.parameters())
+                eta = seconds(lambda net=net: torch.autograd.grad(F.cross_entropy(net(x, theta), y), theta), device)
+                weights = seconds(
+                    lambda net=net, p=parameters: torch.autograd.grad(F.cross_entropy(net(x, theta.detach()), y), p), device
+                )
+                if repeat > 0:  # the first run warms up
+                    times[name].append((1e3 * eta, 1e3 * weights))
+        for name, net in nets.items():
+            eta, weights = zip(*times[name])
+            steps = [a + b for a, b in times[name]]
+            rows.append(
+                {
+                    "k": k,
+                    "implementation": name,
+                    "eta_ms": statistics.median(eta),
+                    "weights_ms": statistics.median(weights),
+                    "step_ms": statistics.median(steps),
+                    "step_ms_min": min(steps),
+                    "step_ms_max": max(steps),
+                    "images_per_s": batch_size / statistics.median(steps) * 1e3,
+                    "activation_mb": activation_bytes(lambda net=net: net(x, theta.detach()), [x, theta, *net.parameters()]) / 1e6,
+                    "gpu_peak_mb": _gpu_peak(net, x, y, theta) if device.type == "cuda" else None,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _gpu_peak(net, x, y, theta) -> float:
+    torch.cuda.reset_peak_memory_stats(x.device)
+    torch.autograd.grad(F.cross_entropy(net(x, theta.detach()), y), list(net.parameters()))
+    return torch.cuda.max_memory_allocated(x.device) / 1e6
+
+
+def ratios(table: pd.DataFrame, value: str = "step_ms") -> pd.Series:
+    """Plain over ours for every K."""
+    wide = table.pivot(index="k", columns="implementation", values=value)
+    return (wide.plain / wide.ours).rename(f"plain / ours, {value}")
+
+
+def measure(config: SpeedConfig) -> pd.DataFrame:
+    """Measure as configured and keep table and circumstances in `results`, a file for each device and size."""
+    device = choose(config.device)
+    with reproducible(device):
+        table = supernet_steps(config.space, config.ks, config.batch_size, config.cells, config.channels, config.repeats, device)
+    stem = f"{config.space}_{device.type}_batch{config.batch_size}_cells{config.cells}_channels{config.channels}"
+    folder = resolve(config.results)
+    write_csv(folder / f"{stem}.csv", table.to_dict("records"))
+    about = {"parameters": config.model_dump(), "device": describe(device), "environment": environment()}
+    write_json(folder / f"{stem}.json", about)
+    return table
+
+
+def conclusion(table: pd.DataFrame) -> str:
+    """What the table says, in a sentence."""
+    times, memory = ratios(table), table[table.implementation == "ours"].set_index("k").activation_mb
+    said = ", ".join(f"×{ratio:.2f} at K={k}" for k, ratio in times.items())
+    least, most = memory.index.max(), memory.index.min()
+    return (
+        f"**A step takes the plain supernet longer by {said}. At K={least} the activations kept for the backward pass are "
+        f"{memory[least] / memory[most]:.2f} of those at K={most}; the paper's GPU memory is 949 / 2437 = 0.39 from K=1 to K=8.**"
+    )
