@@ -15,28 +15,48 @@ from torchvision import datasets
 from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.sources import ImageSet, Loaded
 
-TORCHVISION = {"cifar10": (datasets.CIFAR10, "cifar-10-batches-py"), "cifar100": (datasets.CIFAR100, "cifar-100-python")}
+TORCHVISION = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
+PUBLISHED = "https://www.cs.toronto.edu/~kriz/cifar.html"
 LABELS = ("label", "fine_label")  # the column's name differs between the hub's two data sets
+JPEG = b"\xff\xd8\xff"  # how such a file begins
 SIZE = 32
 
 
 def read_cifar(name: str, root: Path) -> Loaded:
-    """Train and test. Raises MissingData where neither files nor a network are there, DamagedData for files that cannot be read."""
+    """Train and test: parquet files where one of the two is there, else the published files, downloaded if absent.
+
+    Raises MissingData where there are neither files nor a network, DamagedData for files that cannot be used.
+    """
     files = [root / name / f"{part}.parquet" for part in ("train", "test")]
     if any(file.exists() for file in files):
-        parts = [read_parquet(file) for file in files]
-        lossy = any(kind == "JPEG" for _, kind in parts)
-        note = "JPEG, so pixels differ slightly from the original." if lossy else "lossless."
-        return parts[0][0], parts[1][0], f"{name} from local parquet files, {note}"
-    reader, folder = TORCHVISION[name]
+        (train, train_lossy), (test, test_lossy) = (read_parquet(file) for file in files)
+        lossy = train_lossy or test_lossy
+        note = "stored as JPEG, so pixels differ slightly from the original." if lossy else "lossless."
+        return train, test, f"{name} from local parquet files, {note}"
+    return _published(name, root, files)
+
+
+def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
+    reader = TORCHVISION[name]
+    folder = root / reader.base_folder
+    there = folder.exists()
+    if not there:
+        print(f"Downloading {reader.url} to {root}", flush=True)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # its progress bar would fill the notebook
+        with contextlib.redirect_stderr(io.StringIO()):  # its progress bar would fill the notebook
             train, test = (reader(root, train=part, download=True) for part in (True, False))
     except (OSError, RuntimeError) as error:
+        if there:
+            raise DamagedData(
+                f"{folder} is incomplete or damaged by its MD5 sums and could not be downloaded again ({error}). "
+                f"Delete it, then unpack {reader.filename} from {PUBLISHED} in its place."
+            ) from error
         raise MissingData(
-            f"{name} is not there and could not be downloaded ({error}). Looked for {files[0]}, {files[1]} and {root / folder}. Either "
-            f"unpack the Python version of https://www.cs.toronto.edu/~kriz/cifar.html so that {root / folder} exists, or put parquet "
-            f"files with columns img and label at the first two places, or name another root with DRNAS_DATA=FOLDER."
+            f"{name} is not there and could not be downloaded ({error}). Looked for "
+            f"{', '.join(map(str, looked_for))} and {folder}. Published at {PUBLISHED}; where there is a network, "
+            f'this gets it: python -c "from torchvision.datasets import {reader.__name__} as data; '
+            f"data('{root}', download=True)\". Parquet files with the columns img and label do as well. "
+            "DRNAS_DATA=FOLDER names another root."
         ) from error
     return _of_torchvision(train), _of_torchvision(test), f"{name} as published, through torchvision."
 
@@ -45,10 +65,13 @@ def _of_torchvision(part) -> ImageSet:
     return ImageSet(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
 
 
-def read_parquet(path: Path) -> tuple[ImageSet, str]:
-    """Images and the format they are stored in (PNG, JPEG). Raises MissingData, DamagedData."""
+def read_parquet(path: Path) -> tuple[ImageSet, bool]:
+    """The images of a file in the hub's layout, and whether any of them is stored with loss.
+
+    Raises MissingData, DamagedData.
+    """
     if not path.exists():
-        raise MissingData(f"{path} is missing beside the other part of the data set; both train.parquet and test.parquet are needed")
+        raise MissingData(f"{path} is missing: both train.parquet and test.parquet are needed, and only one is there")
     try:
         table = pq.read_table(path)
         label = next(column for column in LABELS if column in table.column_names)
@@ -57,16 +80,16 @@ def read_parquet(path: Path) -> tuple[ImageSet, str]:
         with ThreadPoolExecutor() as pool:
             decoded = list(pool.map(_decode, encoded))
         images = torch.from_numpy(np.stack(decoded)).permute(0, 3, 1, 2).contiguous()
-        kind = Image.open(io.BytesIO(encoded[0])).format
     except StopIteration:
         raise DamagedData(f"{path}: no column {' or '.join(LABELS)}, found {table.column_names}") from None
-    except (OSError, ValueError, KeyError, TypeError, IndexError, pyarrow.ArrowException) as error:
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
         raise DamagedData(f"{path} cannot be read as images and labels: {error}. Copy it again.") from error
-    return ImageSet(images, labels), kind
+    return ImageSet(images, labels), any(content.startswith(JPEG) for content in encoded)
 
 
 def _decode(content: bytes) -> np.ndarray:
-    image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
-    if image.shape != (SIZE, SIZE, 3):
-        raise ValueError(f"an image of {image.shape[1]}x{image.shape[0]} pixels instead of {SIZE}x{SIZE}")
-    return image
+    with Image.open(io.BytesIO(content)) as image:
+        pixels = np.asarray(image.convert("RGB"))  # H W C
+    if pixels.shape != (SIZE, SIZE, 3):
+        raise ValueError(f"an image of {pixels.shape[1]}x{pixels.shape[0]} pixels instead of {SIZE}x{SIZE}")
+    return pixels

@@ -25,7 +25,13 @@ TRAIN_MD5 = {
     "train_data_batch_10": "8f03f34ac4b42271a294f91bf480f29b",
 }
 TEST_MD5 = {"val_data": "3410e3017fdaefba8d5073aaa65e4bd6"}
-ARRAYS = {("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}
+ARRAYS = {  # all that pickled arrays and NumPy numbers refer to, by any version of NumPy and of the pickle protocol
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),
+    *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
+    *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
+}
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -38,15 +44,21 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def read_imagenet16(root: Path, train: dict[str, str] = TRAIN_MD5, test: dict[str, str] = TEST_MD5) -> Loaded:
-    """Train and the official validation images as test; every file's MD5 is checked before it is read. Raises MissingData, DamagedData."""
+    """Train, and the official validation images as test; every file's MD5 is checked before it is unpickled.
+
+    Raises MissingData, DamagedData.
+    """
     folder = root / FOLDER
     missing = [name for name in (*train, *test) if not (folder / name).exists()]
     if missing:
         raise MissingData(
-            f"imagenet16-120: {', '.join(missing)} not found in {folder}. Download ImageNet16 from the page linked in "
-            "https://github.com/D-X-Y/NATS-Bench (it needs the ImageNet terms), unpack it there, or name another root with DRNAS_DATA=FOLDER."
+            f"imagenet16-120: {', '.join(missing)} not found in {folder}. They are published at "
+            "https://image-net.org/download-images (downsampled, 16x16; needs an account) and, with the benchmark's "
+            "data, through https://github.com/D-X-Y/NAS-Bench-201. With the archives of the former at hand: for part "
+            f"in train val; do unzip -j Imagenet16_$part.zip -d '{folder}'; done. DRNAS_DATA=FOLDER names another root."
         )
-    return _read(folder, train), _read(folder, test), f"ImageNet16-120 as published, {len(train) + len(test)} files, MD5 checked."
+    source = f"ImageNet16-120 as published, {len(train) + len(test)} files, MD5 checked."
+    return _read(folder, train), _read(folder, test), source
 
 
 def _read(folder: Path, files: dict[str, str]) -> ImageSet:
@@ -62,8 +74,8 @@ def _read(folder: Path, files: dict[str, str]) -> ImageSet:
                 batch = _ArraysOnly(file, encoding="latin1").load()
                 images.append(np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 16, 16))
                 labels.append(np.asarray(batch["labels"], dtype=np.int64))
-            except (pickle.UnpicklingError, KeyError, ValueError, TypeError) as error:
+            except (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError) as error:
                 raise DamagedData(f"{path}: {error}") from error
     label = np.concatenate(labels)
-    chosen = label <= CLASSES  # published labels run from 1
+    chosen = (label >= 1) & (label <= CLASSES)  # published labels run from 1 to 1000
     return ImageSet(torch.from_numpy(np.concatenate(images)[chosen]), torch.from_numpy(label[chosen] - 1))

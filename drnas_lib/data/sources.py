@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from drnas_lib.data.errors import DamagedData
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -43,6 +45,7 @@ class Row:
     """What is known of a data set beforehand; `read(root, folder, size)` brings the rest."""
 
     read: Callable[[Path, Path | None, int | None], Loaded]
+    classes: int | None  # None: as many as are found
     mean: tuple[float, ...]
     std: tuple[float, ...]
     pad: int
@@ -54,10 +57,13 @@ def load(name: str, root: Path, folder: Path | None = None, image_size: int | No
     """Read a data set of `DATASETS`; `folder` and `image_size` belong to "folder". Raises MissingData, DamagedData."""
     row = DATASETS[name]
     train, test, source = row.read(root, folder, image_size)
-    labels = torch.cat([part.labels for part in (train, test) if part is not None])
-    return Dataset(
-        name, train, test, int(labels.max()) + 1, row.mean, row.std, row.pad, row.flip, row.shuffled, source, fingerprint(train, test)
-    )
+    classes = row.classes or int(train.labels.max()) + 1
+    for part, images in (("training", train), ("test", test)):
+        if images is not None and (images.labels.min() < 0 or images.labels.max() >= classes):
+            found = f"{images.labels.min()} to {images.labels.max()}"
+            raise DamagedData(f"{name} in {root}: labels of the {part} images run from {found}, not 0 to {classes - 1}")
+    digest = fingerprint(train, test)
+    return Dataset(name, train, test, classes, row.mean, row.std, row.pad, row.flip, row.shuffled, source, digest)
 
 
 def fingerprint(*parts: ImageSet | None) -> str:
@@ -113,11 +119,13 @@ def _folder(root: Path, folder: Path | None, size: int | None) -> Loaded:
 
 
 DATASETS = {
-    "digits": Row(read_digits, (0.3052,), (0.3760,), pad=1, flip=False),
-    "cifar10": Row(_cifar("cifar10"), (0.49139968, 0.48215827, 0.44653124), (0.24703233, 0.24348505, 0.26158768), pad=4),
-    "cifar100": Row(_cifar("cifar100"), (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), pad=4),
-    "imagenet16-120": Row(
-        _imagenet16, (122.68 / 255, 116.66 / 255, 104.01 / 255), (63.22 / 255, 61.26 / 255, 65.09 / 255), pad=2
+    "digits": Row(read_digits, 10, (0.3052,), (0.3760,), pad=1, flip=False),
+    "cifar10": Row(
+        _cifar("cifar10"), 10, (0.49139968, 0.48215827, 0.44653124), (0.24703233, 0.24348505, 0.26158768), pad=4
     ),
-    "folder": Row(_folder, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), pad=4, shuffled=False),
+    "cifar100": Row(_cifar("cifar100"), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), pad=4),
+    "imagenet16-120": Row(
+        _imagenet16, 120, (122.68 / 255, 116.66 / 255, 104.01 / 255), (63.22 / 255, 61.26 / 255, 65.09 / 255), pad=2
+    ),
+    "folder": Row(_folder, None, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), pad=4, shuffled=False),
 }
