@@ -11,11 +11,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drnas_lib.nets.mixed_sum import MixedSum, batch_moments, runs
+from drnas_lib.nets.mixed_sum import MixedSum, input_means, output_moments, runs
 from drnas_lib.nets.pool import avg_pool_3x3, band
 
 MOMENTUM = 0.1
 
+def pointwise(x: Tensor, weight: Tensor) -> Tensor:
+    """The 1x1 convolution as one matrix product per image: on a CPU twice as quick as the convolution, which rearranges its input first."""
+    B, _, H, W = x.shape
+    kernel = weight.flatten(1)
+    return torch.bmm(kernel.expand(B, *kernel.shape), x.flatten(2)).view(B, -1, H, W)
+
+
+def around(x: Tensor, weight: Tensor) -> Tensor:
+    """The 3x3 convolution that keeps the size."""
+    return F.conv2d(x, weight, padding=1)
+
+
+CONVOLVE = {1: pointwise, 3: around}
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}  # ReLU, convolution, normalisation: an output of its own for every edge
 SHARED = ("skip_connect", "avg_pool_3x3")  # the same tensor for every edge
 
@@ -29,6 +42,7 @@ class StackedConv(nn.Module):
         self.channels = channels
         self.positions = positions
         self.runs = runs(positions, channels)
+        self.convolve = CONVOLVE[kernel]
         self.weight = nn.Parameter(torch.empty(width, channels, kernel, kernel))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Conv2d; stacking leaves the fan-in as it is
         self.register_buffer("running_mean", torch.zeros(width))
@@ -36,11 +50,12 @@ class StackedConv(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """y (B, m c, H, W) and the mean and variance to normalise it with, each (m c,)."""
-        y = F.conv2d(x, self.weight, padding=self.weight.shape[-1] // 2)
+        y = self.convolve(x, self.weight)
         if not self.training:
             return y, (self.running_mean, self.running_var)
         with torch.no_grad():
-            mean, variance = batch_moments(y.detach())
+            seen = input_means(x.detach(), self.weight.shape[-1])
+            mean, variance = output_moments(y.detach(), self.weight, seen)
             count = y.shape[0] * y.shape[2] * y.shape[3]
             self.running_mean.lerp_(mean, MOMENTUM)
             self.running_var.lerp_(variance * (count / (count - 1)), MOMENTUM)
