@@ -105,6 +105,11 @@ def another_size(path):
     write_parquet(path, [encoded(pictures(1, size=28)[0], "PNG")], [0])
 
 
+def sixteen_bits(path):
+    image = encoded(np.full((32, 32), 33_000, dtype=np.uint16), "PNG")
+    write_parquet(path, [encoded(pictures(1)[0], "PNG"), image], [0, 1])
+
+
 def no_rows(path):
     write_parquet(path, [], [])
 
@@ -130,7 +135,7 @@ def no_parquet(path):
 
 
 OF_THE_FILE = [truncate, flip_bits_inside, no_parquet, no_rows, label_elsewhere, image_elsewhere]
-OF_A_ROW = [half_an_image, no_image, another_size, no_bytes, no_label]
+OF_A_ROW = [half_an_image, no_image, another_size, sixteen_bits, no_bytes, no_label]
 
 
 @pytest.mark.parametrize("damage", OF_THE_FILE + OF_A_ROW, ids=lambda damage: damage.__name__)
