@@ -10,7 +10,7 @@ from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.config import SearchSettings
 from drnas_lib.data.sources import Dataset, load
 from drnas_lib.device import choose, describe, reproducible
-from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
+from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import nb201_cost
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import Epoch, Search
@@ -36,31 +36,46 @@ def run(settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, i
     with what to do about it.
     """
     folder = RunFolder(settings.folder)
-    if folder.done and not rerun:
+    searched = folder.done and not rerun
+    if searched:
         _same_settings(folder, settings)
-        return
+        if _judged(folder, settings):
+            return
     with folder.lock():
         device = choose(settings.device)
         dataset = load(settings.dataset, data_root(), settings.data_folder and resolve(settings.data_folder), settings.image_size)
         if rerun:
             _clear(folder)
         with reproducible(device):
-            search = Search(settings, dataset, device)
-            yield from search.run(folder, on_step)
-            _write_search(folder, settings, dataset, device, search)
-            yield from _evaluate(folder, settings, dataset, device, search.genotype())
+            if not searched:
+                search = Search(settings, dataset, device)
+                yield from search.run(folder, on_step)
+                _write_search(folder, settings, dataset, device, search)
+            genotype = genotype_from_json(read_json(folder.file("genotype.json")))
+            yield from _evaluate(folder, settings, dataset, device, genotype)
         folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
         for place in (folder, *(_cell_folder(folder, name) for name in ("derived", "random", "all_skip"))):
             checkpoint.clear(place.path)
 
 
 def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
-    recorded = read_json(folder.file("done.json")).get("fingerprint")
-    if recorded != settings.fingerprint:
+    before = read_json(folder.file("record.json"))["parameters"]
+    different = [
+        f"{name} was {before.get(name)!r}, is {now!r}"
+        for name, now in (("fingerprint", settings.fingerprint), ("data_folder", settings.data_folder))
+        if before.get(name) != now
+    ]
+    if different:
         raise checkpoint.CheckpointError(
-            f"{folder.path} holds a finished run with other settings (fingerprint {recorded}, now {settings.fingerprint}). Give this "
-            "run another name with the parameter `name`, or replace it with rerun=True."
+            f"{folder.path} holds a finished run with other settings ({'; '.join(different)}). Give this run another name with the "
+            "parameter `name`, or replace it with rerun=True."
         )
+
+
+def _judged(folder: RunFolder, settings: SearchSettings) -> bool:
+    """Whether a finished run's cell was judged in the way now asked for; if not, only that is done."""
+    found = read_json(folder.file("record.json")).get("evaluation", {})
+    return found.get("kind") == settings.evaluate and found.get("epochs") == settings.train_epochs
 
 
 def _clear(folder: RunFolder) -> None:

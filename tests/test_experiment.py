@@ -204,6 +204,14 @@ def test_training_compares_three_cells_and_continues(settings):
     assert all(10 <= cell["digits_test_acc_pct"] <= 100 and cell["parameters"] > 0 for cell in found["cells"])
 
 
+def test_a_finished_search_is_judged_in_another_way_without_searching_again(settings):
+    list(run(settings()))
+    progress = list(run(settings(evaluate="train", train_epochs=1)))
+    assert len(progress) == 3 and all(isinstance(entry, experiment.Training) for entry in progress)
+    assert read_json(RunFolder(settings().folder).file("record.json"))["evaluation"]["epochs"] == 1
+    assert list(run(settings(evaluate="train", train_epochs=1))) == []
+
+
 def test_real_cifar10_and_the_table(settings, data_root):
     these = settings(dict(dataset="cifar10", subset=128, epochs=[1], cells=1, channels=4, batch_size=32))
     list(run(these))
