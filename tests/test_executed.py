@@ -1,0 +1,56 @@
+"""The notebooks, run as a user runs them, on sizes of seconds."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import papermill
+import pytest
+
+from drnas_lib.records import PROJECT, read_json
+
+QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}
+SEARCH = dict(epochs=[3], channels=8, subset=256, batch_size=32, train_epochs=1)
+
+
+def outputs(path, kind):
+    cells = nbformat.read(path, as_version=4).cells
+    return [o.data[kind] for cell in cells for o in cell.get("outputs", ()) if kind in o.get("data", {})]
+
+
+@pytest.mark.parametrize("where", [".", "notebooks"], ids=["papermill at the root", "JupyterLab in notebooks"])
+def test_search_end_to_end(tmp_path, where):
+    out = tmp_path / "out.ipynb"
+    source = PROJECT / "notebooks" / "search.ipynb"
+    papermill.execute_notebook(source, out, SEARCH | {"results": str(tmp_path / "runs")}, cwd=PROJECT / where, **QUIET)
+    (folder,) = (tmp_path / "runs").glob("*/seed0")
+    assert {"record.json", "history.csv", "eta.csv", "genotype.json", "done.json"} <= {path.name for path in folder.iterdir()}
+    assert len(outputs(out, "image/png")) == 5, "live display, trajectory, concentrations, cell, accuracy"
+    said = "".join("".join(text) for text in outputs(out, "text/markdown"))
+    assert "the derived cell reaches" in said and "This was a reduced run" in said
+    assert read_json(folder / "record.json")["genotype"] in json.dumps(nbformat.read(out, as_version=4))
+
+
+def test_a_long_search_stays_one_small_display(tmp_path):
+    out = tmp_path / "out.ipynb"
+    long = SEARCH | {"epochs": [60], "evaluate": "none", "train_epochs": None, "channels": 4, "subset": 64, "results": str(tmp_path)}
+    papermill.execute_notebook(PROJECT / "notebooks" / "search.ipynb", out, long, cwd=PROJECT, **QUIET)
+    assert out.stat().st_size < 1_000_000
+    assert len(outputs(out, "image/png")) == 4
+
+
+def test_speed(tmp_path):
+    out = tmp_path / "out.ipynb"
+    small = dict(cells=1, repeats=1, batch_size=8, ks=[1, 4], results=str(tmp_path))
+    papermill.execute_notebook(PROJECT / "notebooks" / "speed.ipynb", out, small, cwd=PROJECT, **QUIET)
+    assert len(outputs(out, "image/png")) == 2
+    assert "A step takes the plain supernet longer by" in "".join(outputs(out, "text/markdown"))
+    assert (tmp_path / "nb201_cpu_batch8_cells1_channels16.csv").exists()
+
+
+def test_a_misspelt_parameter_ends_papermill_with_an_error(tmp_path):
+    command = [sys.executable, "-m", "papermill", "notebooks/search.ipynb", tmp_path / "out.ipynb", "-k", "python3", "-p", "datset", "cifar100"]
+    answer = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, env=os.environ)
+    assert answer.returncode != 0 and "Did you mean `dataset`?" in answer.stderr

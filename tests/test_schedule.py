@@ -1,0 +1,52 @@
+"""drnas_lib.schedule against PyTorch's own schedulers."""
+
+import warnings
+
+import pytest
+import torch
+
+from drnas_lib.schedule import LR_AFTER_WIDENING, Stage, continued, places, restart_cosine, restart_epoch
+
+STAGES = (Stage(5, 8, 5), Stage(5, 4, 3))
+
+
+def test_places_number_epochs_across_stages():
+    found = places(STAGES)
+    assert [(p.epoch, p.stage, p.epoch_in_stage) for p in found][4:7] == [(4, 0, 4), (5, 1, 0), (6, 1, 1)]
+
+
+def test_continued_is_torchs_cosine():
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.025)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 10, eta_min=0.001)
+    for place in places(STAGES):
+        assert continued(place, 10, 0.025, 0.001) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-9)
+        optimiser.step()
+        scheduler.step()
+
+
+def test_restart_cosine_is_what_torchs_recursion_makes_of_a_fresh_optimiser():
+    """The released code loads the scheduler's state, not the optimiser's rate: the recursion goes on from the initial rate."""
+    make = lambda: torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.025)
+    optimiser = make()
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 10, eta_min=0.001)
+    for place in places(STAGES):
+        if place.epoch == 5:
+            state, optimiser = scheduler.state_dict(), make()
+            scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 10, eta_min=0.001)
+            scheduler.load_state_dict(state)
+        assert restart_cosine(place, 10, 0.025, 0.001) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-6)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            optimiser.step()
+            scheduler.step()
+
+
+def test_restart_epoch_jumps_once():
+    rates = [restart_epoch(place, 10, 0.025, 0.001) for place in places(STAGES)]
+    smooth = [continued(place, 10, 0.025, 0.001) for place in places(STAGES)]
+    assert rates[5] == 0.025 and rates[:5] + rates[6:] == smooth[:5] + smooth[6:]
+
+
+def test_all_agree_in_a_single_stage():
+    for place in places((Stage(4, 1, 5),)):
+        assert len({round(rule(place, 4, 0.1, 0.0), 12) for rule in LR_AFTER_WIDENING.values()}) == 1
