@@ -1,36 +1,50 @@
-# make search   the main job end to end on the embedded digits; opens nothing, leaves results/notebooks/search_digits.ipynb
-# make test     all tests        make lab   JupyterLab        make lint   style        make clean   remove the environment
+# make search   the main job end to end on the embedded digits: results/notebooks/search_digits.ipynb
+# make test     all tests       make lint    style        make lab    JupyterLab
+# make clean    remove the environment and what builds and tests left; results stay
+# Another Python:  make search PYTHON=python3.12        Other parameters:  make search ARGS='-p seed 1'
 PYTHON ?= python3
+ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+# Is the environment one: with its own pip, and not half made, when its Python would be the machine's own?
+WHOLE := $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)'
+# The environment's own kernel, whatever kernels of the same name the user's account has.
+export JUPYTER_PREFER_ENV_PATH := 1
+search test: export JUPYTER_PATH :=
 
-.PHONY: search test lab lint clean
-.DELETE_ON_ERROR:
+.PHONY: search test lint lab clean
 
 search: $(STAMP)
 	@mkdir -p results/notebooks
-	$(BIN)/papermill notebooks/search.ipynb results/notebooks/search_digits.ipynb -k python3
-	@echo "Done: open results/notebooks/search_digits.ipynb, or run 'make lab'."
+	$(BIN)/papermill notebooks/search.ipynb results/notebooks/search_digits.ipynb -k python3 $(ARGS)
+	@echo "Done: open results/notebooks/search_digits.ipynb, for instance with 'make lab'."
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
-
-lab: $(STAMP)
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
 
-# The stamp is written last, so an interrupted installation is taken up again.
+lab: $(STAMP)
+	$(BIN)/jupyter lab $(ARGS)
+
+# The stamp is written last, so that an interrupted installation is taken up again. Without build isolation, because an
+# environment that has everything already must need no network.
 $(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "There is no $(PYTHON) here. Name a Python >= 3.11 with: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python >= 3.11 is needed, $$($(PYTHON) --version) found. Name another with: make PYTHON=python3.12 ..."; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "Python >= 3.11 is needed; $(PYTHON) is $$($(PYTHON) --version). Name another with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(WHOLE) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || \
 	  { echo "Could not make $(VENV). On Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]' || \
-	  { echo "The installation failed (see above). A package index must be reachable; run the same command again to go on."; exit 1; }
+	@echo "Installing into $(VENV); the first time takes minutes."
+	@{ $(PIP) install --quiet --constraint constraints.txt setuptools && \
+	  $(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[test]'; } || \
+	  { echo "The installation failed, as said above. It needs a package index; run the same command again to go on."; exit 1; }
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	find drnas_lib tests -name __pycache__ -prune -exec rm -rf {} +

@@ -6,6 +6,7 @@ an epoch and not the run. Loading executes nothing (`weights_only`).
 
 import hashlib
 import io
+import pickle
 import warnings
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def load(folder: Path, fingerprint: str, device: torch.device) -> dict | None:
     for path in found(folder):
         try:
             content = _read(path, device)
-        except (OSError, ValueError, RuntimeError, EOFError, KeyError) as error:
+        except (OSError, ValueError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
             problems.append(f"{path.name}: {error}")
             continue
         if content["fingerprint"] != fingerprint:
