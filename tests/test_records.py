@@ -1,5 +1,6 @@
 """drnas_lib.records: whole files or none, one process per run folder, and the facts beside a result."""
 
+import csv
 import errno
 import functools
 import json
@@ -11,7 +12,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from drnas_lib import records
@@ -150,9 +150,10 @@ def test_json_comes_back_and_a_missing_or_damaged_file_is_named(tmp_path):
 def test_floats_in_a_csv_keep_every_bit(tmp_path):
     values = [0.1 + 0.2, 1 / 3, 5e-324, -1.7976931348623157e308, float(np.nextafter(1, 2))]
     write_csv(tmp_path / "x.csv", [{"epoch": i, "value": value, "cell": "|none~0|", "peak": None} for i, value in enumerate(values)])
-    table = pd.read_csv(tmp_path / "x.csv", float_precision="round_trip")
-    assert table.value.tolist() == values and table.epoch.tolist() == [0, 1, 2, 3, 4]
-    assert table.peak.isna().all() and set(table.cell) == {"|none~0|"}
+    with open(tmp_path / "x.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["value"]) for row in rows] == values
+    assert [(row["epoch"], row["cell"], row["peak"]) for row in rows[:2]] == [("0", "|none~0|", ""), ("1", "|none~0|", "")]
 
 
 def test_rows_with_other_keys_are_refused(tmp_path):
