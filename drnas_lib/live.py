@@ -55,12 +55,14 @@ class Live:
         text = f"<progress value='{row['epoch']}' max='{epochs}'></progress> "
         if not hasattr(progress, "mean"):
             self.first_epoch = None
-            return text + f"training the {progress.cell.replace('_', '-')} cell, epoch {row['epoch']} of {epochs}, loss {row['train_loss_nats']:.3f}"
+            cell = progress.cell.replace("_", "-")
+            return text + f"training the {cell} cell, epoch {row['epoch']} of {epochs}, loss {row['train_loss_nats']:.3f}"
         left = f", about {_minutes((now - self.began) / seen * (epochs - row['epoch']))} left" if seen > 0 and row["epoch"] < epochs else ""
         accuracy = f"accuracy {row['train_acc_pct']:.1f} %"
         if row["valid_acc_pct"] is not None:
             accuracy += f" on weight batches, {row['valid_acc_pct']:.1f} % on η batches"
-        return text + f"epoch {row['epoch']} of {epochs}{left}; loss {row['train_loss_nats']:.3f}, {accuracy}<br><code>{row['genotype']}</code>"
+        text += f"epoch {row['epoch']} of {epochs}{left}; loss {row['train_loss_nats']:.3f}, {accuracy}"
+        return text + f"<br><code>{row['genotype']}</code>"
 
     def _figure(self, progress):
         figure, ((ax,),) = new_figure(width=7, height=2.8)

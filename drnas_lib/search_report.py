@@ -52,7 +52,8 @@ class SearchReport:
             "seed": record["parameters"]["seed"],
             "data": f"{self.dataset}, fingerprint {record['data']['fingerprint'][:16]}. {record['data']['source']}",
             "stages": stages,
-            "search time": f"{record['metrics']['search_s']:.0f} s, {len(self.history)} epochs, {self.history.images_per_s.median():.0f} images/s",
+            "search time": f"{record['metrics']['search_s']:.0f} s, {len(self.history)} epochs, "
+            f"{self.history.images_per_s.median():.0f} images/s",
             "device": f"{record['device']} ({environment['cpu']}), torch {environment['packages'].get('torch')}",
             "commit": f"{environment['commit']}" + (" with uncommitted changes" if environment["uncommitted_changes"] else ""),
         }
@@ -65,8 +66,9 @@ class SearchReport:
         first, last = self.history.iloc[0], self.history.iloc[-1]
         gap = last.train_acc_pct - last.valid_acc_pct
         return Markdown(
-            f"Training batches went from {first.train_acc_pct:.1f} % to {last.train_acc_pct:.1f} % in {len(self.history)} epochs; in the last, "
-            f"validation batches reached {last.valid_acc_pct:.1f} %, {abs(gap):.1f} points {'below' if gap > 0 else 'above'} them. "
+            f"Training batches went from {first.train_acc_pct:.1f} % to {last.train_acc_pct:.1f} % in {len(self.history)} epochs; "
+            f"in the last, validation batches reached {last.valid_acc_pct:.1f} %, {abs(gap):.1f} points "
+            f"{'below' if gap > 0 else 'above'} them. "
             "Both are batch averages of a supernet with random mixing weights, not the accuracy of a cell."
         )
 
@@ -78,7 +80,9 @@ class SearchReport:
         settled = self._settled()
         return Markdown(
             f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). The entropy of the mean mixture fell from "
-            f"{first.mean_entropy_nats:.3f} to {last.mean_entropy_nats:.3f} nats per edge; the derived cell last changed in epoch {settled}."
+            f"{first.mean_entropy_nats:.3f} to "
+            f"{last.mean_entropy_nats:.3f} nats per edge; "
+            f"the derived cell last changed in epoch {settled}."
         )
 
     def _settled(self) -> int:

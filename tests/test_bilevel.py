@@ -32,9 +32,8 @@ def make(net, second_order=False, method=None, dtype=torch.float64):
         variables.eta.copy_(torch.randn(SPACE.shape, generator=torch.Generator().manual_seed(1), dtype=dtype))
     optimiser = torch.optim.Adam([variables.eta], 1e-2)
     method = (method or METHODS["drnas"])(variables)
-    step = Bilevel(
-        net, method, variables, REGULARISERS["kl"](0.01), optimiser, WeightOptimiser(0.9, 3e-4, 5.0), torch.Generator().manual_seed(2), second_order
-    )
+    parts = REGULARISERS["kl"](0.01), optimiser, WeightOptimiser(0.9, 3e-4, 5.0), torch.Generator().manual_seed(2)
+    step = Bilevel(net, method, variables, *parts, second_order)
     step.set_lr(0.05)
     return step
 

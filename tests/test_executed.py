@@ -51,6 +51,7 @@ def test_speed(tmp_path):
 
 
 def test_a_misspelt_parameter_ends_papermill_with_an_error(tmp_path):
-    command = [sys.executable, "-m", "papermill", "notebooks/search.ipynb", tmp_path / "out.ipynb", "-k", "python3", "-p", "datset", "cifar100"]
+    typo = ["-p", "datset", "cifar100"]
+    command = [sys.executable, "-m", "papermill", "notebooks/search.ipynb", tmp_path / "out.ipynb", "-k", "python3", *typo]
     answer = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, env=os.environ)
     assert answer.returncode != 0 and "Did you mean `dataset`?" in answer.stderr

@@ -53,7 +53,7 @@ def test_what_text_and_code_disagree_on():
 @pytest.mark.parametrize("own", [{"dataset": "digits"}, {"dataset": "folder", "data_folder": "pictures"}])
 def test_own_data_search_shortly_and_train(own):
     s = settings(**own)
-    assert (s.cells, s.channels, s.arch_lr, s.evaluate, s.train_epochs) == (1, 16, 3e-3, "train", 20)
+    assert (s.cells, s.channels, s.arch_lr, s.evaluate, s.train_epochs) == (1, 16, 1e-2, "train", 5)
     assert stages(**own) == [(40, 1, 5, 0)]
     assert stages(**own, protocol="paper") == [(20, 8, 5, 4), (20, 4, 3, 4)]
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.mixed_sum import MixedSum, input_means, output_moments, runs
+from drnas_lib.nets.pointwise import fold, input_covariance, pointwise_moments
 from drnas_lib.nets.pool import avg_pool_3x3, band
 
 MOMENTUM = 0.1
@@ -54,12 +55,25 @@ class StackedConv(nn.Module):
         if not self.training:
             return y, (self.running_mean, self.running_var)
         with torch.no_grad():
-            seen = input_means(x.detach(), self.weight.shape[-1])
-            mean, variance = output_moments(y.detach(), self.weight, seen)
-            count = y.shape[0] * y.shape[2] * y.shape[3]
-            self.running_mean.lerp_(mean, MOMENTUM)
-            self.running_var.lerp_(variance * (count / (count - 1)), MOMENTUM)
-        return y, (mean, variance)
+            moments = output_moments(y.detach(), self.weight, input_means(x.detach(), self.weight.shape[-1]))
+        self._remember(*moments, x)
+        return y, moments
+
+    def folded(self, x: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """For 1x1 kernels: kernel (m c, c) and bias (m c,) of theta times the normalised convolution; theta (m,)."""
+        if self.training:
+            moments = pointwise_moments(self.weight, *input_covariance(x))
+            self._remember(*moments, x)
+        else:
+            moments = self.running_mean, self.running_var
+        return fold(self.weight, theta.repeat_interleave(self.channels), *moments)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, x: Tensor) -> None:
+        """Move the running statistics towards the batch's, the variance unbiased as in PyTorch's batch normalisation."""
+        count = x.numel() // x.shape[1]
+        self.running_mean.lerp_(mean.to(self.running_mean), MOMENTUM)
+        self.running_var.lerp_(variance.to(self.running_var) * (count / (count - 1)), MOMENTUM)
 
 
 class MixedSource(nn.Module):
@@ -72,30 +86,40 @@ class MixedSource(nn.Module):
         super().__init__()
         self.channels = channels
         self.edges = len(mask)
-        kept = {name: mask[:, o].nonzero().flatten().tolist() for o, name in enumerate(operations)}
+        self.columns = {name: o for o, name in enumerate(operations)}
+        kept = {name: mask[:, o].nonzero().flatten().tolist() for name, o in self.columns.items()}
         self.convolutions = nn.ModuleDict(
             {name: StackedConv(channels, kernel, kept[name]) for name, kernel in KERNELS.items() if kept.get(name)}
         )
-        self.columns = {name: o for o, name in enumerate(operations)}
         self.shared = [name for name in SHARED if kept.get(name)]
-        self.pools = "avg_pool_3x3" in self.shared
+        # One product for all targets needs the operation on every edge; where an edge dropped it, its outputs are summed like the others.
+        self.folded = {name for name in self.convolutions if KERNELS[name] == 1 and len(kept[name]) == self.edges}
 
     def forward(self, x: Tensor, theta: Tensor, base: Tensor | None = None) -> Tensor:
         """x (B, c, H, W), theta (n, O), `base` what the targets have received so far -> (B, n c, H, W), target by target."""
         B, c, H, W = x.shape
-        pairs, moments, blocks = [], [], []
-        if self.convolutions:
-            active = F.relu(x)  # B c H W
-            for name, convolution in self.convolutions.items():
-                y, of_y = convolution(active)
-                pairs += [y, theta[convolution.positions, self.columns[name]]]
-                moments.append(of_y)
-                blocks.append(convolution.runs)
-        z = theta_z = None
-        if self.shared:
-            tensors = [x] + ([avg_pool_3x3(x, band(H, x), band(W, x))] if self.pools else [])
-            z = torch.stack(tensors[-len(self.shared) :], 1)  # B L c H W
-            theta_z = theta[:, [self.columns[name] for name in self.shared]]  # n L
-        elif not pairs:
+        active = F.relu(x) if self.convolutions else None  # B c H W
+        pairs, moments, blocks, kernel, bias = [], [], [], None, None
+        for name, convolution in self.convolutions.items():
+            if name in self.folded:
+                kernel, bias = convolution.folded(active, theta[:, self.columns[name]])
+                continue
+            y, of_y = convolution(active)
+            pairs += [y, theta[convolution.positions, self.columns[name]]]
+            moments.append(of_y)
+            blocks.append(convolution.runs)
+        z, theta_z = self._shared(x, theta)
+        if bias is None and z is None and not pairs:
             return x.new_zeros(B, self.edges * c, H, W) if base is None else base
-        return MixedSum.apply(self.training, blocks, moments, (self.edges, c, H, W), base, z, theta_z, *pairs)
+        out = MixedSum.apply(self.training, blocks, moments, (B, self.edges, c, H, W), bias, base, z, theta_z, *pairs)
+        if kernel is not None:
+            out = out.baddbmm_(kernel.expand(B, *kernel.shape), active.flatten(2))  # B n*c H*W
+        return out.view(B, -1, H, W)
+
+    def _shared(self, x: Tensor, theta: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """z (B, L, c, H, W) and its weights (n, L): the operations that give every edge the same tensor."""
+        if not self.shared:
+            return None, None
+        H, W = x.shape[2:]
+        tensors = {"skip_connect": lambda: x, "avg_pool_3x3": lambda: avg_pool_3x3(x, band(H, x), band(W, x))}
+        return torch.stack([tensors[name]() for name in self.shared], 1), theta[:, [self.columns[name] for name in self.shared]]

@@ -85,69 +85,69 @@ class _Term:
 
 
 class MixedSum(torch.autograd.Function):
-    """`apply(training, blocks, moments, base, z, theta_z, *pairs)`.
+    """`apply(training, blocks, moments, shape, bias, base, z, theta_z, *pairs)` with shape = (B, n, c, H, W).
 
-    `base` (B, n c, H, W) or None is added to the result; z (B, L, c, H, W) or None with theta_z (n, L); `pairs` alternates y_t
-    (B, m_t c, H, W) and theta_t (m_t,); `blocks[t]` are the runs of y_t and `moments[t]` its mean and variance, each (m_t c,).
-    Returns (B, n c, H, W).
+    `bias` (n c,) or None and `base` (B, n c, H, W) or None are added to the result; z (B, L, c, H, W) or None with theta_z (n, L);
+    `pairs` alternates y_t (B, m_t c, H, W) and theta_t (m_t,); `blocks[t]` are the runs of y_t and `moments[t]` its mean and variance,
+    each (m_t c,). Returns (B, n c, H*W).
     """
 
     @staticmethod
-    def forward(ctx, training, blocks, moments, shape, base, z, theta_z, *pairs):
-        n, c, H, W = shape
+    def forward(ctx, training, blocks, moments, shape, bias, base, z, theta_z, *pairs):
+        B, n, c, H, W = shape
         terms = [
             _Term(y, theta.repeat_interleave(c), mean, variance, block)
             for y, theta, block, (mean, variance) in zip(pairs[::2], pairs[1::2], blocks, moments)
         ]
-        shift = (pairs[0] if pairs else z).new_zeros(n * c)
+        like = next(tensor for tensor in (bias, z, *pairs) if tensor is not None)
+        shift = like.new_zeros(n * c) if bias is None else bias.clone()
         for term in terms:
             for part, place in term.slices():
                 shift[place].addcmul_(term.scale[part], term.mean[part], value=-1.0)
-        whole = next((term for term in terms if term.covers(n * c)), None)
-        if whole is not None:  # normalising it writes the result's first version, the others' shifts included
-            rest = torch.addcmul(shift, whole.scale, whole.mean)
-            out = F.batch_norm(whole.y, whole.mean, whole.variance, whole.weight, rest, training=False, eps=EPS)
+        whole = next((t for t, term in enumerate(terms) if term.covers(n * c)), None)
+        if whole is not None:  # normalising it writes the result's first version, all shifts included
+            first = terms.pop(whole)
+            rest = torch.addcmul(shift, first.scale, first.mean)
+            out = F.batch_norm(first.y.flatten(2), first.mean, first.variance, first.weight, rest, training=False, eps=EPS)
         else:
-            B = len(pairs[0] if pairs else z)
-            out = shift[None, :, None, None].expand(B, -1, H, W).contiguous()
+            out = shift[None, :, None].expand(B, -1, H * W).contiguous()
         for term in terms:
-            if term is not whole:
-                for part, place in term.slices():
-                    out[:, place].addcmul_(term.y[:, part], term.scale[None, part, None, None])
+            for part, place in term.slices():
+                out[:, place].addcmul_(term.y[:, part].flatten(2), term.scale[None, part, None])
         if z is not None:
-            out.view(len(out), n, -1).baddbmm_(theta_z.expand(len(out), *theta_z.shape), z.flatten(2))
+            out.view(B, n, -1).baddbmm_(theta_z.expand(B, *theta_z.shape), z.flatten(2))
         if base is not None:
-            out.add_(base)
+            out.add_(base.flatten(2))
         ctx.save_for_backward(z, theta_z, *pairs, *(m for pair in moments for m in pair))
-        ctx.settings = training, blocks, shape, len(pairs) // 2
+        ctx.settings = training, blocks, shape, len(pairs) // 2, whole
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad):
-        training, blocks, (n, c, H, W), convolutions = ctx.settings
+        training, blocks, (B, n, c, H, W), convolutions, whole = ctx.settings
         z, theta_z, *rest = ctx.saved_tensors
         pairs, moments = rest[: 2 * convolutions], rest[2 * convolutions :]
-        grad = grad.contiguous()
-        B = grad.shape[0]
-        grad_z = grad_theta_z = None
-        if z is not None:
-            by_edge = grad.view(B, n, -1)  # B n c*H*W
-            flat = z.view(B, z.shape[1], -1)  # B L c*H*W
-            if ctx.needs_input_grad[5]:
-                grad_z = torch.bmm(theta_z.T.expand(B, *theta_z.T.shape), by_edge).view_as(z)
-            if ctx.needs_input_grad[6]:
-                grad_theta_z = torch.bmm(by_edge, flat.transpose(1, 2)).sum(0)  # n L
+        grad = grad.reshape(B, n * c, H, W)
+        grad_bias = grad_z = grad_theta_z = None
+        by_edge = grad.view(B, n, -1)  # B n c*H*W
+        if ctx.needs_input_grad[6]:
+            grad_z = torch.bmm(theta_z.T.expand(B, *theta_z.T.shape), by_edge).view_as(z)
+        if ctx.needs_input_grad[7]:
+            grad_theta_z = torch.bmm(by_edge, z.flatten(2).transpose(1, 2)).sum(0)  # n L
         gradients = []
         for t in range(convolutions):
             y, theta = pairs[2 * t : 2 * t + 2]
             mean, variance = moments[2 * t : 2 * t + 2]
             parts = [grad.narrow(1, run.target, run.length) for run in blocks[t]]
-            received = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-            wanted = [ctx.needs_input_grad[7 + 2 * t], ctx.needs_input_grad[8 + 2 * t], False]
-            grad_y, grad_scale, _ = torch.ops.aten.native_batch_norm_backward(
-                received.contiguous(), y, theta.repeat_interleave(c), mean, variance,
-                mean, torch.rsqrt(variance + EPS), training, EPS, wanted,
-            )  # fmt: skip
+            received = parts[0].contiguous() if len(parts) == 1 else torch.cat(parts, 1)
+            sums = ctx.needs_input_grad[4] and t == whole  # the pass that normalisation needs anyway also sums the gradient
+            wanted = [ctx.needs_input_grad[8 + 2 * t], ctx.needs_input_grad[9 + 2 * t], sums]
+            grad_y, grad_scale, summed = torch.ops.aten.native_batch_norm_backward(
+                received, y, theta.repeat_interleave(c), mean, variance, mean, torch.rsqrt(variance + EPS), training, EPS, wanted
+            )
+            grad_bias = summed if sums else grad_bias
             gradients += [grad_y, grad_scale.view(-1, c).sum(1) if wanted[1] else None]
-        return None, None, None, None, grad if ctx.needs_input_grad[4] else None, grad_z, grad_theta_z, *gradients
+        if ctx.needs_input_grad[4] and grad_bias is None:
+            grad_bias = grad.sum((0, 2, 3))
+        return None, None, None, None, grad_bias, grad if ctx.needs_input_grad[5] else None, grad_z, grad_theta_z, *gradients

@@ -18,4 +18,7 @@ def band(size: int, like: Tensor) -> Tensor:
 
 def avg_pool_3x3(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """The mean over each 3x3 window inside the image, (B, C, H, W); `rows` = band(H), `columns` = band(W)."""
-    return rows @ (x @ columns.T)
+    B, C, H, W = x.shape
+    across = x.reshape(-1, W) @ columns.T  # B*C*H W
+    # bmm reads the one matrix for every image; matmul would copy it for each.
+    return torch.bmm(rows.expand(B * C, H, H), across.view(B * C, H, W)).view(B, C, H, W)

@@ -17,7 +17,10 @@ def index_of(mask):
 
 
 def test_pathwise_gradient_is_equation_3():
-    """d theta_j / d beta_i = -(dF/d beta_i)(theta_i) / f(theta_i) * (1[i=j] - theta_j) / (1 - theta_i), F the CDF of Beta(beta_i, beta_0 - beta_i)."""
+    """d theta_j / d beta_i = -(dF/d beta_i)(theta_i) / f(theta_i) * (1 if i = j else -theta_j / (1 - theta_i)).
+
+    F and f belong to Beta(beta_i, beta_0 - beta_i), the law of theta_i.
+    """
     concentration = torch.tensor([[[0.6, 1.3, 2.0, 0.9, 1.1]]], dtype=torch.float64, requires_grad=True)
     mask = torch.ones(1, 1, 5, dtype=torch.bool)
     theta = dirichlet.sample(concentration, index_of(mask), torch.Generator().manual_seed(3))
@@ -72,7 +75,8 @@ def test_mean_and_kl_against_torch():
 
 def test_concentration_is_one_at_the_anchor():
     eta = torch.tensor([-30.0, -1.0, 0.0, 2.0])
-    assert torch.allclose(dirichlet.concentration(eta), torch.tensor([np.exp(-30), np.exp(-1), 1.0, 3.0], dtype=torch.float32), rtol=1e-5, atol=1e-7)
+    expected = torch.tensor([np.exp(-30), np.exp(-1), 1.0, 3.0], dtype=torch.float32)
+    assert torch.allclose(dirichlet.concentration(eta), expected, rtol=1e-5, atol=1e-7)
 
 
 def test_prune_keeps_the_largest_and_excludes_the_pruned():

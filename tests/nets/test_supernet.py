@@ -36,7 +36,7 @@ def test_equals_the_oracle(k, keep, training, dtype):
     mask = random_mask(keep, seed=k + keep)
     settings = dict(k=k, mask=mask, channels=16, cells_per_stage=1, classes=7)
     fast, plain = SuperNet(SPACE, **settings).to(dtype), PlainSuperNet(SPACE, **settings).to(dtype)
-    for name, buffer in fast.named_buffers():
+    for buffer in fast.buffers():
         if buffer.is_floating_point():
             buffer.uniform_(0.5, 1.5)
     copy_weights(fast, plain)
