@@ -79,8 +79,8 @@ class SearchReport:
         first, last = self.history.iloc[0], self.history.iloc[-1]
         settled = self._settled()
         return Markdown(
-            f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). The entropy of the mean mixture fell from "
-            f"{first.mean_entropy_nats:.3f} to "
+            f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). "
+            f"The entropy of the mean mixture fell from {first.mean_entropy_nats:.3f} to "
             f"{last.mean_entropy_nats:.3f} nats per edge; "
             f"the derived cell last changed in epoch {settled}."
         )
@@ -142,8 +142,8 @@ def _trained_conclusion(report: SearchReport) -> str:
     others = cells.drop("derived")
     verdict = "beats both" if cells.derived > others.max() else "does not beat both" if cells.derived >= others.min() else "is behind both"
     return (
-        f"**Trained alike for {report.record['evaluation']['epochs']} epochs (one seed), the derived cell reaches {cells.derived:.2f} % test "
-        f"accuracy on {report.dataset} and {verdict}: the random cell {others['random']:.2f} %, all-skip {others['all_skip']:.2f} %.**"
+        f"**Trained alike for {report.record['evaluation']['epochs']} epochs (one seed), the derived cell reaches "
+        f"{cells.derived:.2f} % test accuracy on {report.dataset} and {verdict}: the random cell {others['random']:.2f} %, all-skip {others['all_skip']:.2f} %.**"
         + _reduced(report)
     )
 
