@@ -143,7 +143,8 @@ def _trained_conclusion(report: SearchReport) -> str:
     verdict = "beats both" if cells.derived > others.max() else "does not beat both" if cells.derived >= others.min() else "is behind both"
     return (
         f"**Trained alike for {report.record['evaluation']['epochs']} epochs (one seed), the derived cell reaches "
-        f"{cells.derived:.2f} % test accuracy on {report.dataset} and {verdict}: the random cell {others['random']:.2f} %, all-skip {others['all_skip']:.2f} %.**"
+        f"{cells.derived:.2f} % test accuracy on {report.dataset} "
+        f"and {verdict}: the random cell {others['random']:.2f} %, all-skip {others['all_skip']:.2f} %.**"
         + _reduced(report)
     )
 
