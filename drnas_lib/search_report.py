@@ -1,5 +1,6 @@
 """A finished search, read back from its files: the tables, figures and sentences of the search notebook. No torch."""
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -76,13 +77,12 @@ class SearchReport:
         return plots.concentrations(self.eta)
 
     def concentration_sentence(self) -> Markdown:
-        first, last = self.history.iloc[0], self.history.iloc[-1]
-        settled = self._settled()
+        last, settled = self.history.iloc[-1], self._settled()
+        flat = math.log(last.operations_kept)
         return Markdown(
-            f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). "
-            f"The entropy of the mean mixture fell from {first.mean_entropy_nats:.3f} to "
-            f"{last.mean_entropy_nats:.3f} nats per edge; "
-            f"the derived cell last changed in epoch {settled}."
+            f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). The mean mixture of an edge has an entropy of "
+            f"{last.mean_entropy_nats:.3f} nats, where {flat:.3f} would be flat over the {last.operations_kept} operations kept; the derived cell "
+            f"last changed in epoch {settled}."
         )
 
     def _settled(self) -> int:
