@@ -80,9 +80,9 @@ class SearchReport:
         last, settled = self.history.iloc[-1], self._settled()
         flat = math.log(last.operations_kept)
         return Markdown(
-            f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). The mean mixture of an edge has an entropy of "
-            f"{last.mean_entropy_nats:.3f} nats, where {flat:.3f} would be flat over the {last.operations_kept} operations kept; the derived cell "
-            f"last changed in epoch {settled}."
+            f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). The mean mixture of an edge has an "
+            f"entropy of {last.mean_entropy_nats:.3f} nats, where {flat:.3f} would be flat over the {last.operations_kept} operations kept; "
+            f"the derived cell last changed in epoch {settled}."
         )
 
     def _settled(self) -> int:
