@@ -81,7 +81,8 @@ class SearchReport:
         flat = math.log(last.operations_kept)
         return Markdown(
             f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). The mean mixture of an edge has an "
-            f"entropy of {last.mean_entropy_nats:.3f} nats, where {flat:.3f} would be flat over the {last.operations_kept} operations kept; "
+            f"entropy of {last.mean_entropy_nats:.3f} nats, where {flat:.3f} would be flat over the "
+            f"{last.operations_kept} operations kept; "
             f"the derived cell last changed in epoch {settled}."
         )
 
