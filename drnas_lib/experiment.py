@@ -1,5 +1,6 @@
 """One run from settings to `done.json`: search, judge the cell, write the records. Skips what is done and continues what is not."""
 
+import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from drnas_lib.data.sources import Dataset, load
 from drnas_lib.device import choose, describe, reproducible
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import nb201_cost
+from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import Epoch, Search
 from drnas_lib.spaces import SPACES
@@ -108,6 +110,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset,
         "protocol": settings.protocol,
         "reduced": list(settings.reduced),
         "genotype": str(genotype),
+        "supernet_sha256": _digest(search.step.net),
         "metrics": {
             "search_s": sum(row["seconds"] for row in history),
             "last_epoch_train_acc_pct": history[-1]["train_acc_pct"],
@@ -119,6 +122,14 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset,
         "environment": environment(),
     }
     write_json(folder.file("record.json"), record)
+
+
+def _digest(net: SuperNet) -> str:
+    """SHA-256 of all weights and running statistics: equal for equal runs."""
+    digest = hashlib.sha256()
+    for name, value in net.state_dict().items():
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _memory_by_stage(history: list[dict]) -> list[dict]:

@@ -29,7 +29,8 @@ def history(settings):
 
 def results(settings):
     folder = RunFolder(settings.folder)
-    return history(settings), folder.file("eta.csv").read_text(), read_json(folder.file("genotype.json"))
+    weights = read_json(folder.file("record.json"))["supernet_sha256"]
+    return history(settings), folder.file("eta.csv").read_text(), read_json(folder.file("genotype.json")), weights
 
 
 def test_a_run_leaves_the_records_of_the_contract(settings):
@@ -86,15 +87,15 @@ for epoch in run(SearchConfig.of(json.loads(sys.argv[1])).settings()):
 @pytest.mark.parametrize("base", [SMALL, SMALL_STAGES], ids=["plain", "progressive"])
 def test_sigkill_at_ten_random_moments(settings, tmp_path, base):
     """Killed hard, at moments spread from the first step to the last, and started again with the same command."""
-    whole = settings(base | {"epochs": [3] * len(base["epochs"])})
+    whole = settings(base | {"epochs": [5] * len(base["epochs"])})
     began = time.monotonic()
     list(run(whole))
     span = time.monotonic() - began
-    parameters = base | {"epochs": [3] * len(base["epochs"]), "results": str(tmp_path), "device": "cpu", "name": "killed"}
+    parameters = base | {"epochs": [5] * len(base["epochs"]), "results": str(tmp_path), "device": "cpu", "name": "killed"}
     command = [sys.executable, "-c", KILLED, json.dumps(parameters)]
     draw = random.Random(0)
     kills = 0
-    while kills < 5:  # twice five with the two parametrisations
+    while kills < 10:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         process.stdout.readline()  # the imports are over: an epoch is done or was there before
         time.sleep(draw.uniform(0, span / 10))
@@ -104,7 +105,7 @@ def test_sigkill_at_ten_random_moments(settings, tmp_path, base):
         process.communicate()
         kills += 1
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    assert kills == 5
+    assert kills == 10
     assert results(whole) == results(settings(**parameters))
 
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from drnas_lib.nets.mixed_sum import MixedSum, input_means, output_moments, runs
 from drnas_lib.nets.pointwise import fold, input_covariance, pointwise_moments
-from drnas_lib.nets.pool import avg_pool_3x3, band
+from drnas_lib.nets.pool import WithPool, avg_pool_3x3, band
 
 MOMENTUM = 0.1
 
@@ -32,6 +32,11 @@ def around(x: Tensor, weight: Tensor) -> Tensor:
 CONVOLVE = {1: pointwise, 3: around}
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}  # ReLU, convolution, normalisation: an output of its own for every edge
 SHARED = ("skip_connect", "avg_pool_3x3")  # the same tensor for every edge
+SHARE = {
+    ("skip_connect",): lambda x, rows, columns: x.unsqueeze(1),
+    ("avg_pool_3x3",): lambda x, rows, columns: avg_pool_3x3(x, rows, columns).unsqueeze(1),
+    SHARED: WithPool.apply,
+}
 
 
 class StackedConv(nn.Module):
@@ -121,5 +126,5 @@ class MixedSource(nn.Module):
         if not self.shared:
             return None, None
         H, W = x.shape[2:]
-        tensors = {"skip_connect": lambda: x, "avg_pool_3x3": lambda: avg_pool_3x3(x, band(H, x), band(W, x))}
-        return torch.stack([tensors[name]() for name in self.shared], 1), theta[:, [self.columns[name] for name in self.shared]]
+        z = SHARE[tuple(self.shared)](x, band(H, x), band(W, x))
+        return z, theta[:, [self.columns[name] for name in self.shared]]

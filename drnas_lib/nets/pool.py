@@ -7,6 +7,7 @@ pooling on a CPU.
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def band(size: int, like: Tensor) -> Tensor:
@@ -22,3 +23,27 @@ def avg_pool_3x3(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     across = x.reshape(-1, W) @ columns.T  # B*C*H W
     # bmm reads the one matrix for every image; matmul would copy it for each.
     return torch.bmm(rows.expand(B * C, H, H), across.view(B * C, H, W)).view(B, C, H, W)
+
+
+class WithPool(torch.autograd.Function):
+    """`apply(x, rows, columns)`: x (B, C, H, W) and its pooling side by side, (B, 2, C, H, W), the second product written in place."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        B, C, H, W = x.shape
+        ctx.save_for_backward(rows, columns)
+        both = x.new_empty(B, 2, C, H, W)
+        both[:, 0] = x
+        down = torch.bmm(rows.expand(B * C, H, H), x.reshape(B * C, H, W))
+        torch.bmm(down.view(B, C * H, W), columns.T.expand(B, W, W), out=both[:, 1].view(B, C * H, W))
+        return both
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor):
+        rows, columns = ctx.saved_tensors
+        grad = grad.contiguous()
+        B, _, C, H, W = grad.shape
+        down = torch.bmm(grad[:, 1].view(B, C * H, W), columns.expand(B, W, W))
+        pooled = torch.bmm(rows.T.expand(B * C, H, H), down.view(B * C, H, W))
+        return pooled.view(B, C, H, W).add_(grad[:, 0]), None, None

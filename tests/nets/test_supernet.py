@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from drnas_lib.nets.mixed_sum import Run, input_means, output_moments, runs
-from drnas_lib.nets.pool import avg_pool_3x3, band
+from drnas_lib.nets.pool import WithPool, avg_pool_3x3, band
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.spaces import SPACES
 from tests.nets.plain import PlainSuperNet, copy_weights, pairs
@@ -87,6 +87,13 @@ def test_pool_is_the_built_in_pool(size):
     x = torch.randn(2, 3, *size, dtype=torch.float64)
     ours = avg_pool_3x3(x, band(size[0], x), band(size[1], x))
     torch.testing.assert_close(ours, F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), rtol=1e-12, atol=1e-12)
+
+
+def test_input_and_pool_side_by_side():
+    x = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
+    both = WithPool.apply(x, band(4, x), band(6, x))
+    torch.testing.assert_close(both, torch.stack([x, F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)], 1), rtol=1e-12, atol=1e-12)
+    assert torch.autograd.gradcheck(lambda x: WithPool.apply(x, band(4, x), band(6, x)), x)
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
