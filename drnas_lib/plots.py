@@ -49,7 +49,8 @@ def trajectory(history: pd.DataFrame) -> Figure:
         ax.plot(history.epoch, history[f"valid_{quantity}"], color=OTHER, ls="--", label="η (validation half)")
         ax.set(xlabel="epoch", ylabel=label)
         _mark_stages(ax, history)
-    axes[0, 0].legend(frameon=False)
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    axes[0, 1].legend(frameon=False, loc="lower right")
     return figure
 
 
@@ -103,6 +104,7 @@ def accuracy_by_epoch(accuracy: pd.DataFrame, optimum: float, dataset: str) -> F
     ax.axhline(optimum, color=REFERENCE, ls="--", label=f"best cell of the benchmark: {optimum:.2f} %")
     ax.step(accuracy.epoch, accuracy.test_acc_pct, where="mid", color=OURS, label="cell of the Dirichlet mean")
     ax.set(xlabel="epoch", ylabel=f"{dataset} test accuracy (%)")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend(frameon=False)
     return figure
 
