@@ -1,10 +1,12 @@
 """Which of the edges that leave a node keep an operation, and where their channels are."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
+
+from drnas_lib.nets.statistics import gram
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,15 @@ def runs(positions: tuple[int, ...], size: int) -> tuple[Run, ...]:
     return tuple(found)
 
 
+NARROW = 32  # channels; measured on a CPU with 16-float vectors
+
+
+@lru_cache(maxsize=64)
+def identity(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A constant, so made once."""
+    return torch.eye(size, dtype=dtype, device=device)
+
+
 @dataclass(frozen=True)
 class Blocks:
     """The m of n edges, at `positions`, that keep an operation, c = `channels` each; `column` is the operation's place in theta (n, O)."""
@@ -61,7 +72,41 @@ class Blocks:
         """The operation's weight for each of its channels: theta (n, O) -> (m c,)."""
         weight = theta.select(1, self.column)
         weight = weight if self.everywhere else torch.cat([weight[run.whole] for run in self.of_edges])
-        return weight[:, None].expand(-1, self.channels).reshape(-1)
+        return weight.repeat_interleave(self.channels)  # contiguous, as the normalisation kernels take for granted
+
+    def add_scaled(self, out: Tensor, images: Tensor, theta: Tensor) -> None:
+        """Add theta_e images to every edge of out (N, n c); images (N, c), theta (n, O)."""
+        if self.narrow:
+            out.addmm_(images, self._identity(theta))
+        else:
+            weight = theta.select(1, self.column)[:, None]
+            out.view(-1, self.edges, self.channels).addcmul_(images.unsqueeze(1), weight)
+
+    def scaled_back(self, rows: Tensor, theta: Tensor, total: Tensor | None = None) -> Tensor:
+        """The adjoint: the sum over edges of theta_e rows_e, rows (N, n c) -> (N, c), added to `total` where there is one."""
+        if self.narrow:
+            kernel = self._identity(theta).T
+            return rows @ kernel if total is None else total.addmm_(rows, kernel)
+        for part, weight in zip(rows.split(self.channels, 1), theta.select(1, self.column).unbind()):
+            total = part * weight if total is None else total.addcmul_(part, weight)
+        return total
+
+    def add_products(self, grad_theta: Tensor, images: Tensor, rows: Tensor) -> None:
+        """The gradient of theta: images (N, c) times rows_e (N, n c), summed, into the column of (n, O) where the edge keeps it."""
+        column = grad_theta.select(1, self.column)
+        per_edge = gram(images, rows).view(self.channels, -1, self.channels).diagonal(0, 0, 2).sum(1)
+        for run in self.of_edges:
+            column[run.whole] = per_edge[run.whole]
+
+    @property
+    def narrow(self) -> bool:
+        """Whether so few channels follow each other in memory that a matrix product beats element by element, in spite of its zeros."""
+        return self.channels < NARROW
+
+    def _identity(self, theta: Tensor) -> Tensor:
+        """(c, n c): the weight of each edge times the identity."""
+        kernel = theta.select(1, self.column)[None, :, None] * identity(self.channels, theta.dtype, theta.device)[:, None, :]
+        return kernel.view(self.channels, -1)
 
     def add_theta(self, grad_theta: Tensor, per_channel: Tensor) -> None:
         """The adjoint: put the sum over the channels of each edge, of (m c,), into the column of (n, O)."""
@@ -69,13 +114,15 @@ class Blocks:
         for run in self.of_edges:
             column[run.whole] = per_edge[run.stacked]
 
-    def spread(self, stacked: Tensor) -> Tensor:
-        """(m c, ...) in its places among (n c, ...), zeros elsewhere."""
+    def spread(self, stacked: Tensor, dim: int = 0) -> Tensor:
+        """The m c entries along `dim` in their places among n c, zeros elsewhere."""
         if self.everywhere:
             return stacked
-        whole = stacked.new_zeros(self.edges * self.channels, *stacked.shape[1:])
+        shape = list(stacked.shape)
+        shape[dim] = self.edges * self.channels
+        whole = stacked.new_zeros(shape)
         for run in self.of_channels:
-            whole[run.whole] = stacked[run.stacked]
+            whole.narrow(dim, run.target, run.length).copy_(stacked.narrow(dim, run.source, run.length))
         return whole
 
     def gather(self, whole: Tensor, dim: int = 0) -> Tensor:

@@ -1,8 +1,7 @@
-"""All edges that leave one node of a cell, computed together.
+"""The weights of the mixed operations: of all edges that leave one node together.
 
-The edges see the same input, so its ReLU and its pooling are computed once, the convolutions of one kind are one convolution with
-the kernels of all edges stacked, and the mixing weights ride on the normalisation (mixed_sum.py). An operation that the mask drops
-has no weights here and is never computed. Without sharing, this is eq. 1 of the paper, edge by edge.
+The edges see the same input, so the convolutions of one kind are one convolution with the kernels of all edges stacked. An operation that
+the mask drops has no weights here and is never computed.
 """
 
 import math
@@ -11,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.nets.blocks import Blocks
-from drnas_lib.nets.mixed_sum import Edges, MixedSum
+from drnas_lib.nets.source_sum import Edges
+from drnas_lib.nets.statistics import MOMENTUM
 
-MOMENTUM = 0.1
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}  # ReLU, convolution, normalisation: an output of its own for every edge
+STATISTICS = ("running_mean", "running_var")
 
 
 class StackedConv(nn.Module):
@@ -30,17 +30,11 @@ class StackedConv(nn.Module):
         self.register_buffer("running_mean", torch.zeros(width))
         self.register_buffer("running_var", torch.ones(width))
 
-    @torch.no_grad()
-    def remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics towards a batch's, the variance unbiased as in PyTorch's batch normalisation."""
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), MOMENTUM)
-        self.running_var.lerp_(variance.to(self.running_var.dtype) * (count / (count - 1)), MOMENTUM)
-
 
 class MixedSource(nn.Module):
     """The mixed operations of the n edges leaving a node, on `channels` = C/K channels.
 
-    `mask` (n, O) names the kept operations, in the order of `operations`.
+    `mask` (n, O) names the kept operations, in the order of `operations`. `edges` says where they are.
     """
 
     def __init__(self, channels: int, operations: tuple[str, ...], mask: Tensor):
@@ -55,21 +49,18 @@ class MixedSource(nn.Module):
         )
         self.edges = Edges(len(mask), channels, *(blocks.get(name) for name in ("skip_connect", "avg_pool_3x3", *KERNELS)))
 
-    def forward(self, x: Tensor, theta: Tensor, base: Tensor | None = None) -> Tensor:
-        """x (B, c, H, W), theta (n, O), `base` what the targets have received so far -> (B, n c, H, W), target by target."""
-        B, _, H, W = x.shape
-        if self.edges.nothing:
-            return x.new_zeros(B, self.edges.width, H, W) if base is None else base
-        stacked = [self.convolutions[name] if name in self.convolutions else None for name in KERNELS]
-        weights = [None if convolution is None else convolution.weight for convolution in stacked]
-        running = None if self.training else tuple(value for convolution in stacked for value in _statistics(convolution))
-        out, *moments = MixedSum.apply(self.edges, running, x, theta, base, *weights)
-        if self.training:
-            for convolution, mean, variance in zip(stacked, moments[::2], moments[1::2]):
-                if convolution is not None:
-                    convolution.remember(mean, variance, B * H * W)
-        return out
+    def weights(self) -> list[Tensor | None]:
+        """Of the 1x1 and of the 3x3 convolution, None where every edge dropped it."""
+        return [self.convolutions[name].weight if name in self.convolutions else None for name in KERNELS]
 
+    def running(self) -> list[Tensor | None]:
+        """Mean and variance of the one, then of the other."""
+        return [getattr(self.convolutions[name], of) if name in self.convolutions else None for name in KERNELS for of in STATISTICS]
 
-def _statistics(convolution: StackedConv | None) -> tuple[Tensor | None, Tensor | None]:
-    return (None, None) if convolution is None else (convolution.running_mean, convolution.running_var)
+    @torch.no_grad()
+    def remember(self, used: list[Tensor | None], count: int) -> None:
+        """Move the running statistics towards a batch's, the variance unbiased as in PyTorch's batch normalisation."""
+        factors = (1.0, count / (count - 1)) * len(KERNELS)
+        moved = [(own, now.to(own.dtype) * factor) for own, now, factor in zip(self.running(), used, factors) if own is not None]
+        if moved:
+            torch._foreach_lerp_(*map(list, zip(*moved)), MOMENTUM)

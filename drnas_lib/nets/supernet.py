@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from drnas_lib.nets import mixed_cell
 from drnas_lib.nets.mixed import MixedSource
-from drnas_lib.nets.partial import channel_shuffle
 from drnas_lib.nets.skeleton import Skeleton
 from drnas_lib.spaces.space import Space
 
@@ -16,11 +16,7 @@ def leaving(space: Space) -> list[list[int]]:
 
 
 class SuperCell(nn.Module):
-    """One cell of width C: node j is the sum over i < j of the mixed edges (i, j).
-
-    With K > 1 an edge mixes the first C/K channels, lets the others pass and shuffles; the shuffle is the same permutation on all
-    edges into a node, so it is applied once, to their sum.
-    """
+    """One cell of width C: node j is the sum over i < j of the mixed edges (i, j), on 1/K of the channels (mixed_cell.py)."""
 
     def __init__(self, space: Space, channels: int, k: int, mask: Tensor):
         super().__init__()
@@ -31,16 +27,16 @@ class SuperCell(nn.Module):
         self.leaving = leaving(space)
         self.sources = nn.ModuleList(MixedSource(self.mixed, space.operations, mask[edges]) for edges in self.leaving)
 
-    def forward(self, x: Tensor, thetas: list[Tensor]) -> Tensor:
-        """x (B, C, H, W), theta of the edges that leave each node, (n, O) each -> (B, C, H, W)."""
-        received = bypass = None
-        for theta, source in zip(thetas, self.sources):
-            mixed, passed = (x, None) if self.k == 1 else x.split([self.mixed, x.shape[1] - self.mixed], 1)
-            received = source(mixed, theta, received)  # B n*c H W
-            bypass = passed if bypass is None else bypass + passed
-            node, received = received.split([self.mixed, received.shape[1] - self.mixed], 1)
-            x = node if self.k == 1 else channel_shuffle(torch.cat([node, bypass], 1), self.k)
-        return x
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+        """x (B, C, H, W), theta (E, O) in the order of `leaving` -> (B, C, H, W), channels last in memory."""
+        edges = [source.edges for source in self.sources]
+        weights = [weight for source in self.sources for weight in source.weights()]
+        running = None if self.training else [value for source in self.sources for value in source.running()]
+        out, used = mixed_cell.apply(edges, self.k, running, x, theta, weights)
+        if self.training:
+            for source, place in zip(self.sources, range(0, len(used), 4)):
+                source.remember(used[place : place + 4], x.numel() // x.shape[1])
+        return out
 
 
 class SuperNet(Skeleton):
@@ -48,6 +44,8 @@ class SuperNet(Skeleton):
 
     `mask` (G, E, O) names the operations that exist at all; None means all of them.
     """
+
+    cell = SuperCell
 
     def __init__(
         self,
@@ -60,11 +58,14 @@ class SuperNet(Skeleton):
         in_channels: int = 3,
     ):
         mask = torch.ones(space.shape, dtype=torch.bool) if mask is None else mask.detach().cpu()
-        super().__init__(lambda width: SuperCell(space, width, k, mask[0]), channels, cells_per_stage, classes, in_channels)
+        super().__init__(lambda width: self.cell(space, width, k, mask[0]), channels, cells_per_stage, classes, in_channels)
         self.k = k
-        for node, edges in enumerate(leaving(space)):  # on the device from the start: indexing by a list would copy it there every time
-            self.register_buffer(f"leaving_{node}", torch.tensor(edges), persistent=False)
+        order = torch.tensor([edge for edges in leaving(space) for edge in edges])
+        self.register_buffer("order", order, persistent=False)  # on the device: indexing by a list would copy it there every time
+
+    def in_order(self, theta: Tensor) -> Tensor:
+        """Rows of theta (E, ...) in the order of `leaving`."""
+        return theta.index_select(0, self.order)
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
-        by_source = [theta[0].index_select(0, edges) for name, edges in self.named_buffers(recurse=False) if name.startswith("leaving_")]
-        return super().forward(x, by_source)
+        return super().forward(x.contiguous(memory_format=torch.channels_last), self.in_order(theta[0]))

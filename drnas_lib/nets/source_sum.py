@@ -1,0 +1,200 @@
+"""The mixed operations of all edges that leave one node, forward and backward, in as few passes over memory as it takes.
+
+For an edge e:   out_e = base_e + theta_e,skip x + theta_e,pool pool(x) + K_e r + b_e + theta_e,wide (y_e - m_e) / sqrt(v_e + eps)
+
+r = ReLU(x); K_e and b_e are the folded 1x1 convolution (pointwise.py); y_e is the output of the 3x3 convolution, normalised without
+learnt scale, so that theta is the scale of the affine map that normalisation needs anyway. What every edge shares is computed once; the
+products serve all edges together, (N, c) by (c, n c), N = B H W pixels. The derivative is written out: what reaches x is added up in place.
+Images are (B, H, W, c), channels last: convolutions then need no rearranging, and the channels of some edges are a slice of the whole.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from drnas_lib.nets.blocks import Blocks
+from drnas_lib.nets.pointwise import Folded
+from drnas_lib.nets.pool import avg_pool_3x3
+from drnas_lib.nets.statistics import EPS, Moments, gram, input_moments, pointwise_moments
+
+
+@dataclass(frozen=True)
+class Edges:
+    """What is fixed within a stage: n = `edges`, c = `channels`, and of each operation the edges that keep it, None where none does."""
+
+    edges: int
+    channels: int
+    skip: Blocks | None
+    pool: Blocks | None
+    point: Blocks | None
+    wide: Blocks | None
+
+    @property
+    def width(self) -> int:
+        """n c."""
+        return self.edges * self.channels
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the backward pass needs: x, its pooling and r, (B, H, W, c) each, and y (B, m c, H, W), as far as there is any."""
+
+    x: Tensor | None
+    pooled: Tensor | None
+    active: Tensor | None
+    y: Tensor | None
+
+
+@dataclass(frozen=True)
+class Small:
+    """What else it needs: theta (n, O), the folded convolution, mean and covariance of r; scale, mean, variance, rsqrt(var + eps) of y."""
+
+    theta: Tensor
+    folded: Folded | None
+    input: Moments | None
+    scale: Tensor | None
+    mean: Tensor | None
+    variance: Tensor | None
+    inverse: Tensor | None
+    training: bool
+
+
+@dataclass(frozen=True)
+class Gradients:
+    x: Tensor | None  # B H W c
+    theta: Tensor | None  # n O
+    point: Tensor | None
+    wide: Tensor | None
+
+
+def flat(images: Tensor) -> Tensor:
+    """(B, H, W, c) -> (N, c), without a copy."""
+    return images.flatten(0, 2)
+
+
+def channels_first(images: Tensor) -> Tensor:
+    """(B, H, W, c) as the (B, c, H, W) that convolutions want, the memory left as it is."""
+    return images.permute(0, 3, 1, 2)
+
+
+def forward(
+    edges: Edges,
+    x: Tensor,
+    theta: Tensor,
+    point: Tensor | None,
+    wide: Tensor | None,
+    running: list[Tensor | None] | None = None,
+    base: Tensor | None = None,
+) -> tuple[Tensor, Images, Small, list[Tensor | None]]:
+    """The mixed operations of x (B, H, W, c), plus `base`, what the targets have so far, where there is any: (B, H, W, n c).
+
+    theta (n, O); `point` (m c, c, 1, 1), `wide` (m c, c, 3, 3); `running`: mean and variance of `point`, then of `wide`, None in training.
+    Returns the sum, what `backward` needs, and the statistics that were used, in the order of `running`.
+    """
+    training, x = running is None, x.contiguous()
+    pooled = avg_pool_3x3(x) if edges.pool is not None else None
+    active = F.relu(x) if point is not None or wide is not None else None
+    folded = of_input = shift = y = scale = inverse = mixed = None
+    statistics: list[Tensor | None] = [None] * 4 if training else running
+    if point is not None:
+        matrix = point.flatten(1).double()
+        if training:
+            of_input = input_moments(flat(active))
+            statistics[:2] = pointwise_moments(matrix, *of_input)
+        folded = Folded.of(matrix, edges.point.theta(theta).double(), (statistics[0].double(), statistics[1].double()))
+        shift = edges.point.spread(folded.bias.to(x.dtype))
+    if wide is not None:
+        y, scale = F.conv2d(channels_first(active), wide, padding=1), edges.wide.theta(theta)
+        early = shift if edges.wide.everywhere else None
+        mixed, statistics[2:], inverse = _normalised(y, scale, early, None if training else running[2:])
+        mixed = edges.wide.spread(mixed, -1)
+        shift = None if edges.wide.everywhere else shift
+    if mixed is None:
+        mixed = x.new_zeros(*x.shape[:3], edges.width)
+    if shift is not None:
+        mixed.add_(shift)
+    for blocks, images in ((edges.skip, x), (edges.pool, pooled)):
+        if blocks is not None:
+            blocks.add_scaled(flat(mixed), flat(images), theta)
+    if folded is not None:
+        flat(mixed).addmm_(flat(active), edges.point.spread(folded.kernel.to(x.dtype)).T)
+    if base is not None:
+        mixed.add_(base)
+    small = Small(theta, folded, of_input, scale, *statistics[2:], inverse, training)
+    kept = Images(x if edges.skip is not None else None, pooled, active, y)
+    return mixed, kept, small, statistics
+
+
+def _normalised(y: Tensor, scale: Tensor, shift: Tensor | None, running: list[Tensor] | None) -> tuple[Tensor, list[Tensor], Tensor]:
+    """scale times the normalised y (B, m c, H, W) plus shift, as (B, H, W, m c); mean and variance; rsqrt(var + eps)."""
+    if running is not None:
+        out = F.batch_norm(y, *running, scale, shift, training=False, eps=EPS)
+        return out.permute(0, 2, 3, 1), running, (running[1] + EPS).rsqrt_()
+    out, mean, inverse = torch.native_batch_norm(y, scale, shift, None, None, True, 0.0, EPS)
+    return out.permute(0, 2, 3, 1), [mean, inverse.pow(-2).sub_(EPS)], inverse
+
+
+def backward(edges: Edges, grad: Tensor, kept: Images, small: Small, wide: Tensor | None, needs: tuple[bool, ...]) -> Gradients:
+    """From the gradient of the sum (B, H, W, n c) to those of what `needs` (x, theta, point, wide) says."""
+    needs_x, needs_theta, needs_point, needs_wide = needs
+    grad_theta = torch.zeros_like(small.theta) if needs_theta else None
+    grad_x = grad_point = grad_wide = total = None
+    rows, shape = flat(grad), (*grad.shape[:3], edges.channels)  # N n*c
+    if wide is not None:
+        sums = small.folded is not None and edges.wide.everywhere  # the pass that normalisation needs anyway sums the gradient too
+        grad_y, grad_scale, total = torch.ops.aten.native_batch_norm_backward(
+            channels_first(edges.wide.gather(grad, -1)), kept.y, small.scale, small.mean, small.variance, small.mean, small.inverse,
+            small.training, EPS, [True, needs_theta, sums],
+        )  # fmt: skip
+        total = total if sums else None
+        if needs_theta:
+            edges.wide.add_theta(grad_theta, grad_scale)
+        grad_x, grad_wide, _ = torch.ops.aten.convolution_backward(
+            grad_y, channels_first(kept.active), wide, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [needs_x, needs_wide, False]
+        )
+        grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if needs_x else None
+        del grad_y
+    if small.folded is not None:
+        grad_x = torch.zeros_like(kept.active) if grad_x is None and needs_x else grad_x
+        into = flat(grad_x) if needs_x else None
+        grad_point = _through_pointwise(edges.point, rows, total, flat(kept.active), small, into, grad_theta, needs_point)
+    if kept.active is not None and needs_x:
+        torch.ops.aten.threshold_backward.grad_input(grad_x, kept.active, 0, grad_input=grad_x)
+    if edges.skip is not None and needs_x:
+        grad_x = edges.skip.scaled_back(rows, small.theta, None if grad_x is None else flat(grad_x)).view(shape)
+    if edges.pool is not None and needs_x:
+        received = avg_pool_3x3(edges.pool.scaled_back(rows, small.theta).view(shape), adjoint=True)
+        grad_x = received if grad_x is None else grad_x.add_(received)
+    for blocks, images in ((edges.skip, kept.x), (edges.pool, kept.pooled)):
+        if blocks is not None and needs_theta:
+            blocks.add_products(grad_theta, flat(images), rows)
+    return Gradients(grad_x, grad_theta, grad_point, grad_wide)
+
+
+def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_point) -> Tensor | None:
+    """Add the folded convolution's part to grad_x (N, c) and grad_theta (n, O), where these are not None, and return its weight's gradient.
+
+    rows (N, n c) is the gradient of the result, `total` its sum or None, r (N, c) the input.
+    """
+    folded = small.folded
+    if grad_x is not None:
+        grad_x.addmm_(rows, blocks.spread(folded.kernel.to(rows.dtype)))
+    if grad_theta is None and not needs_point and not small.training:
+        return None
+    of_kernel = blocks.gather(gram(rows, r)).double()  # m*c c
+    of_bias = blocks.gather((rows.new_ones(1, len(rows)) @ rows).view(-1) if total is None else total).double()
+    of_theta, grad_weight = folded.backward(of_kernel, of_bias)
+    if grad_theta is not None:
+        blocks.add_theta(grad_theta, of_theta.to(rows.dtype))
+    if small.training:
+        mean, covariance = small.input
+        weighted, of_output_mean, of_mean = folded.through_statistics(of_theta, of_bias)
+        grad_weight = grad_weight.addmm_(weighted, covariance, alpha=2).addr_(of_output_mean, mean)
+        if grad_x is None:
+            return grad_weight.to(rows.dtype)[..., None, None] if needs_point else None
+        matrix = (folded.weight.T @ weighted).mul_(2 / len(rows))  # the covariance's part, symmetric
+        shift = of_mean.div_(len(rows)).sub_(matrix @ mean)
+        grad_x.addmm_(r, matrix.to(rows.dtype)).add_(shift.to(rows.dtype))
+    return grad_weight.to(rows.dtype)[..., None, None] if needs_point else None
