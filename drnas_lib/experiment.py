@@ -14,6 +14,7 @@ from drnas_lib.device import choose, describe, reproducible
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import nb201_cost
 from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.precision import PRECISIONS
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import Epoch, Search
 from drnas_lib.spaces import SPACES
@@ -48,7 +49,7 @@ def run(settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, i
         dataset = load(settings.dataset, data_root(), settings.data_folder and resolve(settings.data_folder), settings.image_size)
         if rerun:
             _clear(folder)
-        with reproducible(device):
+        with reproducible(device, PRECISIONS[settings.precision]):
             if not searched:
                 search = Search(settings, dataset, device)
                 yield from search.run(folder, on_step)

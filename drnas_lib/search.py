@@ -22,6 +22,7 @@ from drnas_lib.nets.memory import activation_bytes
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.optimisers import Adam, WeightOptimiser
+from drnas_lib.precision import PRECISIONS
 from drnas_lib.records import RunFolder
 from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places
 from drnas_lib.spaces import SPACES
@@ -43,8 +44,8 @@ class Epoch:
 class Search:
     """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`."""
 
-    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device):
-        self.settings, self.device = settings, device
+    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device, capture: bool = True):
+        self.settings, self.device, self.capture = settings, device, capture
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
@@ -82,8 +83,8 @@ class Search:
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
-        self.step, self.stage = Bilevel(net, *parts, second_order=s.bilevel == "second"), stage
-        self.launcher = Launcher(self.step, self.train, self.valid, self.chance)
+        self.step, self.stage = Bilevel(net, *parts, s.bilevel == "second", PRECISIONS[s.precision]), stage
+        self.launcher = Launcher(self.step, self.train, self.valid, self.chance, self.capture)
         self.activation = self.activation_mb()
 
     def advance(self, stage: int) -> None:
