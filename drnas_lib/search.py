@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 
 import torch
 
@@ -39,6 +39,22 @@ class Epoch:
     row: dict
     mean: list
     epochs: int
+
+
+@dataclass(frozen=True)
+class Launched:
+    """`done` of the `of` steps of an epoch are on their way to the device."""
+
+    done: int
+    of: int
+
+
+@dataclass
+class Company:
+    """What runs on one device share: `searches` are under way, so a search's seconds and memory are not its own; `datasets` are read."""
+
+    searches: int = 1
+    datasets: dict[tuple, Dataset] = field(default_factory=dict)
 
 
 class Search:
@@ -127,8 +143,8 @@ class Search:
         self.chance.set_state(state["chance"].cpu())
         self.history, self.trace = state["history"], state["trace"]
 
-    def run(self, folder: RunFolder, on_step: Callable[[int, int], None] | None = None) -> Iterator[Epoch]:
-        """Yield the epochs that are still to do, those of a checkpoint first. `on_step(done, of)` hears of steps within an epoch."""
+    def run(self, folder: RunFolder, company: Company) -> Iterator[Launched | Epoch]:
+        """Yield each step as it is launched and each epoch as it ends, that of a checkpoint first."""
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
             self.restore(saved)
@@ -138,7 +154,7 @@ class Search:
             if place.stage != self.stage:
                 self.advance(place.stage)
             try:
-                row = self._epoch(place, on_step)
+                row = yield from self._epoch(place, company)
             except torch.OutOfMemoryError as error:
                 raise SearchError(
                     f"out of memory in epoch {place.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
@@ -149,7 +165,7 @@ class Search:
             checkpoint.save(folder.path, len(self.history), self.identity, self.state())
             yield self._report()
 
-    def _epoch(self, place: Place, on_step: Callable[[int, int], None] | None) -> dict:
+    def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
         if self.device.type == "cuda":
@@ -161,8 +177,7 @@ class Search:
         valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True)
         moves_eta = place.epoch_in_stage >= stage.arch_warmup
         for launched in self.launcher.epoch(train, valid, moves_eta):
-            if on_step is not None:
-                on_step(launched, steps)
+            yield Launched(launched, steps)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
         self.step.meter.sums.zero_()
         eta = self.variables.eta.detach()
@@ -190,6 +205,7 @@ class Search:
             "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
             "activation_mb": self.activation,
             "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
+            "searches_at_once": company.searches,
             "seconds": time.perf_counter() - began,
         }
 
