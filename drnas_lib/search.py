@@ -102,6 +102,8 @@ class Search:
         self.step, self.stage = Bilevel(net, *parts, s.bilevel == "second", PRECISIONS[s.precision]), stage
         self.launcher = Launcher(self.step, self.train, self.valid, self.chance, self.capture)
         self.activation = self.activation_mb()
+        if self.device.type == "cuda":  # replays allocate nothing, so a stage's peak is that of its capture
+            torch.cuda.reset_peak_memory_stats(self.device)
 
     def advance(self, stage: int) -> None:
         """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
@@ -168,8 +170,6 @@ class Search:
     def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
         lr = LR_AFTER_WIDENING[s.lr_after_widening](place, len(self.places), s.weight_lr, s.weight_lr_min)
         self.step.set_lr(lr)
         train = self.train.plan(s.batch_size, self.order)
