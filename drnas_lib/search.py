@@ -122,6 +122,7 @@ class Search:
     def state(self) -> dict:
         """What a checkpoint holds."""
         return {
+            "device": self.device.type,
             "stage": self.stage,
             "variables": self.variables.state_dict(),
             "arch_optimiser": self.arch_optimiser.state_dict(),
@@ -134,7 +135,13 @@ class Search:
         }
 
     def restore(self, state: dict) -> None:
-        """Become the search that `state()` described."""
+        """Become the search that `state()` described. Raises CheckpointError where that one ran on another kind of device."""
+        if state["device"] != self.device.type:
+            raise checkpoint.CheckpointError(
+                f"the run was begun on {state['device']} and cannot go on exactly on {self.device.type}, which draws other numbers. "
+                f"Continue with device={state['device']!r}, give this run another name with the parameter `name`, or start over with "
+                "rerun=True."
+            )
         self.variables.load_state_dict(state["variables"])
         self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
