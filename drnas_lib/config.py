@@ -20,6 +20,7 @@ Protocol = choice(*DISAGREEMENTS)
 LrAfterWidening = choice("continued", "restart_epoch", "restart_cosine")
 Regulariser = choice("adam_decay", "penalty", "kl")
 Bilevel = choice("first", "second")
+Precision = choice("float32", "tf32", "bf16")
 Evaluate = choice("table", "train", "none")
 Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
 Place = text(r"\S(.*\S)?", "allowed is the path of a folder.")
@@ -74,6 +75,7 @@ class SearchSettings:
     lam: float
     regulariser: str
     bilevel: str
+    precision: str
     evaluate: str
     train_epochs: int | None
     image_size: int | None
@@ -117,6 +119,7 @@ class SearchConfig(Parameters):
     lam: NotNegative | None = None
     regulariser: Regulariser | None = None
     bilevel: Bilevel | None = None
+    precision: Precision | None = None
     evaluate: Evaluate | None = None
     train_epochs: Count | None = None
     image_size: Pixels | None = None

@@ -21,6 +21,7 @@ NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "arch_lr": 3e-4,
     "lam": 1e-3,  # the text, section 4.1
     "bilevel": "first",  # the text describes one unrolled step; the code, and so every published number, is first order
+    "precision": "float32",  # neither says; narrower products are there to be compared with it
     "evaluate": "table",
     "train_epochs": 200,  # the benchmark's own schedule
 }

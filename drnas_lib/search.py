@@ -2,15 +2,16 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 
 import torch
 
 from drnas_lib import checkpoint
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.bilevel import Bilevel, WeightOptimiser
+from drnas_lib.bilevel import Bilevel
+from drnas_lib.captured import Launcher
 from drnas_lib.config import SearchSettings
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
@@ -20,6 +21,8 @@ from drnas_lib.methods import METHODS
 from drnas_lib.nets.memory import activation_bytes
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.nets.widen import carry, channel_maps
+from drnas_lib.optimisers import Adam, WeightOptimiser
+from drnas_lib.precision import PRECISIONS
 from drnas_lib.records import RunFolder
 from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places
 from drnas_lib.spaces import SPACES
@@ -38,11 +41,27 @@ class Epoch:
     epochs: int
 
 
+@dataclass(frozen=True)
+class Launched:
+    """`done` of the `of` steps of an epoch are on their way to the device."""
+
+    done: int
+    of: int
+
+
+@dataclass
+class Company:
+    """What runs on one device share: `searches` are under way, so a search's seconds and memory are not its own; `datasets` are read."""
+
+    searches: int = 1
+    datasets: dict[tuple, Dataset] = field(default_factory=dict)
+
+
 class Search:
     """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`."""
 
-    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device):
-        self.settings, self.device = settings, device
+    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device, capture: bool = True):
+        self.settings, self.device, self.capture = settings, device, capture
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
@@ -63,9 +82,7 @@ class Search:
         self.variables = ArchVariables(self.space.shape, start).to(device)
         self.method = METHODS[settings.method](self.variables)
         regulariser = REGULARISERS[settings.regulariser](settings.lam)
-        self.arch_optimiser = torch.optim.Adam(
-            [self.variables.eta], lr=settings.arch_lr, betas=settings.arch_betas, weight_decay=regulariser.decay, foreach=True
-        )
+        self.arch_optimiser = Adam([self.variables.eta], settings.arch_lr, settings.arch_betas, regulariser.decay)
         self.regulariser = regulariser
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
@@ -82,12 +99,15 @@ class Search:
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
-        self.step, self.stage = Bilevel(net, *parts, second_order=s.bilevel == "second"), stage
+        self.step, self.stage = Bilevel(net, *parts, s.bilevel == "second", PRECISIONS[s.precision]), stage
+        self.launcher = Launcher(self.step, self.train, self.valid, self.chance, self.capture)
         self.activation = self.activation_mb()
+        if self.device.type == "cuda":  # replays allocate nothing, so a stage's peak is that of its capture
+            torch.cuda.reset_peak_memory_stats(self.device)
 
     def advance(self, stage: int) -> None:
         """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
-        old, velocity = self.step.net, self._momentum()
+        old, velocity = self.step.net, self.step.momentum()
         self.variables.prune_(self.stages[stage].keep)
         self.method.pruned()
         for moment in self.arch_optimiser.state[self.variables.eta].values():
@@ -97,25 +117,17 @@ class Search:
         maps = channel_maps(old, new, torch.Generator().manual_seed(self.settings.seed + stage))
         new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
         self._enter(new, stage)
-        self._set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]) if velocity else {})
-
-    def _momentum(self) -> dict[str, torch.Tensor]:
-        state = self.step.weight_optimiser.state
-        return {name: state[p]["momentum_buffer"] for name, p in self.step.net.named_parameters() if p in state}
-
-    def _set_momentum(self, velocity: dict[str, torch.Tensor]) -> None:
-        parameters = dict(self.step.net.named_parameters())
-        for name, value in velocity.items():
-            self.step.weight_optimiser.state[parameters[name]] = {"momentum_buffer": value}
+        self.step.set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]))
 
     def state(self) -> dict:
         """What a checkpoint holds."""
         return {
+            "device": self.device.type,
             "stage": self.stage,
             "variables": self.variables.state_dict(),
             "arch_optimiser": self.arch_optimiser.state_dict(),
             "net": self.step.net.state_dict(),
-            "momentum": self._momentum(),
+            "momentum": self.step.momentum(),
             "order": self.order.get_state(),
             "chance": self.chance.get_state(),
             "history": self.history,
@@ -123,19 +135,25 @@ class Search:
         }
 
     def restore(self, state: dict) -> None:
-        """Become the search that `state()` described."""
+        """Become the search that `state()` described. Raises CheckpointError where that one ran on another kind of device."""
+        if state["device"] != self.device.type:
+            raise checkpoint.CheckpointError(
+                f"the run was begun on {state['device']} and cannot go on exactly on {self.device.type}, which draws other numbers. "
+                f"Continue with device={state['device']!r}, give this run another name with the parameter `name`, or start over with "
+                "rerun=True."
+            )
         self.variables.load_state_dict(state["variables"])
         self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
         self._enter(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
-        self._set_momentum(state["momentum"])
+        self.step.set_momentum(state["momentum"])
         self.order.set_state(state["order"].cpu())
         self.chance.set_state(state["chance"].cpu())
         self.history, self.trace = state["history"], state["trace"]
 
-    def run(self, folder: RunFolder, on_step: Callable[[int, int], None] | None = None) -> Iterator[Epoch]:
-        """Yield the epochs that are still to do, those of a checkpoint first. `on_step(done, of)` hears of steps within an epoch."""
+    def run(self, folder: RunFolder, company: Company) -> Iterator[Launched | Epoch]:
+        """Yield each step as it is launched and each epoch as it ends, that of a checkpoint first."""
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
             self.restore(saved)
@@ -145,7 +163,7 @@ class Search:
             if place.stage != self.stage:
                 self.advance(place.stage)
             try:
-                row = self._epoch(place, on_step)
+                row = yield from self._epoch(place, company)
             except torch.OutOfMemoryError as error:
                 raise SearchError(
                     f"out of memory in epoch {place.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
@@ -156,24 +174,17 @@ class Search:
             checkpoint.save(folder.path, len(self.history), self.identity, self.state())
             yield self._report()
 
-    def _epoch(self, place: Place, on_step: Callable[[int, int], None] | None) -> dict:
+    def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
         lr = LR_AFTER_WIDENING[s.lr_after_widening](place, len(self.places), s.weight_lr, s.weight_lr_min)
         self.step.set_lr(lr)
         train = self.train.plan(s.batch_size, self.order)
         steps = len(train.index)
         valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True)
         moves_eta = place.epoch_in_stage >= stage.arch_warmup
-        for i in range(steps):
-            batch = self.train.batch(train, i)
-            if moves_eta:
-                self.step.arch_step(batch, self.valid.batch(valid, i))
-            self.step.weight_step(batch)
-            if on_step is not None:
-                on_step(i + 1, steps)
+        for launched in self.launcher.epoch(train, valid, moves_eta):
+            yield Launched(launched, steps)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
         self.step.meter.sums.zero_()
         eta = self.variables.eta.detach()
@@ -201,6 +212,7 @@ class Search:
             "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
             "activation_mb": self.activation,
             "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
+            "searches_at_once": company.searches,
             "seconds": time.perf_counter() - began,
         }
 

@@ -15,8 +15,8 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     ("architecture",),
     ("nets",),
     ("methods",),
-    ("device", "schedule", "checkpoint", "bilevel"),
-    ("search", "retrain", "experiment", "live", "speed"),
+    ("device", "precision", "schedule", "checkpoint", "optimisers", "bilevel", "captured"),
+    ("search", "retrain", "experiment", "together", "live", "speed"),
     ("hessian", "exploration", "constrained", "theory"),
 )
 ROW = {name: number for number, names in enumerate(ROWS, start=1) for name in names}
