@@ -21,6 +21,11 @@ class Live:
         self.bar = display(HTML(""), display_id=True)
         self.began = self.drawn = time.monotonic()
         self.first_epoch = None
+        self.title = ""
+
+    def begin(self, title: str) -> None:
+        """Another run starts, in the same display: `title` says which."""
+        self.title, self.began, self.first_epoch = f"<b>{title}</b><br>", time.monotonic(), None
 
     def show(self, progress) -> None:
         """Draw an epoch of the search (with the Dirichlet mean) or of a training."""
@@ -41,7 +46,7 @@ class Live:
         now = time.monotonic()
         if now - self.drawn >= 2 * REDRAW_S and done < of:
             self.drawn = now
-            self.bar.update(HTML(f"<progress value='{done}' max='{of}'></progress> step {done} of {of} of this epoch"))
+            self.bar.update(HTML(f"{self.title}<progress value='{done}' max='{of}'></progress> step {done} of {of} of this epoch"))
 
     def finish(self) -> None:
         """Say that the run has ended; a run that had ended before shows no epochs."""
@@ -52,7 +57,7 @@ class Live:
     def _sentence(self, progress, now: float) -> str:
         row, epochs = progress.row, progress.epochs
         seen = row["epoch"] - self.first_epoch
-        text = f"<progress value='{row['epoch']}' max='{epochs}'></progress> "
+        text = f"{self.title}<progress value='{row['epoch']}' max='{epochs}'></progress> "
         if not hasattr(progress, "mean"):
             self.first_epoch = None
             cell = progress.cell.replace("_", "-")

@@ -118,7 +118,7 @@ class TableSearchConfig(Parameters):
     seeds: integer(1) = 500
     budget_s: number("seconds above 0", lambda value: value > 0) = 12_000.0
     seconds_per_query: number("seconds above 0", lambda value: value > 0) | None = None
-    policy_lr: number("a number above 0", lambda value: value > 0) = 0.5  # the documentation's command; the script's own header has 0.001
+    policy_lr: number("a number above 0", lambda value: value > 0) = 0.001  # the official script; the command in its documentation has 0.5
     results: text(r"\S(.*\S)?", "allowed is the path of a folder.") = "results/table_search"
     rerun: Truth = False
 
