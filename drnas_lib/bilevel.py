@@ -3,27 +3,18 @@
 Everything stays on the device: no value is read back within an epoch.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.architecture.regulariser import Regulariser
 from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.optimisers import Sgd, WeightOptimiser
+from drnas_lib.precision import FLOAT32, Precision
 
 PERTURBATION = 1e-2  # DARTS' finite difference: the step along the gradient v is 0.01 / ||v||
 
 Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
-
-
-@dataclass(frozen=True)
-class WeightOptimiser:
-    """SGD settings; the learning rate comes from the schedule."""
-
-    momentum: float
-    weight_decay: float
-    grad_clip: float  # largest norm of the whole gradient
 
 
 class Meter:
@@ -44,7 +35,12 @@ class Meter:
 
 
 class Bilevel:
-    """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor."""
+    """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor.
+
+    `forward(x, theta)` calls the net in the precision of the search and gives float32 logits.
+    """
+
+    capturable = True  # a step launches the same work every time, reads nothing back and keeps its state in place
 
     def __init__(
         self,
@@ -56,19 +52,41 @@ class Bilevel:
         weights: WeightOptimiser,
         generator: torch.Generator,
         second_order: bool = False,
+        precision: Precision = FLOAT32,
     ):
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
-        self.arch_optimiser, self.settings, self.generator = arch_optimiser, weights, generator
+        self.arch_optimiser, self.generator = arch_optimiser, generator
+        self.forward = precision.forward(net)
         self.arch_gradient = self.unrolled_gradient if second_order else self.first_order_gradient
         self.parameters = list(net.parameters())
-        self.weight_optimiser = torch.optim.SGD(
-            self.parameters, lr=0.0, momentum=weights.momentum, weight_decay=weights.weight_decay, foreach=True
-        )
+        self.weight_optimiser = Sgd(self.parameters, weights)
         self.meter = Meter(variables.eta.device)
 
     def set_lr(self, lr: float) -> None:
-        for group in self.weight_optimiser.param_groups:
-            group["lr"] = lr
+        """The learning rate of the weights from the next step on."""
+        self.weight_optimiser.set_lr(lr)
+
+    def momentum(self) -> dict[str, Tensor]:
+        """The weights' momentum by parameter name."""
+        return {name: v for (name, _), v in zip(self.net.named_parameters(), self.weight_optimiser.velocity)}
+
+    @torch.no_grad()
+    def set_momentum(self, velocity: dict[str, Tensor]) -> None:
+        """Overwrite the momentum, in place. Raises KeyError for a parameter that `velocity` lacks."""
+        for name, value in self.momentum().items():
+            value.copy_(velocity[name])
+
+    def tensors(self) -> list[Tensor]:
+        """All that a step changes, each in place."""
+        arch = self.arch_optimiser.state[self.variables.eta].values()
+        weights = [*self.parameters, *self.net.buffers(), *self.weight_optimiser.velocity]
+        return [*weights, self.variables.eta, *arch, self.meter.sums]
+
+    def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
+        """One whole step of the search; `valid` may be None where eta rests."""
+        if moves_eta:
+            self.arch_step(train, valid)
+        self.weight_step(train)
 
     def arch_step(self, train: Batch, valid: Batch) -> None:
         """Move eta down the gradient of the validation loss; the weights get no gradient and stay."""
@@ -76,17 +94,14 @@ class Bilevel:
         self.meter.add(1, loss, logits, valid[1])
         self.variables.eta.grad = gradient
         self.arch_optimiser.step()
+        self.variables.eta.grad = None
 
     def weight_step(self, train: Batch) -> None:
-        """Move the weights down the gradient of the training loss; eta gets no gradient and stays."""
+        """Move the weights down the clipped gradient of the training loss; eta gets no gradient and stays."""
         x, y = train
-        logits = self.net(x, self.method.sample(self.generator).detach())
+        logits = self.forward(x, self.method.sample(self.generator).detach())
         loss = F.cross_entropy(logits, y)
-        for parameter, gradient in zip(self.parameters, torch.autograd.grad(loss, self.parameters)):
-            parameter.grad = gradient
-        nn.utils.clip_grad_norm_(self.parameters, self.settings.grad_clip, foreach=True)
-        self.weight_optimiser.step()
-        self.weight_optimiser.zero_grad(set_to_none=True)
+        self.weight_optimiser.step(torch.autograd.grad(loss, self.parameters))
         self.meter.add(0, loss, logits, y)
 
     def _regularised(self, loss: Tensor) -> Tensor:
@@ -96,7 +111,7 @@ class Bilevel:
     def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """d/d eta of the validation loss at the present weights: (gradient (G, E, O), loss, logits)."""
         x, y = valid
-        logits = self.net(x, self.method.sample(self.generator))
+        logits = self.forward(x, self.method.sample(self.generator))
         loss = F.cross_entropy(logits, y)
         (gradient,) = torch.autograd.grad(self._regularised(loss), self.variables.eta)
         return gradient, loss, logits
@@ -107,19 +122,18 @@ class Bilevel:
         The mixed second derivative is a central difference. One theta serves the inner step and both sides of the difference: with
         fresh draws their noise, divided by the tiny step, would be all there is. Only the real weight step moves the running statistics.
         """
-        eta, lr = self.variables.eta, self.weight_optimiser.param_groups[0]["lr"]
+        eta, lr = self.variables.eta, self.weight_optimiser.lr
         theta = self.method.sample(self.generator)  # G E O
         fixed = theta.detach().requires_grad_()
         start = [parameter.detach().clone() for parameter in self.parameters]
         statistics = [buffer.clone() for buffer in self.net.buffers()]
 
         inner = torch.autograd.grad(self._train_loss(train, theta.detach()), self.parameters)
-        velocity = [self.weight_optimiser.state[p].get("momentum_buffer") for p in self.parameters]
-        decay, momentum = self.settings.weight_decay, self.settings.momentum
-        step = [g + decay * w + (0.0 if v is None else momentum * v) for g, w, v in zip(inner, start, velocity)]
+        decay, momentum = self.weight_optimiser.settings.weight_decay, self.weight_optimiser.settings.momentum
+        step = [g + decay * w + momentum * v for g, w, v in zip(inner, start, self.weight_optimiser.velocity)]
         self._set_weights(start, step, -lr)
         x, y = valid
-        logits = self.net(x, self.method.sample(self.generator))
+        logits = self.forward(x, self.method.sample(self.generator))
         loss = F.cross_entropy(logits, y)
         direct, *direction = torch.autograd.grad(self._regularised(loss), [eta, *self.parameters])
 
@@ -135,7 +149,7 @@ class Bilevel:
         return direct - lr * implicit, loss, logits
 
     def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
-        return F.cross_entropy(self.net(train[0], theta), train[1])
+        return F.cross_entropy(self.forward(train[0], theta), train[1])
 
     @torch.no_grad()
     def _set_weights(self, start: list[Tensor], direction: list[Tensor], length: Tensor | float) -> None:

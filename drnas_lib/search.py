@@ -10,7 +10,8 @@ import torch
 from drnas_lib import checkpoint
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.bilevel import Bilevel, WeightOptimiser
+from drnas_lib.bilevel import Bilevel
+from drnas_lib.captured import Launcher
 from drnas_lib.config import SearchSettings
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
@@ -20,6 +21,7 @@ from drnas_lib.methods import METHODS
 from drnas_lib.nets.memory import activation_bytes
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.nets.widen import carry, channel_maps
+from drnas_lib.optimisers import Adam, WeightOptimiser
 from drnas_lib.records import RunFolder
 from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places
 from drnas_lib.spaces import SPACES
@@ -63,9 +65,7 @@ class Search:
         self.variables = ArchVariables(self.space.shape, start).to(device)
         self.method = METHODS[settings.method](self.variables)
         regulariser = REGULARISERS[settings.regulariser](settings.lam)
-        self.arch_optimiser = torch.optim.Adam(
-            [self.variables.eta], lr=settings.arch_lr, betas=settings.arch_betas, weight_decay=regulariser.decay, foreach=True
-        )
+        self.arch_optimiser = Adam([self.variables.eta], settings.arch_lr, settings.arch_betas, regulariser.decay)
         self.regulariser = regulariser
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
@@ -83,11 +83,12 @@ class Search:
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
         self.step, self.stage = Bilevel(net, *parts, second_order=s.bilevel == "second"), stage
+        self.launcher = Launcher(self.step, self.train, self.valid, self.chance)
         self.activation = self.activation_mb()
 
     def advance(self, stage: int) -> None:
         """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
-        old, velocity = self.step.net, self._momentum()
+        old, velocity = self.step.net, self.step.momentum()
         self.variables.prune_(self.stages[stage].keep)
         self.method.pruned()
         for moment in self.arch_optimiser.state[self.variables.eta].values():
@@ -97,16 +98,7 @@ class Search:
         maps = channel_maps(old, new, torch.Generator().manual_seed(self.settings.seed + stage))
         new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
         self._enter(new, stage)
-        self._set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]) if velocity else {})
-
-    def _momentum(self) -> dict[str, torch.Tensor]:
-        state = self.step.weight_optimiser.state
-        return {name: state[p]["momentum_buffer"] for name, p in self.step.net.named_parameters() if p in state}
-
-    def _set_momentum(self, velocity: dict[str, torch.Tensor]) -> None:
-        parameters = dict(self.step.net.named_parameters())
-        for name, value in velocity.items():
-            self.step.weight_optimiser.state[parameters[name]] = {"momentum_buffer": value}
+        self.step.set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]))
 
     def state(self) -> dict:
         """What a checkpoint holds."""
@@ -115,7 +107,7 @@ class Search:
             "variables": self.variables.state_dict(),
             "arch_optimiser": self.arch_optimiser.state_dict(),
             "net": self.step.net.state_dict(),
-            "momentum": self._momentum(),
+            "momentum": self.step.momentum(),
             "order": self.order.get_state(),
             "chance": self.chance.get_state(),
             "history": self.history,
@@ -129,7 +121,7 @@ class Search:
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
         self._enter(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
-        self._set_momentum(state["momentum"])
+        self.step.set_momentum(state["momentum"])
         self.order.set_state(state["order"].cpu())
         self.chance.set_state(state["chance"].cpu())
         self.history, self.trace = state["history"], state["trace"]
@@ -167,13 +159,9 @@ class Search:
         steps = len(train.index)
         valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True)
         moves_eta = place.epoch_in_stage >= stage.arch_warmup
-        for i in range(steps):
-            batch = self.train.batch(train, i)
-            if moves_eta:
-                self.step.arch_step(batch, self.valid.batch(valid, i))
-            self.step.weight_step(batch)
+        for launched in self.launcher.epoch(train, valid, moves_eta):
             if on_step is not None:
-                on_step(i + 1, steps)
+                on_step(launched, steps)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
         self.step.meter.sums.zero_()
         eta = self.variables.eta.detach()

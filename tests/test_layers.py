@@ -15,7 +15,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     ("architecture",),
     ("nets",),
     ("methods",),
-    ("device", "schedule", "checkpoint", "bilevel"),
+    ("device", "precision", "schedule", "checkpoint", "optimisers", "bilevel", "captured"),
     ("search", "retrain", "experiment", "live", "speed"),
     ("hessian", "exploration", "constrained", "theory"),
 )
