@@ -1,5 +1,7 @@
 """Cells judged with shared weights: each on one batch of the architecture half, in eval mode; the best one is the method's answer."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -8,7 +10,7 @@ from drnas_lib.methods.method import Arena, Batch, Method
 
 
 @torch.no_grad()
-def accuracies(net: torch.nn.Module, cells: Tensor, batches: list[Batch]) -> Tensor:
+def accuracies(net: torch.nn.Module, cells: Tensor, batches: Iterable[Batch]) -> Tensor:
     """Share of images classified right, (N,) on the CPU, by each one-hot cell of `cells` (N, G, E, O) on its own batch.
 
     The net is left in training mode. The answers are fetched once, after the last batch.
@@ -34,6 +36,6 @@ class Judged(Method):
         """One-hot at the best cell so far."""
         return F.one_hot(self.best, self.variables.eta.shape[-1]).to(self.variables.eta.dtype)
 
-    def keep_best(self, arena: Arena, cells: Tensor, batches: list[Batch]) -> None:
+    def keep_best(self, arena: Arena, cells: Tensor, batches: Iterable[Batch]) -> None:
         """Make the best of `cells` (N, G, E, O), the first of equals, the answer."""
         self.best.copy_(cells[int(accuracies(arena.net, cells, batches).argmax())].argmax(-1))

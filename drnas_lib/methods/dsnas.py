@@ -34,7 +34,7 @@ class _Drawn(torch.autograd.Function):
 class DSNAS(Method):
     """theta = Z, one-hot, drawn from p = softmax(eta)."""
 
-    network = SinglePathNet
+    network, capturable, probes = SinglePathNet, False, 16
 
     def sample(self, generator: torch.Generator | None) -> Tensor:
         logits = self.logits()

@@ -24,7 +24,7 @@ class ENAS(Judged):
     (0 to 1) plus a little entropy; the baseline moves 1 % towards it from where the epoch before left it.
     """
 
-    network = SinglePathNet
+    network, capturable, probes = SinglePathNet, False, 16
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from drnas_lib.nets.single_path import SinglePathNet
 class GDAS(Tempered):
     """theta is one-hot at the largest entry of the softened draw, with the gradient of the softened draw (straight-through)."""
 
-    network = SinglePathNet
+    network, capturable, probes = SinglePathNet, False, 16
 
     def sample(self, generator: torch.Generator | None) -> Tensor:
         soft = self.softened(generator)

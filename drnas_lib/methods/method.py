@@ -1,6 +1,6 @@
 """What the search loop asks of a method. A new method overrides what it does differently, usually `sample` and `mean`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,8 +19,8 @@ class Arena:
     """What a method may look at between epochs: the supernet with its present weights, and images of the architecture half."""
 
     net: SuperNet
-    plain: Callable[[int, int], list[Batch]]  # (batch size, count): consecutive batches, not augmented, from the start again when used up
-    augmented: Callable[[int], list[Batch]]  # (count): random augmented batches of the search's own size
+    plain: Callable[[int, int], Iterable[Batch]]  # (batch size, count): consecutive, not augmented, from the start again when used up
+    augmented: Callable[[int], Iterable[Batch]]  # (count): random augmented batches of the search's own size
     chance: torch.Generator  # on the device
 
 
@@ -31,6 +31,8 @@ class Method(nn.Module):
     """
 
     network: type[SuperNet] = SuperNet
+    capturable = True  # whether a GPU can replay its steps: false where `network` reads the choice of operations back
+    probes = 1  # draws over which the memory of a step is averaged
 
     def __init__(self, variables: ArchVariables):
         super().__init__()

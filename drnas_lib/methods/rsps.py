@@ -13,7 +13,7 @@ from drnas_lib.nets.single_path import SinglePathNet
 class RSPS(Judged):
     """theta is one-hot and uniform; nothing is learnt but the weights. A cell is judged on `candidate_batch` images, not augmented."""
 
-    network = SinglePathNet
+    network, capturable, probes = SinglePathNet, False, 16
 
     def __init__(self, variables: ArchVariables, candidates: int, monitored: int, candidate_batch: int):
         super().__init__(variables, candidates, monitored)
