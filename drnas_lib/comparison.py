@@ -1,4 +1,4 @@
-"""Which searches make Table 4 and Table 1, and what has been found so far: parameters in, settings and a DataFrame of runs out. No torch."""
+"""Which searches make Table 4 and Table 1, and what they have found: parameters in, settings and a DataFrame of runs out. No torch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -214,7 +214,8 @@ def lookup_runs(lookups: list[TableSearchSettings]) -> pd.DataFrame:
         folder = RunFolder(settings.folder)
         if folder.done:
             seconds = read_json(folder.file("record.json"))["metrics"]["wall_s"] / settings.seeds
-            found = pd.read_csv(folder.file("seeds.csv")).rename(columns=lambda name: name.removeprefix(f"{settings.dataset}_"))
+            found = pd.read_csv(folder.file("seeds.csv"))
+            found.columns = [name.removeprefix(f"{settings.dataset}_") for name in found.columns]
             of_all = {"row": settings.method, "label": table_search.LABELS[settings.method], "dataset": settings.dataset, "reduced": ""}
             rows += [of_all | row | {"search_s": seconds, "device": "table"} for row in found.to_dict("records")]
     return pd.DataFrame(rows, columns=RUN_COLUMNS)

@@ -8,15 +8,16 @@ from matplotlib.figure import Figure
 from drnas_lib.plots import OTHER, OURS, REFERENCE, new_figure
 
 JITTER = 0.18  # of dots that would lie on each other
+MANY = 20  # seeds, from which on dots are small
 
 
 def short(label: str) -> str:
     """'GDAS (Dong & Yang, 2019)' -> 'GDAS'; which order of DARTS stays."""
-    return " (".join(label.split(" (")[: 2 if label.startswith("DARTS") else 1])
+    return " (".join(label.split(" (")[: 2 if label.startswith("DARTS (") else 1])
 
 
 def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[str]) -> Figure:
-    """Test accuracy of every seed, a panel per data set, a line per method: ours as dots (hollow: reduced), the paper's mean and spread."""
+    """Test accuracy of every seed, a panel per data set, a line per method: ours as dots (hollow: reduced), the paper's as diamonds."""
     datasets = list(dict.fromkeys(runs.dataset))
     labels = [label for label in labels if label != "optimal"]
     figure, axes = new_figure(1, len(datasets), 4.2 + 3.6 * (len(datasets) - 1) + 3, 0.36 * len(labels) + 1.4)
@@ -27,12 +28,12 @@ def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[st
             of_label = runs[(runs.label == label) & (runs.dataset == dataset)]
             for reduced, some in of_label.groupby(of_label.reduced != ""):
                 shift = np.linspace(-JITTER, JITTER, len(some)) if len(some) > 1 else [0.0]
-                style = dict(mfc="none" if reduced else OURS, mec=OURS, ms=6 if len(some) < 20 else 2.5, alpha=1 if len(some) < 20 else 0.35)
-                ax.plot(some.test_acc_pct, place + np.asarray(shift), "o", **style)
+                size = dict(ms=6, alpha=1.0) if len(some) < MANY else dict(ms=2.5, alpha=0.35)
+                ax.plot(some.test_acc_pct, place + np.asarray(shift), "o", mfc="none" if reduced else OURS, mec=OURS, **size)
         ax.set(xlabel=f"{dataset} test accuracy (%)", ylim=(len(labels) - 0.5, -0.5))
-        ax.set_yticks(range(len(labels)), [short(label) for label in labels] if ax is axes[0, 0] else [])
+        ax.set_yticks(range(len(labels)), [*map(short, labels)] if ax is axes[0, 0] else [])
         ax.grid(axis="y", color="0.92")
-    _key(axes[0, -1], bool((runs.reduced != "").any()))
+    _key(axes[0, -1], runs, any(f"{dataset}_test" in paper[0] for dataset in datasets))
     return figure
 
 
@@ -46,12 +47,14 @@ def _paper(ax: Axes, dataset: str, published: dict, labels: list[str]) -> None:
         ax.axvline(published["optimal"][key]["mean"], color=REFERENCE, ls="--", lw=1.2, zorder=0)
 
 
-def _key(ax: Axes, reduced: bool) -> None:
-    ax.plot([], [], "o", color=OURS, label="ours, one seed")
-    if reduced:
-        ax.plot([], [], "o", mfc="none", mec=OURS, label="ours, reduced run")
-    ax.plot([], [], "D", color=OTHER, label="paper, mean ± std")
-    ax.plot([], [], ls="--", color=REFERENCE, label="best cell of the benchmark")
+def _key(ax: Axes, runs: pd.DataFrame, in_paper: bool) -> None:
+    if (runs.reduced == "").any():
+        ax.plot([], [], "o", color=OURS, label="ours, one seed")
+    if (runs.reduced != "").any():
+        ax.plot([], [], "o", mfc="none", mec=OURS, label="ours, one seed of a reduced run")
+    if in_paper:
+        ax.plot([], [], "D", color=OTHER, label="paper, mean ± std")
+        ax.plot([], [], ls="--", color=REFERENCE, label="best cell of the benchmark")
     ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
@@ -70,7 +73,8 @@ def cost(runs: pd.DataFrame, labels: list[str]) -> Figure:
             ax.bar_label(bars, [f"{mean:.3g}" if np.isfinite(mean) else "" for mean in means], padding=3, fontsize=8)
         ax.set(xlabel=label)
         ax.margins(x=0.15)
-        ax.set_yticks(np.arange(len(labels)) + (len(datasets) - 1) * height / 2, [short(label) for label in labels] if ax is axes[0, 0] else [])
+        middle = np.arange(len(labels)) + (len(datasets) - 1) * height / 2
+        ax.set_yticks(middle, [short(label) for label in labels] if ax is axes[0, 0] else [])
         ax.invert_yaxis()
     if len(datasets) > 1:
         axes[0, 1].legend(frameon=False, fontsize=8)

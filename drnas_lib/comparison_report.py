@@ -101,8 +101,9 @@ class Table4Report:
         if not len(found):
             return f"**{dataset}: nothing to compare yet.**"
         means = found.groupby("label").test_acc_pct.agg(["mean", "size"]).sort_values("mean", ascending=False)
-        ranking = ", ".join(f"{label.split(' (')[0] if 'DARTS (' not in label else label[:11]} {row['mean']:.2f} % (n = {row['size']:.0f})"
-                            for label, row in means.iterrows())  # fmt: skip
+        ranking = ", ".join(
+            f"{comparison_plots.short(label)} {row['mean']:.2f} % (n = {row['size']:.0f})" for label, row in means.iterrows()
+        )
         less = sorted({reason for reason in found.reduced if reason})
         caution = (
             " These are reduced runs: they show that every method runs and what it costs under one budget; their accuracies, of so few "
@@ -182,5 +183,7 @@ def _progressive(of_set: pd.DataFrame, first: pd.Series) -> str:
     ours = of_set[of_set.row == "ours"]
     if not len(ours):
         return ""
-    stages = ", then ".join(f"{s['activation_mb']:.1f} MB at K = {s['k']} with {s['operations_kept']} operations" for s in ours.iloc[0].stage_memory)
+    stages = ", then ".join(
+        f"{s['activation_mb']:.1f} MB at K = {s['k']} with {s['operations_kept']} operations" for s in ours.iloc[0].stage_memory
+    )
     return f" The progressive search needs {stages}, against {first.activation_mb:.1f} MB of {first.label}."

@@ -41,7 +41,8 @@ NotNegative = number("a number, 0 or more", lambda value: value >= 0)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs")
-LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "options": {}}  # and so not in old fingerprints
+# Came later: at these values they are not in the fingerprint, so that runs of before are still known.
+LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "options": {}}
 LONGEST_STEM = 100
 
 

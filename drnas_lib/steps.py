@@ -1,4 +1,4 @@
-"""In which order a step moves the architecture and the weights, and on which batches. A new order is a class here and a row in the table."""
+"""In which order a step moves the architecture and the weights, and on which batches. A new order is a class and a row in the table."""
 
 import torch
 from torch.nn import functional as F

@@ -1,9 +1,9 @@
 """Random search and REINFORCE on the NAS-Bench-201 table: cells are looked up, none is trained, and a simulated budget ends the search.
 
 The signal is the validation accuracy of the 12-epoch schedule; the answer is the cell with the best signal seen, reported at 200 epochs.
-Two deviations, both for want of data: our table has no training times, so every query costs the same (`seconds_per_query`), and its 12-epoch
-accuracy is the mean of the benchmark's seeds where the originals draw one of them. All seeds are searched at once; each has a stream of its
-own, so that the result of a seed does not depend on how many there are.
+Two deviations, both for want of data: our table has no training times, so every query costs the same (`seconds_per_query`), and its
+12-epoch accuracy is the mean of the benchmark's seeds where the originals draw one of them. All seeds are searched at once; each has a
+stream of its own, so that the result of a seed does not depend on how many there are.
 """
 
 import hashlib
@@ -142,11 +142,11 @@ def search(settings: TableSearchSettings, table: Benchmark) -> pd.DataFrame:
     signal = ordered[f"{settings.dataset}_valid_12"].to_numpy()
     asked = POLICIES[settings.method](signal, *draws(settings.seeds, settings.queries), settings.policy_lr)  # S Q
     best = asked[np.arange(len(asked)), signal[asked].argmax(1)]
-    found = ordered.iloc[best]
+    found, splits = ordered.iloc[best], ("valid_12", "valid", "test")
     return pd.DataFrame(
         {"seed": np.arange(len(best)), "genotype": found.index, "queries": settings.queries}
         | {"simulated_s": settings.queries * settings.seconds_per_query}
-        | {f"{settings.dataset}_{split}_acc_pct": found[f"{settings.dataset}_{split}"].to_numpy() for split in ("valid_12", "valid", "test")}
+        | {f"{settings.dataset}_{split}_acc_pct": found[f"{settings.dataset}_{split}"].to_numpy() for split in splits}
     )
 
 

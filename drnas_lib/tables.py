@@ -22,7 +22,7 @@ def measured(values: pd.Series) -> str:
 def against(ours: pd.Series, published: dict | None) -> str:
     """Our mean minus the published one, signed."""
     ours = ours.dropna()
-    return ABSENT if published is None or not len(ours) else f"{ours.mean() - published['mean']:+.2f}"
+    return ABSENT if published is None or not len(ours) else f"{round(ours.mean() - published['mean'], 2) + 0.0:+.2f}"
 
 
 def memory(runs: pd.DataFrame) -> str:
@@ -72,7 +72,7 @@ def _cell(runs: pd.DataFrame, column: str) -> pd.Series:
 
 def _cost(runs: pd.DataFrame) -> dict:
     reasons = " | ".join(dict.fromkeys(reason for reason in runs.reduced if reason))
-    per_dataset = runs.groupby("dataset", sort=False).size()
+    per_dataset = runs[runs.row != "optimal"].groupby("dataset", sort=False).size()
     seeds = str(per_dataset.iloc[0]) if per_dataset.nunique() == 1 else ", ".join(f"{name} {n}" for name, n in per_dataset.items())
     return {"n": seeds, "search": seconds(runs), "memory": memory(runs), "note": reasons}
 

@@ -1,4 +1,4 @@
-"""The search methods by name: `METHODS[name]` is the class that its row in method_presets.py names. A new method is a file here and a row there."""
+"""The search methods: `METHODS[name]` is the class that its row in method_presets.py names. A new method is a file here, a row there."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
