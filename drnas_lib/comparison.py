@@ -11,7 +11,7 @@ from drnas_lib import table_search
 from drnas_lib.benchmark import DATASETS as OF_THE_BENCHMARK
 from drnas_lib.config import Device, Place, Protocol, SearchConfig, SearchSettings
 from drnas_lib.method_presets import METHODS, options
-from drnas_lib.parameters import Parameters, Truth, choice, integers, nearest
+from drnas_lib.parameters import Parameters, Truth, choice, integer, integers, nearest
 from drnas_lib.presets import FAMILIES
 from drnas_lib.records import RunFolder, read_json, resolve
 from drnas_lib.table_search import TableSearchConfig, TableSearchSettings
@@ -84,6 +84,7 @@ class ComparisonConfig(Parameters):
     protocol: Protocol = "released"
     baseline_protocol: Protocol = "paper"
     device: Device = "auto"
+    at_once: integer(1) | None = 1
     results: Place = "results/search"
     table_results: Place = "results/table_search"
     table_seeds: integers(1) = [500]
@@ -134,6 +135,7 @@ class PartialChannelsConfig(Parameters):
     protocol: Protocol = "released"
     progressive_protocol: Protocol = "paper"
     device: Device = "auto"
+    at_once: integer(1) | None = 1
     results: Place = "results/search"
     rerun: Truth = False
 

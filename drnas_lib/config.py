@@ -24,6 +24,7 @@ Regulariser = choice("adam_decay", "penalty", "kl")
 Bilevel = choice("first", "second")
 Step = choice("arch_first", "weights_first", "single_level", "weights_only")
 Split = choice("halves", "test_half")
+Precision = choice("float32", "tf32", "bf16")
 Evaluate = choice("table", "train", "none")
 Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
 Place = text(r"\S(.*\S)?", "allowed is the path of a folder.")
@@ -42,7 +43,7 @@ Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs")
 # Came later: at these values they are not in the fingerprint, so that runs of before are still known.
-LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "options": {}}
+LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
 LONGEST_STEM = 100
 
 
@@ -86,6 +87,7 @@ class SearchSettings:
     bilevel: str
     split: str
     options: dict  # parameters that only this method reads
+    precision: str
     evaluate: str
     train_epochs: int | None
     image_size: int | None
@@ -143,6 +145,7 @@ class SearchConfig(Parameters):
     controller_lr: Positive | None = None
     controller_updates: Amount | None = None
     controller_samples: Count | None = None
+    precision: Precision | None = None
     evaluate: Evaluate | None = None
     train_epochs: Count | None = None
     image_size: Pixels | None = None

@@ -24,8 +24,10 @@ class Live:
         self.title = ""
 
     def begin(self, title: str) -> None:
-        """Another run starts, in the same display: `title` says which."""
-        self.title, self.began, self.first_epoch = f"<b>{title}</b><br>", time.monotonic(), None
+        """What is shown next belongs to the run of this title; several runs share the display."""
+        title = f"<b>{title}</b><br>"
+        if title != self.title:
+            self.title, self.began, self.first_epoch = title, time.monotonic(), None
 
     def show(self, progress) -> None:
         """Draw an epoch of the search (with the Dirichlet mean) or of a training."""

@@ -3,8 +3,8 @@
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 
 import torch
 
@@ -23,6 +23,7 @@ from drnas_lib.nets.memory import activation_bytes
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.optimisers import Adam, WeightOptimiser
+from drnas_lib.precision import PRECISIONS
 from drnas_lib.records import RunFolder
 from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places
 from drnas_lib.spaces import SPACES
@@ -42,11 +43,27 @@ class Epoch:
     epochs: int
 
 
+@dataclass(frozen=True)
+class Launched:
+    """`done` of the `of` steps of an epoch are on their way to the device."""
+
+    done: int
+    of: int
+
+
+@dataclass
+class Company:
+    """What runs on one device share: `searches` are under way, so a search's seconds and memory are not its own; `datasets` are read."""
+
+    searches: int = 1
+    datasets: dict[tuple, Dataset] = field(default_factory=dict)
+
+
 class Search:
     """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`."""
 
-    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device):
-        self.settings, self.device = settings, device
+    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device, capture: bool = True):
+        self.settings, self.device, self.capture = settings, device, capture
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
@@ -84,8 +101,9 @@ class Search:
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
-        self.step, self.stage = STEPS[s.step](net, *parts, second_order=s.bilevel == "second"), stage
-        self.launcher = Launcher(self.step, self.train, self.valid, self.chance, self.method.capturable)
+        self.step, self.stage = STEPS[s.step](net, *parts, s.bilevel == "second", PRECISIONS[s.precision]), stage
+        captures = self.capture and self.method.capturable
+        self.launcher = Launcher(self.step, self.train, self.valid, self.chance, captures)
         self.activation = self.activation_mb()
 
     def advance(self, stage: int) -> None:
@@ -128,8 +146,8 @@ class Search:
         self.chance.set_state(state["chance"].cpu())
         self.history, self.trace = state["history"], state["trace"]
 
-    def run(self, folder: RunFolder, on_step: Callable[[int, int], None] | None = None) -> Iterator[Epoch]:
-        """Yield the epochs that are still to do, those of a checkpoint first. `on_step(done, of)` hears of steps within an epoch."""
+    def run(self, folder: RunFolder, company: Company) -> Iterator[Launched | Epoch]:
+        """Yield each step as it is launched and each epoch as it ends, that of a checkpoint first."""
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
             self.restore(saved)
@@ -139,7 +157,7 @@ class Search:
             if place.stage != self.stage:
                 self.advance(place.stage)
             try:
-                row = self._epoch(place, on_step)
+                row = yield from self._epoch(place, company)
             except torch.OutOfMemoryError as error:
                 raise SearchError(
                     f"out of memory in epoch {place.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
@@ -150,7 +168,7 @@ class Search:
             checkpoint.save(folder.path, len(self.history), self.identity, self.state())
             yield self._report()
 
-    def _epoch(self, place: Place, on_step: Callable[[int, int], None] | None) -> dict:
+    def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
         if self.device.type == "cuda":
@@ -163,8 +181,7 @@ class Search:
         valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True)
         moves_eta = place.epoch_in_stage >= stage.arch_warmup
         for launched in self.launcher.epoch(train, valid, moves_eta):
-            if on_step is not None:
-                on_step(launched, steps)
+            yield Launched(launched, steps)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
         self.step.meter.sums.zero_()
         eta = self.variables.eta.detach()
@@ -193,6 +210,7 @@ class Search:
             "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
             "activation_mb": self.activation,
             "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
+            "searches_at_once": company.searches,
             "seconds": time.perf_counter() - began,
         }
 

@@ -17,7 +17,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     ("nets",),
     ("methods",),
     ("device", "precision", "schedule", "checkpoint", "optimisers", "bilevel", "steps", "captured"),
-    ("search", "retrain", "experiment", "live", "speed", "comparison_run"),
+    ("search", "retrain", "experiment", "together", "live", "speed", "comparison_run"),
     ("hessian", "exploration", "constrained", "theory"),
 )
 ROW = {name: number for number, names in enumerate(ROWS, start=1) for name in names}
