@@ -10,6 +10,13 @@ from drnas_lib.spaces import SPACES
 REDRAW_S = 1.0  # not more often than this
 
 
+class _Nowhere:
+    """Outside a notebook there is nothing to replace."""
+
+    def update(self, shown) -> None:
+        pass
+
+
 class Live:
     """`show(progress)` after every epoch, `tick(done, of)` within one, `finish()` at the end."""
 
@@ -17,8 +24,8 @@ class Live:
         self.edges = [f"{source} → {target}" for source, target in SPACES[space].edges]
         self.operations = SPACES[space].operations
         self.empty = True
-        self.handle = display(HTML("<i>starting …</i>"), display_id=True)
-        self.bar = display(HTML(""), display_id=True)
+        self.handle = display(HTML("<i>starting …</i>"), display_id=True) or _Nowhere()
+        self.bar = display(HTML(""), display_id=True) or _Nowhere()
         self.began = self.drawn = time.monotonic()
         self.first_epoch = None
         self.title = ""

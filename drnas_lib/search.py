@@ -128,6 +128,7 @@ class Search:
             "arch_optimiser": self.arch_optimiser.state_dict(),
             "net": self.step.net.state_dict(),
             "momentum": self.step.momentum(),
+            "activation": self.activation,  # measured at the start of the stage, with draws that eta decides
             "order": self.order.get_state(),
             "chance": self.chance.get_state(),
             "history": self.history,
@@ -142,6 +143,7 @@ class Search:
         self._enter(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
         self.step.set_momentum(state["momentum"])
+        self.activation = state["activation"]
         self.order.set_state(state["order"].cpu())
         self.chance.set_state(state["chance"].cpu())
         self.history, self.trace = state["history"], state["trace"]
