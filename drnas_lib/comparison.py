@@ -25,7 +25,7 @@ PRESETS: dict[str, dict] = {
 # Of the parameters that only some methods read, those that grow with the search; the others are as published.
 FEWER: dict[str, dict] = {
     "full": {},
-    "reduced_cpu": {"controller_updates": 5, "candidate_batch": 256},
+    "reduced_cpu": {"controller_updates": 1, "monitored": 2, "candidate_batch": 64},
     "smoke": {"controller_updates": 1, "controller_samples": 4, "candidates": 8, "monitored": 2, "candidate_batch": 32},
 }
 NOT_FOR = {"published": ("train_epochs",), "own": ("arch_lr",)}  # data of one's own are trained on, and have a quick eta anyway
