@@ -19,7 +19,7 @@ from drnas_lib.table_search import TableSearchConfig, TableSearchSettings
 # What is less than the protocol: the same for every method, so that all take as many steps on as many images.
 PRESETS: dict[str, dict] = {
     "full": {},
-    "reduced_cpu": {"epochs": 15, "cells": 1, "channels": 8, "subset": 1280, "batch_size": 64, "arch_lr": 1e-2},
+    "reduced_cpu": {"epochs": 20, "cells": 1, "channels": 8, "subset": 2560, "batch_size": 64, "arch_lr": 1e-2},
     "smoke": {"epochs": 2, "cells": 1, "channels": 8, "subset": 128, "batch_size": 32, "train_epochs": 1},
 }
 # Of the parameters that only some methods read, those that grow with the search; the others are as published.

@@ -33,13 +33,9 @@ SECONDS_PER_QUERY = {"cifar10": 120.0, "cifar100": 240.0, "imagenet16-120": 182.
 Uniforms = NDArray[np.float64]
 
 
-def _generator(seed: int) -> np.random.Generator:
-    return np.random.default_rng([seed, 201])
-
-
-def draws(seeds: int, queries: int) -> tuple[Uniforms, Uniforms]:
+def draws(seeds: int, queries: int, policy: str) -> tuple[Uniforms, Uniforms]:
     """(S, Q, E) uniform numbers, one for each choice, and (S, E, O) standard normal ones, for where a policy starts."""
-    streams = [_generator(seed) for seed in range(seeds)]
+    streams = [np.random.default_rng([seed, *policy.encode()]) for seed in range(seeds)]
     normal = np.stack([stream.standard_normal((E, O)) for stream in streams])
     return np.stack([stream.random((queries, E)) for stream in streams]), normal
 
@@ -140,7 +136,7 @@ def search(settings: TableSearchSettings, table: Benchmark) -> pd.DataFrame:
     """A row per seed: the cell with the best 12-epoch validation accuracy among those looked up, and what it reaches."""
     ordered = table.frame.reindex([str(genotype(cell)) for cell in range(O**E)])
     signal = ordered[f"{settings.dataset}_valid_12"].to_numpy()
-    asked = POLICIES[settings.method](signal, *draws(settings.seeds, settings.queries), settings.policy_lr)  # S Q
+    asked = POLICIES[settings.method](signal, *draws(settings.seeds, settings.queries, settings.method), settings.policy_lr)  # S Q
     best = asked[np.arange(len(asked)), signal[asked].argmax(1)]
     found, splits = ordered.iloc[best], ("valid_12", "valid", "test")
     return pd.DataFrame(

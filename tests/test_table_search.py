@@ -29,7 +29,7 @@ def test_the_number_of_a_cell_is_its_place_among_all():
 
 
 def test_random_search_is_uniform_over_the_cells():
-    asked = random_search(np.zeros(5**6), *draws(50, 200), 0.0)
+    asked = random_search(np.zeros(5**6), *draws(50, 200, "reinforce"), 0.0)
     assert asked.shape == (50, 200)
     first, last = asked // 5**5, asked % 5
     for digit in (first, last):
@@ -41,7 +41,7 @@ def test_reinforce_is_the_explicit_loop():
     """One seed, written out with log-probabilities and PyTorch's gradient and Adam."""
     torch = pytest.importorskip("torch")
     signal = np.random.default_rng(0).uniform(30, 90, 5**6)
-    uniform, normal = draws(3, 25)
+    uniform, normal = draws(3, 25, "reinforce")
     asked = reinforce(signal, uniform, normal, 0.1)
     for seed in range(3):
         logits = torch.tensor(1e-3 * normal[seed], requires_grad=True)
@@ -61,7 +61,7 @@ def test_reinforce_is_the_explicit_loop():
 
 def test_reinforce_improves_the_expected_reward():
     signal = 10.0 * np.array([sum(name == "nor_conv_3x3" for name in genotype(n).operations) for n in range(5**6)])
-    uniform, normal = draws(20, 400)
+    uniform, normal = draws(20, 400, "reinforce")
     asked = reinforce(signal, uniform, normal, 0.05)
     early, late = signal[asked[:, :50]].mean(), signal[asked[:, -50:]].mean()
     assert early < 30 and late > early + 15
@@ -69,7 +69,7 @@ def test_reinforce_improves_the_expected_reward():
 
 
 def test_a_seed_does_not_depend_on_how_many_there_are():
-    few, many = draws(2, 30), draws(9, 30)
+    few, many = draws(2, 30, "reinforce"), draws(9, 30, "reinforce")
     assert all(np.array_equal(a, b[:2]) for a, b in zip(few, many))
 
 
