@@ -105,6 +105,8 @@ class Search:
         captures = self.capture and self.method.capturable
         self.launcher = Launcher(self.step, self.train, self.valid, self.chance, captures)
         self.activation = self.activation_mb()
+        if self.device.type == "cuda":  # replays allocate nothing, so a stage's peak is that of its capture
+            torch.cuda.reset_peak_memory_stats(self.device)
 
     def advance(self, stage: int) -> None:
         """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
@@ -173,8 +175,6 @@ class Search:
     def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
         lr = LR_AFTER_WIDENING[s.lr_after_widening](place, s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min)
         self.step.set_lr(lr)
         self.method.begin_epoch(place.epoch, len(self.places))
