@@ -28,7 +28,7 @@ def _benchmark() -> Benchmark | None:
 
 def _styled(table: pd.DataFrame) -> Styler:
     """Left-aligned text; the paper's lines grey, ours strong."""
-    style = table.style.set_properties(**{"text-align": "left", "white-space": "nowrap"})
+    style = table.style.format(escape="html").format_index(escape="html").set_properties(**{"text-align": "left", "white-space": "nowrap"})
     notes = [column for column in ("note",) if column in table.columns]
     style = style.set_properties(subset=notes, **{"white-space": "normal", "min-width": "18em"})
     weights = {"paper": "color: #777", "ours": "font-weight: bold"}
