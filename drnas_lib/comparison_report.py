@@ -97,7 +97,7 @@ class Table4Report:
         return Markdown("\n\n".join(said))
 
     def _of(self, dataset: str) -> str:
-        found = self.runs[(self.runs.dataset == dataset) & ~self.runs.row.isin(table_search.POLICIES)].dropna(subset=["test_acc_pct"])
+        found = self.runs[self.runs.dataset == dataset].dropna(subset=["test_acc_pct"])
         if not len(found):
             return f"**{dataset}: nothing to compare yet.**"
         means = found.groupby("label").test_acc_pct.agg(["mean", "size"]).sort_values("mean", ascending=False)
