@@ -68,14 +68,16 @@ class Launcher:
             self.graphs[moves_eta] = self._capture(moves_eta)
         graph, unfinished = self.graphs[moves_eta], deque()
         self.stream.wait_stream(torch.cuda.current_stream(self.device))
-        for i in range(steps):
-            with torch.cuda.stream(self.stream):  # not across the yield: another search may launch in between
-                graph.replay()
-                unfinished.append(self.stream.record_event())
-            if len(unfinished) > AHEAD:
-                unfinished.popleft().synchronize()
-            yield i + 1
-        torch.cuda.current_stream(self.device).wait_stream(self.stream)
+        try:
+            for i in range(steps):
+                with torch.cuda.stream(self.stream):  # not across the yield: another search may launch in between
+                    graph.replay()
+                    unfinished.append(self.stream.record_event())
+                if len(unfinished) > AHEAD:
+                    unfinished.popleft().synchronize()
+                yield i + 1
+        finally:  # after an interrupt too, or freed memory could be written to by steps on their way
+            torch.cuda.current_stream(self.device).wait_stream(self.stream)
 
     def _capture(self, moves_eta: bool) -> torch.cuda.CUDAGraph:
         """The graph of one step. Warming up takes real steps, so all that they change is put back: capturing leaves no trace."""

@@ -125,6 +125,7 @@ class Search:
     def state(self) -> dict:
         """What a checkpoint holds."""
         return {
+            "device": self.device.type,
             "stage": self.stage,
             "method": self.method.state_dict(),  # with eta and its mask
             "arch_optimiser": self.arch_optimiser.state_dict(),
@@ -138,7 +139,13 @@ class Search:
         }
 
     def restore(self, state: dict) -> None:
-        """Become the search that `state()` described."""
+        """Become the search that `state()` described. Raises CheckpointError where that one ran on another kind of device."""
+        if state["device"] != self.device.type:
+            raise checkpoint.CheckpointError(
+                f"the run was begun on {state['device']} and cannot go on exactly on {self.device.type}, which draws other numbers. "
+                f"Continue with device={state['device']!r}, give this run another name with the parameter `name`, or start over with "
+                "rerun=True."
+            )
         self.method.load_state_dict(state["method"])
         self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])

@@ -1,5 +1,7 @@
 """What one step does, counted, against what the device can do, measured in the same run; and where its time goes."""
 
+import os
+
 import torch
 from torch import Tensor
 from torch.autograd import DeviceType
@@ -84,6 +86,7 @@ def profiled(config: SpeedConfig, device: torch.device) -> list[dict]:
     """Where the device's time of one step goes: rows of name, calls, ms and share, the longest first, the rest as one row."""
     search = _ready(config, device)
     activities = {"cpu": [ProfilerActivity.CPU], "cuda": [ProfilerActivity.CPU, ProfilerActivity.CUDA]}[device.type]
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler tells standard error that it starts, and that a CPU is no GPU
     with profile(activities=activities) as found:
         search.launcher.number.zero_()
         search.launcher.one(True)
