@@ -3,11 +3,16 @@
 import csv
 
 import pytest
+import torch
 
+from drnas_lib.data.sources import load
 from drnas_lib.experiment import run
 from drnas_lib.method_presets import METHODS, options
+from drnas_lib.methods import METHODS as CLASSES
 from drnas_lib.records import RunFolder, read_json
+from drnas_lib.search import Search
 from tests.conftest import SMALL
+from tests.fake_capture import problems, recorded
 
 OF_THE_CLOCK = ("seconds", "images_per_s")
 FEW = {"candidates": 5, "monitored": 2, "candidate_batch": 32, "controller_updates": 2, "controller_samples": 3}
@@ -81,3 +86,28 @@ def test_split_that_looks_at_test_images(settings):
     these = settings(small("darts", split="test_half", epochs=[1]))
     list(run(these))
     assert "split" in these.stem and results(these)[2]
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if CLASSES[name].capturable])
+def test_a_gpu_may_replay_the_steps_of_methods_that_compute_everything(settings, name):
+    """Recorded in two epochs, so that a temperature has changed in between: same launches, nothing read back."""
+    these = settings(small(name, progressive=False, arch_warmup=[0], batch_size=16))
+    search = Search(these, load("digits", None), torch.device("cpu"))
+    assert search.step.capturable
+
+    def epoch(number):
+        search.method.begin_epoch(number, 3)
+        train = search.train.plan(16, search.order)
+        valid = search.valid.plan(16, search.order, steps=len(train.index), replacement=True)
+        list(search.launcher.epoch(train, valid, True))
+        search.launcher.number.zero_()
+
+    epoch(0)
+    first = recorded(lambda: search.launcher.one(True))
+    epoch(1)
+    second = recorded(lambda: search.launcher.one(True))
+    assert problems(first, second) == []
+
+
+def test_methods_that_read_their_choice_back_are_not_captured():
+    assert {name for name in METHODS if not CLASSES[name].capturable} == {"rsps", "enas", "gdas", "dsnas"}
