@@ -1,7 +1,11 @@
 """One step of the search: eta on a validation batch, then the weights on a training batch (section 2.2, eq. 2).
 
-Everything stays on the device: no value is read back within an epoch.
+Everything stays on the device: no value is read back within an epoch. Weights that a draw leaves out get a gradient of zero, so that their
+momentum and decay go on.
 """
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +19,18 @@ from drnas_lib.precision import FLOAT32, Precision
 PERTURBATION = 1e-2  # DARTS' finite difference: the step along the gradient v is 0.01 / ||v||
 
 Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
+
+
+@contextmanager
+def frozen(parameters: list[nn.Parameter]) -> Iterator[None]:
+    """No gradient is prepared for the parameters within the block: a written-out derivative cannot see which of its parts are asked for."""
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
 
 
 class Meter:
@@ -37,6 +53,8 @@ class Meter:
 class Bilevel:
     """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor.
 
+    What an architecture step moves is what `arch_optimiser` holds: eta, and whatever else a method learns in the same way.
+
     `forward(x, theta)` calls the net in the precision of the search and gives float32 logits.
     """
 
@@ -56,6 +74,7 @@ class Bilevel:
     ):
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
         self.arch_optimiser, self.generator = arch_optimiser, generator
+        self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
         self.forward = precision.forward(net)
         self.arch_gradient = self.unrolled_gradient if second_order else self.first_order_gradient
         self.parameters = list(net.parameters())
@@ -78,9 +97,9 @@ class Bilevel:
 
     def tensors(self) -> list[Tensor]:
         """All that a step changes, each in place."""
-        arch = self.arch_optimiser.state[self.variables.eta].values()
+        arch = [tensor for parameter in self.learnt for tensor in (parameter, *self.arch_optimiser.state[parameter].values())]
         weights = [*self.parameters, *self.net.buffers(), *self.weight_optimiser.velocity]
-        return [*weights, self.variables.eta, *arch, self.meter.sums]
+        return [*weights, *arch, self.meter.sums]
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
         """One whole step of the search; `valid` may be None where eta rests."""
@@ -92,50 +111,57 @@ class Bilevel:
         """Move eta down the gradient of the validation loss; the weights get no gradient and stay."""
         gradient, loss, logits = self.arch_gradient(train, valid)
         self.meter.add(1, loss, logits, valid[1])
-        self.variables.eta.grad = gradient
+        self.move_arch(gradient)
+
+    def move_arch(self, gradient: Sequence[Tensor]) -> None:
+        """One step of Adam on all that is learnt about the cell, in the order of `learnt`."""
+        for parameter, g in zip(self.learnt, gradient):
+            parameter.grad = g
         self.arch_optimiser.step()
-        self.variables.eta.grad = None
+        for parameter in self.learnt:
+            parameter.grad = None
 
     def weight_step(self, train: Batch) -> None:
         """Move the weights down the clipped gradient of the training loss; eta gets no gradient and stays."""
         x, y = train
         logits = self.forward(x, self.method.sample(self.generator).detach())
         loss = F.cross_entropy(logits, y)
-        self.weight_optimiser.step(torch.autograd.grad(loss, self.parameters))
+        self.weight_optimiser.step(torch.autograd.grad(loss, self.parameters, materialize_grads=True))
         self.meter.add(0, loss, logits, y)
 
     def _regularised(self, loss: Tensor) -> Tensor:
         penalty = self.regulariser.penalty
         return loss if penalty is None else loss + penalty(self.variables.eta, self.variables.mask)
 
-    def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """d/d eta of the validation loss at the present weights: (gradient (G, E, O), loss, logits)."""
+    def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[Sequence[Tensor], Tensor, Tensor]:
+        """d/d eta, and d/d all else that is `learnt`, of the validation loss at the present weights: (gradient, loss, logits)."""
         x, y = valid
-        logits = self.forward(x, self.method.sample(self.generator))
-        loss = F.cross_entropy(logits, y)
-        (gradient,) = torch.autograd.grad(self._regularised(loss), self.variables.eta)
-        return gradient, loss, logits
+        with frozen(self.parameters):
+            logits = self.forward(x, self.method.sample(self.generator))
+            loss = F.cross_entropy(logits, y)
+            return torch.autograd.grad(self._regularised(loss), self.learnt, materialize_grads=True), loss, logits
 
-    def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """d/d eta of the validation loss after one SGD step on the training loss, w'(eta) (DARTS, eq. 7 and 8).
+    def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[Sequence[Tensor], Tensor, Tensor]:
+        """The same of the validation loss after one SGD step on the training loss, w'(eta) (DARTS, eq. 7 and 8).
 
         The mixed second derivative is a central difference. One theta serves the inner step and both sides of the difference: with
         fresh draws their noise, divided by the tiny step, would be all there is. Only the real weight step moves the running statistics.
         """
-        eta, lr = self.variables.eta, self.weight_optimiser.lr
+        lr, learnt = self.weight_optimiser.lr, len(self.learnt)
         theta = self.method.sample(self.generator)  # G E O
         fixed = theta.detach().requires_grad_()
         start = [parameter.detach().clone() for parameter in self.parameters]
         statistics = [buffer.clone() for buffer in self.net.buffers()]
 
-        inner = torch.autograd.grad(self._train_loss(train, theta.detach()), self.parameters)
+        inner = torch.autograd.grad(self._train_loss(train, theta.detach()), self.parameters, materialize_grads=True)
         decay, momentum = self.weight_optimiser.settings.weight_decay, self.weight_optimiser.settings.momentum
         step = [g + decay * w + momentum * v for g, w, v in zip(inner, start, self.weight_optimiser.velocity)]
         self._set_weights(start, step, -lr)
         x, y = valid
         logits = self.forward(x, self.method.sample(self.generator))
         loss = F.cross_entropy(logits, y)
-        direct, *direction = torch.autograd.grad(self._regularised(loss), [eta, *self.parameters])
+        gradient = torch.autograd.grad(self._regularised(loss), [*self.learnt, *self.parameters], materialize_grads=True)
+        direct, direction = gradient[:learnt], gradient[learnt:]
 
         radius = PERTURBATION / torch.stack(torch._foreach_norm(direction)).norm().clamp_min(1e-12)
         sides = []
@@ -145,8 +171,8 @@ class Bilevel:
         with torch.no_grad():
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)
-        (implicit,) = torch.autograd.grad(theta, eta, (sides[0] - sides[1]) / (2 * radius))
-        return direct - lr * implicit, loss, logits
+        implicit = torch.autograd.grad(theta, self.learnt, (sides[0] - sides[1]) / (2 * radius))
+        return [d - lr * i for d, i in zip(direct, implicit)], loss, logits
 
     def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
         return F.cross_entropy(self.forward(train[0], theta), train[1])

@@ -9,17 +9,21 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, text
+from drnas_lib import method_presets
+from drnas_lib.method_presets import METHODS, OPTIONS
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, text
 from drnas_lib.presets import DISAGREEMENTS, FAMILIES, PROGRESSIVE_BY_DEFAULT, Stages, preset
 
 OPERATIONS = 5
 Space = choice("nb201")
 Dataset = choice(*FAMILIES)
-Method = choice("drnas")
+Method = one_of(METHODS)
 Protocol = choice(*DISAGREEMENTS)
 LrAfterWidening = choice("continued", "restart_epoch", "restart_cosine")
 Regulariser = choice("adam_decay", "penalty", "kl")
 Bilevel = choice("first", "second")
+Step = choice("arch_first", "weights_first", "single_level", "weights_only")
+Split = choice("halves", "test_half")
 Precision = choice("float32", "tf32", "bf16")
 Evaluate = choice("table", "train", "none")
 Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
@@ -27,6 +31,7 @@ Place = text(r"\S(.*\S)?", "allowed is the path of a folder.")
 Name = text(r"\w[\w.+-]{0,99}", "allowed are up to 100 letters, digits and . _ + -, starting with a letter or digit: it becomes a folder.")
 Seed = integer(0, 2**32 - 1)  # what every generator takes
 Count = integer(1)
+Amount = integer(0)
 BatchSize = integer(2)  # normalisation needs two images
 Pixels = integer(8)
 PerStage = integers(1)
@@ -37,6 +42,8 @@ NotNegative = number("a number, 0 or more", lambda value: value >= 0)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs")
+# Came later: at these values they are not in the fingerprint, so that runs of before are still known.
+LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
 LONGEST_STEM = 100
 
 
@@ -67,14 +74,19 @@ class SearchSettings:
     subset: int | None
     weight_lr: float
     weight_lr_min: float
+    lr_half_period: int | None
     momentum: float
+    nesterov: bool
     weight_decay: float
     grad_clip: float
     lr_after_widening: str
     arch_lr: float
     lam: float
     regulariser: str
+    step: str
     bilevel: str
+    split: str
+    options: dict  # parameters that only this method reads
     precision: str
     evaluate: str
     train_epochs: int | None
@@ -111,14 +123,28 @@ class SearchConfig(Parameters):
     subset: Count | None = None
     weight_lr: Positive | None = None
     weight_lr_min: NotNegative | None = None
+    lr_half_period: Count | None = None
     momentum: Momentum | None = None
+    nesterov: Truth | None = None
     weight_decay: NotNegative | None = None
     grad_clip: Positive | None = None
     lr_after_widening: LrAfterWidening | None = None
     arch_lr: Positive | None = None
     lam: NotNegative | None = None
     regulariser: Regulariser | None = None
+    step: Step | None = None
     bilevel: Bilevel | None = None
+    split: Split | None = None
+    tau_start: Positive | None = None
+    tau_end: Positive | None = None
+    edge_normalisation: Truth | None = None
+    none_in_cell: Truth | None = None
+    candidates: Count | None = None
+    monitored: Amount | None = None
+    candidate_batch: BatchSize | None = None
+    controller_lr: Positive | None = None
+    controller_updates: Amount | None = None
+    controller_samples: Count | None = None
     precision: Precision | None = None
     evaluate: Evaluate | None = None
     train_epochs: Count | None = None
@@ -149,6 +175,8 @@ class SearchConfig(Parameters):
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
             yield f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so {least} or more."
+        given = {name for name in OPTIONS if getattr(self, name) is not None}
+        yield from method_presets.contradictions(self.method, self.protocol, given, values, self._stage_lists()["keep"])
 
     def _wrong_number_of_stages(self) -> list[str]:
         given = {name: getattr(self, name) for name in STAGE_LISTS if getattr(self, name) is not None}
@@ -185,10 +213,14 @@ class SearchConfig(Parameters):
         if self.progressive is not None:
             return self.progressive
         whole = None not in (self.epochs, self.k, self.keep)  # then these lists are the stages, whatever the protocol has
-        return len(self.epochs) > 1 if whole else PROGRESSIVE_BY_DEFAULT[self.protocol]
+        return len(self.epochs) > 1 if whole else self._usually_progressive()
+
+    def _usually_progressive(self) -> bool:
+        return METHODS[self.method].progressive and PROGRESSIVE_BY_DEFAULT[self.protocol]
 
     def _preset(self) -> tuple[Stages, dict]:
-        return preset(self.space, self.dataset, self.protocol, self._progressive())
+        stages, rest = preset(self.space, self.dataset, self.protocol, self._progressive())
+        return method_presets.adapted(self.method, self.protocol, FAMILIES[self.dataset] == "published", stages, rest)
 
     def _stage_lists(self) -> dict[str, list[int]]:
         stages, _ = self._preset()
@@ -206,13 +238,16 @@ class SearchConfig(Parameters):
         if problems := self._problems():
             raise ParameterError(listed(problems))
         stages, rest = self._preset()
-        lists, values = self._stage_lists(), self._resolved()
+        lists, values, options = self._stage_lists(), self._resolved(), method_presets.options(self.method, self.protocol)
+        chosen_options = {n: v if getattr(self, n) is None else getattr(self, n) for n, v in options.items()}
         differences = {n: v for n, v in lists.items() if v != getattr(stages, n)} | {n: v for n, v in values.items() if v != rest[n]}
+        differences |= {n: v for n, v in chosen_options.items() if v != options[n]}
+        values |= {"options": chosen_options}
         values["train_epochs"] = values["train_epochs"] if values["evaluate"] == "train" else None
         chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder")}
         values |= chosen | {"stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
         # Of a folder the images matter, whose own fingerprint is recorded beside this one, not where it lies.
-        relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder")}
+        relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder") and (n not in LATER or v != LATER[n])}
         identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
         if self.data_folder:
             differences |= {"image_size": self.image_size, "folder": re.sub(r"[^\w.-]+", "-", PurePath(self.data_folder).name)}
@@ -227,7 +262,7 @@ class SearchConfig(Parameters):
 
     def _stem(self, differences: dict[str, Any]) -> str:
         parts = [self.space, self.dataset, self.method, self.protocol]
-        if self._progressive() != PROGRESSIVE_BY_DEFAULT[self.protocol]:
+        if self._progressive() != self._usually_progressive():
             parts.append("progressive" if self._progressive() else "plain")
         for name, value in differences.items():
             shown = "-".join(map(str, value)) if isinstance(value, list) else f"{value:.12g}" if isinstance(value, float) else str(value)

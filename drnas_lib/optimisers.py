@@ -19,6 +19,7 @@ class WeightOptimiser:
     momentum: float
     weight_decay: float
     grad_clip: float  # largest norm of the whole gradient
+    nesterov: bool = False
 
 
 class Sgd:
@@ -40,7 +41,10 @@ class Sgd:
         torch._foreach_add_(clipped, self.parameters, alpha=self.settings.weight_decay)
         torch._foreach_mul_(self.velocity, self.settings.momentum)
         torch._foreach_add_(self.velocity, clipped)
-        torch._foreach_sub_(self.parameters, torch._foreach_mul(self.velocity, self.lr))
+        step = self.velocity
+        if self.settings.nesterov:
+            step = torch._foreach_add(clipped, self.velocity, alpha=self.settings.momentum)
+        torch._foreach_sub_(self.parameters, torch._foreach_mul(step, self.lr))
 
 
 class Adam(torch.optim.Optimizer):

@@ -48,7 +48,7 @@ class Precision:
 class _Narrow(TorchFunctionMode):
     """Convolutions called within the block take inputs rounded to `dtype`, add up in float32 and give their input's type.
 
-    So do their gradients where autograd finds them; the derivative that nets/mixed_sum.py writes out stays float32. Autocast would also
+    So do their gradients where autograd finds them; the derivative that nets/source_sum.py writes out stays float32. Autocast would also
     narrow the products inside normalisation and pooling, whose sums need the digits.
     """
 

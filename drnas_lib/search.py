@@ -1,5 +1,6 @@
 """The one search loop, ignorant of method and space: a row per epoch, a checkpoint per epoch, exact resume."""
 
+import itertools
 import math
 import time
 from collections.abc import Generator, Iterator
@@ -10,14 +11,14 @@ import torch
 from drnas_lib import checkpoint
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.bilevel import Bilevel
 from drnas_lib.captured import Launcher
 from drnas_lib.config import SearchSettings
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.sources import Dataset
-from drnas_lib.data.splits import halves, subset
+from drnas_lib.data.splits import SPLITS, subset
 from drnas_lib.methods import METHODS
+from drnas_lib.methods.method import Arena, Batch
 from drnas_lib.nets.memory import activation_bytes
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.nets.widen import carry, channel_maps
@@ -26,6 +27,7 @@ from drnas_lib.precision import PRECISIONS
 from drnas_lib.records import RunFolder
 from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places
 from drnas_lib.spaces import SPACES
+from drnas_lib.steps import STEPS
 
 
 class SearchError(RuntimeError):
@@ -69,7 +71,7 @@ class Search:
         if self.stages[0].keep != operations:
             raise SearchError(f"keep[0]={self.stages[0].keep}: the first stage has learnt nothing to prune by; it keeps all {operations}.")
         images = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
-        of_weights, of_arch = halves(images, dataset.shuffled)
+        of_weights, of_arch = SPLITS[settings.split](images, dataset)
         augment = Augment(images.images.shape[-1], dataset.pad, dataset.flip, 0, dataset.mean, dataset.std)
         self.train, self.valid = DeviceImages(of_weights, augment, device), DeviceImages(of_arch, augment, device)
         self.net_settings = dict(
@@ -80,9 +82,9 @@ class Search:
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta
         start = torch.Generator().manual_seed(settings.seed)
         self.variables = ArchVariables(self.space.shape, start).to(device)
-        self.method = METHODS[settings.method](self.variables)
+        self.method = METHODS[settings.method].build(self.variables, self.space, settings.seed, settings.options)
         regulariser = REGULARISERS[settings.regulariser](settings.lam)
-        self.arch_optimiser = Adam([self.variables.eta], settings.arch_lr, settings.arch_betas, regulariser.decay)
+        self.arch_optimiser = Adam(self.method.learnt(), settings.arch_lr, settings.arch_betas, regulariser.decay)
         self.regulariser = regulariser
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
@@ -92,15 +94,16 @@ class Search:
         """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed + stage)
-            net = SuperNet(self.space, self.stages[stage].k, self.variables.mask, **self.net_settings)
+            net = self.method.network(self.space, self.stages[stage].k, self.variables.mask, **self.net_settings)
         return net.to(self.device).train()
 
     def _enter(self, net: SuperNet, stage: int) -> None:
         s = self.settings
-        optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip)
+        optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
-        self.step, self.stage = Bilevel(net, *parts, s.bilevel == "second", PRECISIONS[s.precision]), stage
-        self.launcher = Launcher(self.step, self.train, self.valid, self.chance, self.capture)
+        self.step, self.stage = STEPS[s.step](net, *parts, s.bilevel == "second", PRECISIONS[s.precision]), stage
+        captures = self.capture and self.method.capturable
+        self.launcher = Launcher(self.step, self.train, self.valid, self.chance, captures)
         self.activation = self.activation_mb()
         if self.device.type == "cuda":  # replays allocate nothing, so a stage's peak is that of its capture
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -124,10 +127,11 @@ class Search:
         return {
             "device": self.device.type,
             "stage": self.stage,
-            "variables": self.variables.state_dict(),
+            "method": self.method.state_dict(),  # with eta and its mask
             "arch_optimiser": self.arch_optimiser.state_dict(),
             "net": self.step.net.state_dict(),
             "momentum": self.step.momentum(),
+            "activation": self.activation,  # measured at the start of the stage, with draws that eta decides
             "order": self.order.get_state(),
             "chance": self.chance.get_state(),
             "history": self.history,
@@ -142,12 +146,13 @@ class Search:
                 f"Continue with device={state['device']!r}, give this run another name with the parameter `name`, or start over with "
                 "rerun=True."
             )
-        self.variables.load_state_dict(state["variables"])
+        self.method.load_state_dict(state["method"])
         self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
         self._enter(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
         self.step.set_momentum(state["momentum"])
+        self.activation = state["activation"]
         self.order.set_state(state["order"].cpu())
         self.chance.set_state(state["chance"].cpu())
         self.history, self.trace = state["history"], state["trace"]
@@ -177,8 +182,9 @@ class Search:
     def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
-        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, len(self.places), s.weight_lr, s.weight_lr_min)
+        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min)
         self.step.set_lr(lr)
+        self.method.begin_epoch(place.epoch, len(self.places))
         train = self.train.plan(s.batch_size, self.order)
         steps = len(train.index)
         valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True)
@@ -193,6 +199,7 @@ class Search:
                 f"epoch {place.epoch + 1}: the training loss is {loss} and eta is {'finite' if eta.isfinite().all() else 'not finite'}. "
                 f"Lower weight_lr (now {s.weight_lr}) or arch_lr (now {s.arch_lr}). The checkpoint before this epoch is kept."
             )
+        self.method.after_epoch(self._arena(), last=place.epoch + 1 == len(self.places))
         mean = self.method.mean().detach()
         beta = torch.nn.functional.elu(eta[self.variables.mask]) + 1
         return {
@@ -208,7 +215,7 @@ class Search:
             "beta_min": float(beta.min()),
             "beta_max": float(beta.max()),
             "mean_entropy_nats": float(-(mean * mean.clamp_min(1e-30).log()).sum(-1).mean()),
-            "genotype": str(self.space.genotype(mean)),
+            "genotype": str(self.genotype()),
             "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
             "activation_mb": self.activation,
             "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
@@ -220,15 +227,34 @@ class Search:
         return Epoch(self.history[-1], self.method.mean().tolist(), len(self.places))
 
     def genotype(self):
-        """The cell of the Dirichlet mean (eq. 4)."""
-        return self.space.genotype(self.method.mean().detach())
+        """The cell that the method would give now; for DrNAS that of the Dirichlet mean (eq. 4)."""
+        return self.space.genotype(self.method.scores().detach())
+
+    def _arena(self) -> Arena:
+        """What a method sees between epochs: full batches of the architecture half, in order or drawn and augmented."""
+
+        def plain(size: int, count: int) -> Iterator[Batch]:
+            size = min(size, len(self.valid))
+            passes = (self.valid.evaluation(size) for _ in itertools.repeat(None))
+            return itertools.islice((batch for batch in itertools.chain.from_iterable(passes) if len(batch[1]) == size), count)
+
+        def augmented(count: int) -> Iterator[Batch]:
+            plan = self.valid.plan(self.settings.batch_size, self.order, steps=count, replacement=True)
+            return (self.valid.batch(plan, i) for i in range(count))
+
+        return Arena(self.step.net, plain, augmented, self.chance)
 
     def activation_mb(self) -> float:
-        """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search."""
+        """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search.
+
+        The mean of a few draws where the draw decides what is computed.
+        """
         order, chance = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0)
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order), 0)
-        theta, before = self.method.sample(chance).detach(), [buffer.clone() for buffer in self.step.net.buffers()]
-        used = activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters])
+        before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
+        for _ in range(self.method.probes):
+            theta = self.method.sample(chance).detach()
+            used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / self.method.probes  # noqa: B023
         for buffer, value in zip(self.step.net.buffers(), before):
             buffer.copy_(value)
         return used / 1e6

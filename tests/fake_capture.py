@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from drnas_lib.records import PROJECT
 
 aten = torch.ops.aten
+PYTORCH = Path(torch.__file__).parents[1]
 READS_BACK = {aten._local_scalar_dense, aten.item, aten.is_nonzero, aten.equal, aten.nonzero, aten.masked_select, aten._unique2}
 MADE_OF_HOST_DATA = {aten.lift_fresh, aten.lift_fresh_copy}
 
@@ -23,7 +24,10 @@ def place() -> str:
     frames = [
         frame
         for frame in traceback.extract_stack()
-        if Path(frame.filename).is_relative_to(PROJECT) and frame.filename != __file__ and frame.name != "__torch_function__"
+        if Path(frame.filename).is_relative_to(PROJECT)
+        and not Path(frame.filename).is_relative_to(PYTORCH)  # which may be installed within the project, in .venv
+        and frame.filename != __file__
+        and frame.name != "__torch_function__"
     ]
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
 

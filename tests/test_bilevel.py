@@ -86,8 +86,8 @@ def test_unrolled_gradient_is_the_exact_one(monkeypatch):
     step.weight_step(train)  # some momentum
     weights = [p.detach().clone() for p in step.parameters]
     statistics = [b.clone() for b in net.buffers()]
-    ours, _, _ = step.unrolled_gradient(train, valid)
-    first, _, _ = step.first_order_gradient(train, valid)
+    (ours,), _, _ = step.unrolled_gradient(train, valid)
+    (first,), _, _ = step.first_order_gradient(train, valid)
     assert all(torch.equal(p, w) for p, w in zip(step.parameters, weights))
 
     for buffer, value in zip(net.buffers(), statistics):

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from drnas_lib.schedule import LR_AFTER_WIDENING, Stage, continued, places, restart_cosine, restart_epoch
+from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, continued, places, restart_cosine, restart_epoch
 
 STAGES = (Stage(5, 8, 5), Stage(5, 4, 3))
 
@@ -50,3 +50,10 @@ def test_restart_epoch_jumps_once():
 def test_all_agree_in_a_single_stage():
     for place in places((Stage(4, 1, 5),)):
         assert len({round(rule(place, 4, 0.1, 0.0), 12) for rule in LR_AFTER_WIDENING.values()}) == 1
+
+
+def test_a_half_period_shorter_than_the_search_makes_the_rate_swing():
+    """ENAS' official schedule: from 0.05 down to 0.0005 in 10 epochs, up again in the next 10, and so on."""
+    rates = [LR_AFTER_WIDENING["continued"](Place(epoch, 0, epoch), 10, 0.05, 0.0005) for epoch in range(41)]
+    assert rates[0] == pytest.approx(0.05) and rates[10] == pytest.approx(0.0005) and rates[20] == pytest.approx(0.05)
+    assert rates[:21] == pytest.approx(rates[20:]) and rates[3] == pytest.approx(rates[17])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from drnas_lib.data.sources import ImageSet
-from drnas_lib.data.splits import halves, subset
+from drnas_lib.data.splits import all_and_test_half, halves, subset
 
 
 def numbered(labels: torch.Tensor) -> ImageSet:
@@ -62,3 +62,13 @@ def test_subset_is_a_matter_of_its_seed_and_leaves_no_order_of_classes():
 def test_an_impossible_subset_is_refused(count):
     with pytest.raises(ValueError, match=f"subset={count}: the training set has 120 images"):
         subset(class_by_class(4, 30), count, seed=0)
+
+
+def test_all_training_images_and_half_of_the_test_images():
+    train, test = class_by_class(4, 10), class_by_class(2, 10)
+    of_weights, of_arch = all_and_test_half(train, test)
+    assert torch.equal(of_weights.images, train.images)
+    seen = places(of_arch)
+    assert len(set(seen)) == 10 and set(seen) <= set(range(20)) and seen != sorted(seen)
+    with pytest.raises(ValueError, match="use split='halves'"):
+        all_and_test_half(train, None)

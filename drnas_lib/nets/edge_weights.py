@@ -1,0 +1,70 @@
+"""The supernet with a weight for each whole edge, mixed channels and those that pass by alike (PC-DARTS' edge normalisation)."""
+
+import torch
+from torch import Tensor
+
+from drnas_lib.nets import source_sum
+from drnas_lib.nets.mixed import MixedSource
+from drnas_lib.nets.partial import channel_shuffle
+from drnas_lib.nets.source_sum import Edges, channels_first
+from drnas_lib.nets.supernet import SuperCell, SuperNet
+
+
+class MixedEdges(torch.autograd.Function):
+    """`apply(edges, running, x, theta, point, wide)` -> the mixed operations of one node's edges (B, H, W, n c), and their statistics.
+
+    As in mixed_cell.py, for one node: x (B, H, W, c), theta (n, O).
+    """
+
+    @staticmethod
+    def forward(ctx, edges: Edges, running, x, theta, point, wide):
+        out, kept, small, statistics = source_sum.forward(edges, x, theta, point, wide, running)
+        ctx.save_for_backward(kept.x, kept.pooled, kept.active, kept.y, wide)
+        ctx.settings = edges, small
+        ctx.mark_non_differentiable(*(value for value in statistics if value is not None))
+        ctx.set_materialize_grads(False)
+        return out, *statistics
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad, *_):
+        (edges, small), (*images, wide) = ctx.settings, ctx.saved_tensors
+        found = source_sum.backward(edges, grad.contiguous(), source_sum.Images(*images), small, wide, ctx.needs_input_grad[2:])
+        return None, None, found.x, found.theta, found.point, found.wide
+
+
+class EdgeWeightedCell(SuperCell):
+    """A cell that is told, beside the mixing weights, what multiplies all that an edge gives."""
+
+    def forward(self, x: Tensor, theta: Tensor, weight: Tensor) -> Tensor:
+        """x (B, C, H, W); in the order of `leaving`, theta times the weight (E, O) and the weight of each edge (E,) -> (B, C, H, W)."""
+        if self.k == 1:
+            return super().forward(x, theta)
+        sizes = [len(edges) for edges in self.leaving]
+        received: list[Tensor | float] = [0.0] * len(sizes)  # of nodes 1, 2, ...: the mixed channels, (B, c, H, W)
+        passing: list[Tensor | float] = [0.0] * len(sizes)  # and those that pass by
+        for node, (mixing, of_edges, source) in enumerate(zip(theta.split(sizes), weight.split(sizes), self.sources)):
+            mixed, passed = x.split([self.mixed, x.shape[1] - self.mixed], 1)
+            parts = self._mixed(source, mixed, mixing).split(self.mixed, 1)
+            for place, (part, of_edge) in enumerate(zip(parts, of_edges.unbind()), start=node):
+                received[place] = received[place] + part
+                passing[place] = passing[place] + of_edge * passed
+            x = channel_shuffle(torch.cat([received[node], passing[node]], 1), self.k)
+        return x
+
+    def _mixed(self, source: MixedSource, x: Tensor, theta: Tensor) -> Tensor:
+        running = None if self.training else source.running()
+        out, *used = MixedEdges.apply(source.edges, running, x.permute(0, 2, 3, 1), theta, *source.weights())
+        if self.training:
+            source.remember(used, x.numel() // x.shape[1])
+        return channels_first(out)
+
+
+class EdgeWeightedNet(SuperNet):
+    """`forward(x, theta)` with theta (G, E, O + 1): the mixing weights of an edge, then the weight of the edge."""
+
+    cell = EdgeWeightedCell
+
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+        mixing, weight = theta[0, :, :-1], theta[0, :, -1]
+        return super(SuperNet, self).forward(x, self.in_order(mixing * weight[:, None]), self.in_order(weight))
