@@ -26,6 +26,7 @@ Place = text(r"\S(.*\S)?", "allowed is the path of a folder.")
 Name = text(r"\w[\w.+-]{0,99}", "allowed are up to 100 letters, digits and . _ + -, starting with a letter or digit: it becomes a folder.")
 Seed = integer(0, 2**32 - 1)  # what every generator takes
 Count = integer(1)
+Epochs = integer(0)
 BatchSize = integer(2)  # normalisation needs two images
 Pixels = integer(8)
 PerStage = integers(1)
@@ -35,7 +36,7 @@ Positive = number("a number above 0", lambda value: value > 0)
 NotNegative = number("a number, 0 or more", lambda value: value >= 0)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
-NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs")
+NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs", "snapshots")
 LONGEST_STEM = 100
 
 
@@ -83,6 +84,7 @@ class SearchSettings:
     reduced: tuple[str, ...]  # why this is less than the protocol's run; empty when it is not
     fingerprint: str  # of everything that the result depends on
     arch_betas: tuple[float, float] = (0.5, 0.999)  # Adam for eta, in the code
+    snapshots: int = 0  # keep the supernet every so many epochs, for the studies; 0: never
 
     def as_dict(self) -> dict:
         """JSON-ready."""
@@ -121,6 +123,7 @@ class SearchConfig(Parameters):
     train_epochs: Count | None = None
     image_size: Pixels | None = None
     data_folder: Place | None = None
+    snapshots: Epochs = 0
     results: Place = "results/search"
     name: Name | None = None
     rerun: Truth = False
@@ -206,7 +209,7 @@ class SearchConfig(Parameters):
         lists, values = self._stage_lists(), self._resolved()
         differences = {n: v for n, v in lists.items() if v != getattr(stages, n)} | {n: v for n, v in values.items() if v != rest[n]}
         values["train_epochs"] = values["train_epochs"] if values["evaluate"] == "train" else None
-        chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder")}
+        chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder", "snapshots")}
         values |= chosen | {"stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
         # Of a folder the images matter, whose own fingerprint is recorded beside this one, not where it lies.
         relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder")}
