@@ -40,6 +40,11 @@ def found(folder: Path) -> list[Path]:
     return sorted(folder.glob("snapshot-" + "[0-9]" * 5))
 
 
+def epoch(path: Path) -> int:
+    """The number in the name of a snapshot."""
+    return int(path.name.removeprefix("snapshot-"))
+
+
 def paths(folder: Path) -> list[Path]:
     """As `found`; SnapshotError, with what to do, where there is none."""
     if not (there := found(folder)):
