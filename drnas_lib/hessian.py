@@ -88,15 +88,25 @@ def pull_back(of: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian
 
     Up to second order the loss is g d + d H d / 2 with d = theta(v) - theta(v0), and so has the same Hessian at v0.
     """
-    eta = eta.to(gradient)
+    quadratic, start = _model(of, eta.to(gradient), mask, gradient, hessian)
+    return torch.autograd.functional.hessian(quadratic, start)
+
+
+def gradient_in(of: Variable, eta: Tensor, mask: Tensor, gradient: Tensor) -> Tensor:
+    """Gradient (n,) in the kept entries of a variable, from that in theta, by the same model."""
+    quadratic, start = _model(of, eta.to(gradient), mask, gradient, torch.zeros_like(gradient).diag())
+    return torch.autograd.functional.jacobian(quadratic, start)
+
+
+def _model(of: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     whole = of.start(eta, mask)
-    start, origin = whole[mask], of.theta(whole, mask)[mask]
+    origin = of.theta(whole, mask)[mask]
 
     def quadratic(entries: Tensor) -> Tensor:
         step = of.theta(whole.masked_scatter(mask, entries), mask).masked_select(mask) - origin
         return gradient @ step + step @ hessian @ step / 2
 
-    return torch.autograd.functional.hessian(quadratic, start)
+    return quadratic, whole[mask]
 
 
 def product(net: torch.nn.Module, batches: list[Batch], of: Variable, eta: Tensor, mask: Tensor) -> Callable[[Tensor], Tensor]:

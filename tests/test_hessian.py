@@ -57,6 +57,9 @@ def test_the_dense_hessian_is_that_of_central_differences(method, name, pruned):
     ]
     differences = torch.stack(rows) / (2 * step)
     assert (ours - differences).norm() / differences.norm() <= 1e-5
+    theta = of.theta(of.start(eta, mask), mask)
+    slope = hessian.gradient_in(of, eta, mask, hessian.in_theta(net, batches[:1], theta, mask)[1])
+    torch.testing.assert_close(slope, gradient_at(net, batches[:1], of, whole, whole[mask], mask))
 
 
 @pytest.mark.parametrize(("method", "name"), [("drnas", "eta"), ("darts", "eta"), ("drnas", "mean")])
