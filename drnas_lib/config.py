@@ -209,8 +209,8 @@ class SearchConfig(Parameters):
         lists, values = self._stage_lists(), self._resolved()
         differences = {n: v for n, v in lists.items() if v != getattr(stages, n)} | {n: v for n, v in values.items() if v != rest[n]}
         values["train_epochs"] = values["train_epochs"] if values["evaluate"] == "train" else None
-        chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder", "snapshots")}
-        values |= chosen | {"stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
+        chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder")}
+        values |= chosen | {"snapshots": self.snapshots, "stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
         # Of a folder the images matter, whose own fingerprint is recorded beside this one, not where it lies.
         relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder")}
         identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)

@@ -65,7 +65,8 @@ def _nb201_latency(config: ConstrainedConfig) -> CostFunction:
     return lambda cell: latency_ms(cell, device, config.batch_size, config.timings)
 
 
-COSTS: dict[tuple[str, str], Cost] = {  # of the network that the benchmark trained: 16 channels, 15 cells, 32x32 pixels, 10 classes
+# Of the network that the benchmark trained: 16 channels, 15 cells, 32x32 pixels, 10 classes.
+COSTS: dict[tuple[str, str], Cost] = {
     ("nb201", "parameters"): Cost(lambda config: lambda cell: nb201_cost(cell).parameters / 1e6, "million parameters"),
     ("nb201", "macs"): Cost(lambda config: lambda cell: nb201_cost(cell).macs / 1e6, "million multiply-adds"),
     ("nb201", "latency_ms"): Cost(_nb201_latency, "ms per batch", exact=False),
@@ -76,7 +77,9 @@ def cost_of(space: str, kind: str) -> Cost:
     """Raises ConstrainedError where COSTS has no such row."""
     if (space, kind) not in COSTS:
         known = ", ".join(f"{kind} ({of})" for of, kind in COSTS)
-        raise ConstrainedError(f"cost={kind!r} is not known for the space {space!r}. Known are {known}; a row in constrained.COSTS adds it.")
+        raise ConstrainedError(
+            f"cost={kind!r} is not known for the space {space!r}. Known are {known}; a row in constrained.COSTS adds it."
+        )
     return COSTS[space, kind]
 
 
@@ -89,8 +92,17 @@ class Learnt:
         trace = Trace.of(report)
         self.space, self.beta, self.kept = trace.space, exploration.concentration(trace.eta[-1]), trace.kept[-1]
 
+    def scores(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """log theta (S, G, E, O) up to a constant for each edge."""
+        return exploration.draw(self.beta, self.kept, count, rng)
+
+    def log_probability(self, scores: np.ndarray) -> np.ndarray:
+        """Of the winning operation on every edge, (S,), in nats."""
+        logs = np.log(np.maximum(exploration.chances(self.beta, self.kept), 1e-300))
+        return np.take_along_axis(logs[None], scores.argmax(-1)[..., None], -1).sum((1, 2, 3))
+
     def sample(self, count: int, rng: np.random.Generator) -> list[Genotype]:
-        return exploration.cells(self.space, exploration.draw(self.beta, self.kept, count, rng))
+        return exploration.cells(self.space, self.scores(count, rng))
 
 
 class Uniform:
@@ -108,20 +120,25 @@ class Uniform:
 def under_budget(report: SearchReport, cost: CostFunction, budget: float | None, samples: int, seed: int) -> pd.DataFrame:
     """Draw `samples` cells from the distribution of any finished run and keep those that cost no more than `budget`.
 
-    A row for each distinct cell, the most often drawn first (of equally frequent ones the cheapest): what the distribution holds most
-    likely within the budget. Columns genotype (as text), draws, cost. Raises ConstrainedError where none is within.
+    A row for each distinct cell, the most probable first: what the distribution favours within the budget, without asking how good it is.
+    Columns genotype (as text), log_probability (of the operations that win on each edge, exact), draws, cost. Raises ConstrainedError
+    where none is within.
     """
-    drawn = Learnt(report).sample(samples, np.random.default_rng(seed))
-    counts = pd.Series([str(cell) for cell in drawn]).value_counts()
-    cells = {str(cell): cell for cell in drawn}
-    table = pd.DataFrame([{"genotype": text, "draws": int(n), "cost": cost(cells[text])} for text, n in counts.items()])
+    source = Learnt(report)
+    scores = source.scores(samples, np.random.default_rng(seed))
+    drawn = pd.DataFrame({"cell": exploration.cells(source.space, scores), "log_probability": source.log_probability(scores)})
+    rows = [
+        {"genotype": text, "log_probability": of.log_probability.max(), "draws": len(of), "cost": cost(of.cell.iloc[0])}
+        for text, of in drawn.groupby(drawn.cell.map(str), sort=False)
+    ]
+    table = pd.DataFrame(rows)
     within = table if budget is None else table[table.cost <= budget]
     if within.empty:
         raise ConstrainedError(
             f"budget={budget}: none of the {len(table)} distinct cells in {samples} draws costs so little; the cheapest costs "
             f"{table.cost.min():.6g}. Raise the budget or the number of samples."
         )
-    return within.sort_values(["draws", "cost"], ascending=[False, True], ignore_index=True)
+    return within.sort_values("log_probability", ascending=False, ignore_index=True)
 
 
 def with_accuracy(table: pd.DataFrame, benchmark: Benchmark, column: str) -> pd.DataFrame:
@@ -205,8 +222,9 @@ def conclusion(study: Study, config: ConstrainedConfig, reduced: list[str]) -> s
     first, best = study.picked.iloc[0], study.picked.loc[study.picked.accuracy_pct.idxmax()]
     limit = "without a budget" if config.budget is None else f"within {config.budget:g} {study.unit}"
     said = (
-        f"Drawn most often {limit}: a cell of {first.accuracy_pct:.2f} % at {first.cost:.4g} {study.unit} ({first.draws} of "
-        f"{max(config.samples):,} draws); the best one drawn reaches {best.accuracy_pct:.2f} % at {best.cost:.4g}."
+        f"The most probable cell drawn {limit} reaches {first.accuracy_pct:.2f} % on {config.accuracy_on} at {first.cost:.4g} {study.unit} "
+        f"(probability {100 * np.exp(first.log_probability):.3f} %, {100 / 15_625:.4f} % when flat); the best one drawn, known only "
+        f"with the benchmark, {best.accuracy_pct:.2f} % at {best.cost:.4g}."
     )
     if study.shares is not None:
         table = study.shares.groupby(["samples", "distribution"]).share_pct.agg(["mean", "std"])
@@ -215,5 +233,8 @@ def conclusion(study: Study, config: ConstrainedConfig, reduced: list[str]) -> s
             f"(uniform {table.loc[(count, Uniform.name), 'mean']:.1f} ± {table.loc[(count, Uniform.name), 'std']:.1f} %)"
             for count in config.samples
         ]
-        said += f" Of the hypervolume of the best possible front it recovers {', '.join(parts)}; mean ± deviation of {config.repeats} repeats."
+        said += (
+            f" Of the hypervolume of the best possible front, drawing recovers {', '.join(parts)}; "
+            f"mean ± deviation of {config.repeats} repeats."
+        )
     return f"**{said}**" + (f" The search was a reduced run ({'; '.join(reduced)})." if reduced else "")

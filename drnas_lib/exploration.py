@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from drnas_lib.benchmark import DATASETS, Benchmark
+from drnas_lib.benchmark import DATASETS, Benchmark, MissingBenchmark
 from drnas_lib.genotype import Genotype
+from drnas_lib.records import RunFolder, environment, write_csv, write_json
 from drnas_lib.search_report import SearchReport
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
@@ -152,20 +153,58 @@ def accuracies(epochs: pd.DataFrame, drawn: pd.DataFrame, table: Benchmark, spli
     return pd.concat(rows, ignore_index=True)
 
 
-def conclusion(epochs: pd.DataFrame, accuracy: pd.DataFrame | None, dataset: str, samples: int, reduced: list[str]) -> str:
+@dataclass(frozen=True)
+class Exploration:
+    """`epochs` of by_epoch; `accuracy` of accuracies and `optima` (best of the benchmark, %) by data set, None and empty without the table.
+
+    `unknown` then says how to get it.
+    """
+
+    report: SearchReport
+    epochs: pd.DataFrame
+    accuracy: pd.DataFrame | None
+    optima: dict[str, float]
+    unknown: str
+
+
+def study(path: str, samples: int, seed: int, split: str) -> Exploration:
+    """The exploration of a finished run, kept beside it as exploration_*.csv. Raises RecordError, ExplorationError, BenchmarkError."""
+    report = SearchReport.read(path)
+    epochs, drawn = by_epoch(Trace.of(report), samples, seed)
+    accuracy, optima, unknown = None, {}, ""
+    try:
+        table = Benchmark.load()
+    except MissingBenchmark as error:
+        unknown = f"The accuracy of the cells is unknown here: {error}"
+    else:
+        accuracy = accuracies(epochs, drawn, table, split)
+        optima = {name: table.optimum(name, split)[1] for name in DATASETS}
+    folder = RunFolder(path)
+    kept = {"exploration_epochs.csv": epochs} | ({} if accuracy is None else {"exploration_accuracy.csv": accuracy})
+    for name, rows in kept.items():
+        write_csv(folder.file(name), rows.to_dict("records"))
+    about = {"samples": samples, "seed": seed, "split": split, "environment": environment()}
+    write_json(folder.file("exploration.json"), about)
+    return Exploration(report, epochs, accuracy, optima, unknown)
+
+
+def conclusion(found: Exploration, samples: int) -> str:
     """What the draws say of first and last epoch, in sentences."""
-    first, last = epochs.iloc[0], epochs.iloc[-1]
+    first, last, dataset = found.epochs.iloc[0], found.epochs.iloc[-1], found.report.dataset
+    reduced = found.report.record["reduced"]
     said = (
         f"Of {samples} draws, {first.distinct_cells} cells are distinct after epoch {first.epoch} and {last.distinct_cells} after epoch "
-        f"{last.epoch}; the distribution is as wide as {first.effective_choices:,.0f} and {last.effective_choices:,.0f} equally likely choices."
+        f"{last.epoch}; the distribution is as wide as {first.effective_choices:,.0f} and {last.effective_choices:,.0f} equally likely "
+        "choices."
     )
-    if accuracy is not None:
+    if found.accuracy is not None:
+        accuracy = found.accuracy
         of = accuracy[accuracy.dataset == (dataset if dataset in DATASETS else DATASETS[0])].sort_values("epoch")
         start, end = of.iloc[0], of.iloc[-1]
         said += (
             f" The range of their accuracy on {start.dataset} goes from {start.q0_pct:.1f} to {start.q100_pct:.1f} % at first, to "
-            f"{end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (half of the draws within {end.q25_pct:.1f} to {end.q75_pct:.1f} %), and the "
-            f"cell of the mean from {start.mean_cell_pct:.1f} to {end.mean_cell_pct:.1f} %. "
-            "The paper's Figure 1 shows the range narrow and rise as the search goes on."
+            f"{end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (half of the draws within {end.q25_pct:.1f} to {end.q75_pct:.1f} %), and "
+            f"the cell of the mean from {start.mean_cell_pct:.1f} to {end.mean_cell_pct:.1f} %. "
+            "The paper's Figure 1 draws the same range and line, and its text states no values."
         )
     return f"**{said}**" + (f" This was a reduced run ({'; '.join(reduced)}), not the paper's." if reduced else "")

@@ -28,8 +28,9 @@ BATCH = 64
 class Bound:
     """All values in nats of mean cross-entropy over the same images.
 
-    `expected` ± `expected_error` (standard error) is the left side; `at_mean` + the last of `steps` is the right side. `steps` are what is
-    added to `at_mean`: the expansion with the exact moments, with eq. 10's, with its diagonal, and with the least variance (the proposition).
+    `expected` ± `expected_error` (standard error) is the left side; `at_mean` + the last of `steps` is the right side. `steps` are what
+    is added to `at_mean`: the expansion with the exact moments, with eq. 10's, with its diagonal, and with the least variance that delta
+    allows (the proposition).
     """
 
     epoch: int
@@ -66,10 +67,9 @@ class Bound:
         verdict = "as the bound says" if gap > noise else "against the bound" if gap < -noise else "so these draws do not decide the bound"
         return (
             f"**The premise {premise} here: the eigenvalues of the Hessian in μ run from {self.least:.2e} to {self.largest:.2e}, trace "
-            f"{self.trace:.2e}. The expected loss {self.expected:.4f} ± {self.expected_error:.4f} is {sign} the right side {self.right:.4f} "
-            f"({verdict}), which adds {self.right - self.at_mean:+.4f} to the loss at the mean, while the true difference is "
-            f"{self.expected - self.at_mean:+.4f}: of what randomness costs, the trace term explains "
-            f"{100 * (self.right - self.at_mean) / (self.expected - self.at_mean):.0f} %.**"
+            f"{self.trace:.2e}. The expected loss {self.expected:.4f} ± {self.expected_error:.4f} is {sign} the right side "
+            f"{self.right:.4f} ({verdict}), whose trace term adds {self.right - self.at_mean:+.4f} to the loss at the mean where the true "
+            f"difference is {self.expected - self.at_mean:+.4f}.**"
         )
 
 

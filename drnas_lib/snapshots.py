@@ -50,7 +50,7 @@ def paths(folder: Path) -> list[Path]:
     if not (there := found(folder)):
         raise SnapshotError(
             f"{folder} keeps no snapshots of its supernet, and this study needs its weights. Search again with "
-            "`-p snapshots 1 -p rerun True`, or with `-p name ANOTHER` to keep the finished run. Snapshots stay on the machine that searched."
+            "`-p snapshots 1 -p rerun True`, or with `-p name ANOTHER` to keep the finished run. Snapshots stay where the search ran."
         )
     return there
 

@@ -107,6 +107,7 @@ class HessianConfig(HessianPart, Searches):
 class LambdaConfig(HessianPart, Searches):
     """The parameters of notebooks/lambda_ablation.ipynb."""
 
+    snapshots: Count = 10
     lams: Lams = [0, 5e-4, 1e-3, 5e-3, 1e-2, 1e-1, 1]
     regulariser: Regulariser = "adam_decay"
     eigenvalues: Truth = True

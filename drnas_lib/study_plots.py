@@ -16,7 +16,10 @@ DISTRIBUTIONS = {"learnt distribution": (OURS, "o", "-"), "uniform": ("0.55", "s
 
 
 def exploration_range(accuracy: pd.DataFrame, optima: dict[str, float], samples: int) -> Figure:
-    """Figure 1, a panel for each data set: range and quartiles of the draws' accuracy, the mean's cell as a line. See exploration.accuracies."""
+    """Figure 1, a panel for each data set: range and middle half of the draws' accuracy, the mean's cell as a line.
+
+    `accuracy` is that of exploration.accuracies.
+    """
     sets = list(dict.fromkeys(accuracy.dataset))
     figure, axes = new_figure(1, len(sets), 4.2 * len(sets), 3.9)
     for ax, name in zip(axes[0], sets):
@@ -33,16 +36,18 @@ def exploration_range(accuracy: pd.DataFrame, optima: dict[str, float], samples:
 
 
 def exploration_width(epochs: pd.DataFrame, samples: int) -> Figure:
-    """Distinct cells among the draws, and the entropies, by epoch. See exploration.by_epoch."""
+    """Distinct cells among the draws, and the entropy of choices and of theta, by epoch. See exploration.by_epoch."""
     figure, axes = new_figure(1, 3, 12.0, 3.2)
     panels = (
         ("distinct_cells", f"distinct cells in {samples} draws"),
-        ("choice_entropy_nats", "entropy of the winning\noperations (nats, all edges)"),
+        ("effective_choices", "equally likely choices\nof the same entropy"),
         ("theta_entropy_nats", "entropy of θ (nats, all edges)"),
     )
     for ax, (column, label) in zip(axes[0], panels):
         ax.plot(epochs.epoch, epochs[column], color=OURS, marker=".")
         ax.set(xlabel="epoch", ylabel=label)
+        if epochs[column].min() > 0:
+            ax.set_ylim(0, 1.08 * epochs[column].max())
         _whole_epochs(ax)
     return figure
 
@@ -54,8 +59,8 @@ def eigenvalue_trajectory(table: pd.DataFrame, caption: str) -> Figure:
         by = of.groupby("epoch").dominant.agg(["mean", "min", "max"])
         runs, colour = of.run.nunique(), METHOD_COLOURS.get(method, REFERENCE)
         ax.fill_between(by.index, by["min"], by["max"], color=colour, alpha=0.2, lw=0)
-        label = METHOD_LABELS.get(method, method)
-        ax.plot(by.index, by["mean"], color=colour, marker=".", label=f"{label}, {'mean and range of ' if runs > 1 else ''}{runs} run{'s' * (runs > 1)}")
+        said = f"mean and range of {runs} runs" if runs > 1 else "1 run"
+        ax.plot(by.index, by["mean"], color=colour, marker=".", label=f"{METHOD_LABELS.get(method, method)}, {said}")
     ax.set(xlabel="epoch", ylabel="dominant eigenvalue (nats per unit²)", title=caption)
     ax.title.set_fontsize(9)
     _whole_epochs(ax)
@@ -66,7 +71,7 @@ def eigenvalue_trajectory(table: pd.DataFrame, caption: str) -> Figure:
 def spectrum_ends(table: pd.DataFrame) -> Figure:
     """Largest and least eigenvalue of each run along the search: how far from positive semi-definite the loss is."""
     figure, ((ax,),) = new_figure(width=7.5, height=3.2)
-    for run, of in table.groupby("run", sort=False):
+    for _, of in table.groupby("run", sort=False):
         colour = METHOD_COLOURS.get(of.method.iloc[0], REFERENCE)
         label = f"{METHOD_LABELS.get(of.method.iloc[0], of.method.iloc[0])}, seed {of.seed.iloc[0]}"
         ax.plot(of.epoch, of.dominant, color=colour, marker=".", label=f"largest, {label}")
@@ -117,7 +122,8 @@ def gradient_errors(table: pd.DataFrame) -> Figure:
 def laplace_moments(table: pd.DataFrame) -> Figure:
     """Mean and variance of the first operation in the softmax basis, three ways. See theory.laplace_check."""
     figure, axes = new_figure(1, 2, 9.5, 3.3)
-    styles = {"exact": dict(color="black", lw=1.6), "Laplace": dict(color=OTHER, ls="--"), "Monte Carlo": dict(color=OURS, ls="", marker="o", ms=4)}
+    points = dict(color=OURS, ls="", marker="o", ms=4)
+    styles = {"exact": dict(color="black", lw=1.6), "Laplace": dict(color=OTHER, ls="--"), "Monte Carlo": points}
     for ax, column, label in zip(axes[0], ("mean", "variance"), ("mean (nats)", "variance (nats²)")):
         for way, style in styles.items():
             of = table[table.way == way]
@@ -158,8 +164,9 @@ def bound_steps(table: pd.DataFrame, error: float) -> Figure:
     return figure
 
 
-def fronts(picked: pd.DataFrame, uniform: pd.DataFrame, space: pd.DataFrame | None, unit: str, accuracy_on: str, budget: float | None) -> Figure:
-    """Accuracy against cost: drawn cells with their fronts, and the best possible front where it is known. See constrained.Study."""
+def fronts(study, accuracy_on: str, budget: float | None) -> Figure:
+    """Accuracy against cost: drawn cells with their fronts, and the best possible front where it is known. `study`: constrained.Study."""
+    picked, uniform, space = study.picked, study.uniform, study.space
     figure, ((ax,),) = new_figure(width=8.5, height=4.2)
     for name, of in (("uniform", uniform), ("learnt distribution", picked)):
         colour, marker, line = DISTRIBUTIONS[name]
@@ -167,10 +174,12 @@ def fronts(picked: pd.DataFrame, uniform: pd.DataFrame, space: pd.DataFrame | No
         _stairs(ax, of, color=colour, ls=line, lw=1.8, label=f"front of {len(of)} distinct cells, {name}")
     if space is not None:
         _stairs(ax, space, color="black", lw=1.2, ls=":", label=f"best possible front ({len(space):,} cells)")
+    ax.plot(picked.cost[0], picked.accuracy_pct[0], "*", ms=15, color=OTHER, mec="black", label="the most probable one drawn")
     if budget is not None:
         ax.axvline(budget, color=REFERENCE, lw=1, ls="--", label="budget")
     shown = pd.concat([picked, uniform]).accuracy_pct
-    ax.set(xlabel=f"cost ({unit})", ylabel=f"{accuracy_on} accuracy (%)", ylim=(max(shown.quantile(0.05), shown.max() - 15), shown.max() + 1))
+    low = min(max(shown.quantile(0.05), shown.max() - 15), picked.accuracy_pct[0] - 1)
+    ax.set(xlabel=f"cost ({study.unit})", ylabel=f"{accuracy_on} accuracy (%)", ylim=(low, shown.max() + 1))
     ax.legend(frameon=False, loc="lower right")
     return figure
 

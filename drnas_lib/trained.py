@@ -34,7 +34,8 @@ class TrainedRun:
             raise RecordError(f"{folder.path} holds no finished run (no done.json). Run the search first; it continues where it stopped.")
         record = read_json(folder.file("record.json"))
         settings = record["parameters"]
-        dataset = load(settings["dataset"], data_root(), settings["data_folder"] and resolve(settings["data_folder"]), settings["image_size"])
+        own = settings["data_folder"] and resolve(settings["data_folder"])
+        dataset = load(settings["dataset"], data_root(), own, settings["image_size"])
         if dataset.fingerprint != record["data"]["fingerprint"]:
             raise RecordError(
                 f"{folder.path} searched {dataset.name} with fingerprint {record['data']['fingerprint'][:16]}, but what is there now has "

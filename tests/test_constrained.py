@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drnas_lib import constrained
+from drnas_lib import constrained, exploration
 from drnas_lib.benchmark import Benchmark
 from drnas_lib.constrained import ConstrainedError, Learnt, Uniform
-from drnas_lib.genotype import Nb201Genotype
+from drnas_lib.genotype import NB201_OPERATIONS, Nb201Genotype
 from drnas_lib.nets.cost import nb201_cost
 from drnas_lib.records import PROJECT
 from drnas_lib.search_report import SearchReport
@@ -25,13 +25,18 @@ def report():
     return SearchReport.read(RUN)
 
 
-def test_what_is_picked_is_within_the_budget_and_most_often_drawn(report):
+def test_what_is_picked_is_within_the_budget_and_the_most_probable_first(report):
     table = constrained.under_budget(report, macs, 90.0, 500, seed=3)
-    drawn = [str(cell) for cell in Learnt(report).sample(500, np.random.default_rng(3))]
+    source = Learnt(report)
+    drawn = [str(cell) for cell in source.sample(500, np.random.default_rng(3))]
+    chances = exploration.chances(source.beta, source.kept)[0]
     for row in table.itertuples():
         assert row.cost == macs(Nb201Genotype.parse(row.genotype)) <= 90.0 and row.draws == drawn.count(row.genotype)
+        operations = Nb201Genotype.parse(row.genotype).operations
+        by_hand = sum(np.log(chances[e, NB201_OPERATIONS.index(o)]) for e, o in enumerate(operations))
+        assert row.log_probability == pytest.approx(by_hand)
     assert set(table.genotype) == {cell for cell in drawn if macs(Nb201Genotype.parse(cell)) <= 90.0}
-    assert table.draws.is_monotonic_decreasing
+    assert table.log_probability.is_monotonic_decreasing
 
 
 def test_a_budget_that_nothing_meets_says_what_would(report):
@@ -59,6 +64,7 @@ def test_shares_of_all_cells_and_of_more_draws(report, data_root):
     space = constrained.whole_space(macs, Benchmark.load(), "cifar10_test")
     assert len(space) == 15_625 and space.cost.min() == pytest.approx(7.78, abs=0.1)  # millions, of the benchmark's cheapest cell
     shares = constrained.recovered(report, space, [10, 200], 4, seed=0)
+    assert constrained.hypervolume(space.cost, space.accuracy_pct, constrained.reference(space)) > 0
     means = shares.groupby(["distribution", "samples"]).share_pct.mean()
     assert shares.share_pct.between(0, 100).all()
     assert means[Uniform.name, 10] < means[Uniform.name, 200] and means[Learnt.name, 10] < means[Learnt.name, 200]
@@ -71,4 +77,4 @@ def test_the_study_of_a_run_with_a_measured_latency(report, data_root, tmp_path)
     study = constrained.study(str(tmp_path), config)
     assert (study.picked.cost > 0).all() and study.space is None and "batch of 1" in study.circumstances
     assert (tmp_path / "constrained_latency_ms_cifar10_cells.csv").exists()
-    assert "Drawn most often" in constrained.conclusion(study, config, [])
+    assert "The most probable cell drawn" in constrained.conclusion(study, config, [])

@@ -9,15 +9,17 @@ from pathlib import Path
 from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
-    ("genotype", "records", "config", "presets", "parameters", "speed_config"),
+    ("genotype", "records", "config", "presets", "parameters", "speed_config", "study_config"),
     ("benchmark", "benchmark_convert", "tables", "plots", "search_report"),
     ("data", "spaces"),
     ("architecture",),
     ("nets",),
     ("methods",),
-    ("device", "schedule", "checkpoint", "bilevel"),
+    ("device", "schedule", "checkpoint", "snapshots", "bilevel"),
     ("search", "retrain", "experiment", "live", "speed"),
-    ("hessian", "exploration", "constrained", "theory"),
+    ("trained", "study_runs", "hessian", "exploration", "theory", "pareto"),
+    ("hessian_study", "proposition", "constrained"),
+    ("lambda_ablation", "study_plots"),
 )
 ROW = {name: number for number, names in enumerate(ROWS, start=1) for name in names}
 WITHOUT_TORCH = {name for names in ROWS[:2] for name in names}

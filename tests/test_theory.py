@@ -63,7 +63,7 @@ def test_kl_starts_as_its_fisher_form_and_is_pytorch_s():
 
 
 def test_second_order_terms_of_a_known_hessian():
-    """With H = I, at the anchor: the trace of the covariance, O - 1 on each edge, and the proposition's factor 1 - 1/O, which delta = 0 attains."""
+    """H = I at the anchor: half the trace of the covariance, O - 1 on each edge, and the proposition's, which delta = 0 attains."""
     steps, delta = proposition.second_order(np.zeros(10), np.eye(10), np.ones((2, 5)))
     assert delta == 0.0
     assert steps["second order, Laplace covariance (eq. 10)"] == pytest.approx(4.0)
@@ -84,7 +84,7 @@ def test_both_sides_on_a_trained_run(settings):
 
 
 def test_a_small_spread_makes_the_expansion_exact():
-    """A quadratic loss in mu: E[L] - L(mu) is first moment times slope plus half of second moments times Hessian, whatever the distribution."""
+    """A quadratic loss in mu: first and second moments are all that matter, whatever the distribution."""
     rng, beta = np.random.default_rng(0), np.array([[40.0, 60.0, 50.0]])
     a = rng.normal(size=(3, 3))
     h = a @ a.T
