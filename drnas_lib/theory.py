@@ -130,7 +130,7 @@ def kl_sentence(table: pd.DataFrame) -> str:
     ratio = {row.name: row.kl_nats / row.l2 for row in (near, high, low)}
     return (
         f"**Near the anchor both are quadratic, with KL {ratio[near.name]:.2f} times the l2 penalty at η = {near.name:.1f}; at "
-        f"η = {high.name:.0f} it is {ratio[high.name]:.2f} and at η = {low.name:.0f} {ratio[low.name]:.2f} times, so beside l2 it holds β back "
-        f"harder {'below' if ratio[low.name] > ratio[high.name] else 'above'} 1. The paper (A.5) names KL as the alternative and finds the l2 "
-        "penalty good enough.**"
+        f"η = {high.name:.0f} it is {ratio[high.name]:.2f} and at η = {low.name:.0f} {ratio[low.name]:.2f} times, so beside l2 it holds "
+        f"β back harder {'below' if ratio[low.name] > ratio[high.name] else 'above'} 1. The paper (A.5) names KL as the alternative "
+        "and finds the l2 penalty good enough.**"
     )
