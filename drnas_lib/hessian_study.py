@@ -45,15 +45,18 @@ class Protocol:
 
     def sentence(self) -> str:
         """In words, for a caption."""
-        ridge = ", λI added" if self.ridge else ""
-        return f"in {self.variable}, {self.images} validation images, {self.normalisation} statistics, {self.precision}{ridge}"
+        return f"{self.of_loss()}{', λI added' if self.ridge else ''}"
+
+    def of_loss(self) -> str:
+        """The same, of the loss alone."""
+        return f"in {self.variable}, {self.images} validation images, {self.normalisation} statistics, {self.precision}"
 
 
 def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFrame:
     """A row for every snapshot of a run, read where it is known and measured where not.
 
     Columns: method, lam, seed, reduced (why, or empty), epoch, dominant (largest eigenvalue, signed), largest_absolute, least,
-    negative (number below -1e-6 of the largest absolute), variables, symmetry_defect, loss_nats, images,
+    negative (number below -1e-6 of the largest absolute), ridge (what was added), variables, symmetry_defect, loss_nats, images,
     seconds. The spectra are in `<run>/hessian_<protocol>.json`. Raises RecordError, SnapshotError, HessianError, DeviceError.
     """
     run = TrainedRun.read(path)
@@ -85,7 +88,8 @@ def measure(run: TrainedRun, path: Path, of: hessian.Variable, protocol: Protoco
     theta = of.theta(of.start(eta, mask), mask)
     loss, gradient, in_theta = hessian.in_theta(net, batches, theta.to(dtype), mask)
     in_variable = hessian.pull_back(of, eta, mask, gradient, in_theta)
-    values = hessian.spectrum(in_variable, run.settings["lam"] if protocol.ridge else 0.0).tolist()
+    ridge = run.settings["lam"] if protocol.ridge else 0.0
+    values = hessian.spectrum(in_variable, ridge).tolist()
     largest = max(map(abs, values))
     return {
         "epoch": snapshot.epoch,
@@ -93,6 +97,7 @@ def measure(run: TrainedRun, path: Path, of: hessian.Variable, protocol: Protoco
         "largest_absolute": largest,
         "least": values[0],
         "negative": sum(value < -1e-6 * largest for value in values),
+        "ridge": ridge,
         "variables": len(values),
         "symmetry_defect": hessian.symmetry_defect(in_theta),
         "loss_nats": float(loss),

@@ -116,6 +116,9 @@ def gradient_errors(table: pd.DataFrame) -> Figure:
     figure, ((ax,),) = new_figure(width=7.0, height=3.0)
     ax.scatter(table.beta_min, table.error, s=12, color=OURS, alpha=0.6, lw=0)
     ax.set(xscale="log", yscale="log", xlabel="smallest β of the draw", ylabel="relative difference to eq. 3")
+    ticks = [0.2, 0.5, 1, 2, 5]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_xticks([], minor=True)
     return figure
 
 

@@ -6,7 +6,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch.nn import functional as F
 
-from drnas_lib import hessian, hessian_study
+from drnas_lib import hessian, hessian_study, lambda_ablation
 from drnas_lib.experiment import run
 from drnas_lib.hessian import HessianError
 from drnas_lib.hessian_study import Protocol
@@ -132,3 +132,10 @@ def test_growth_is_the_ratio_of_means():
     table = pd.DataFrame({"method": "darts", "run": ["a", "a", "b", "b"], "epoch": [1, 2, 1, 2], "dominant": [1.0, 4.0, 3.0, 8.0]})
     found = hessian_study.growth(table).loc["darts"]
     assert (found["first"], found["last"], found.growth, found.runs) == (2.0, 6.0, 3.0, 2)
+
+
+def test_the_lambda_study_takes_lambda_off(searched):
+    protocol = Protocol.of(HessianConfig(images=32))
+    with_ridge = hessian_study.study(str(searched.path), protocol, "cpu")
+    of_loss = lambda_ablation.eigenvalues([str(searched.path)], protocol, "cpu")
+    np.testing.assert_allclose(with_ridge.dominant - of_loss.dominant, 1e-3, rtol=1e-6)
