@@ -71,4 +71,4 @@ def curvature(table: pd.DataFrame) -> str:
     """Where the eigenvalue ends for the smallest and the largest lambda, in a sentence."""
     last = table[table.epoch == table.epoch.max()].groupby("lam").dominant.mean()
     parts = ", ".join(f"{value:.4g} at λ = {lam:g}" for lam, value in last.items())
-    return f"**After the last epoch the dominant eigenvalue of the loss is {parts}. The paper draws these curves in Figure 5 and states no values.**"
+    return f"**After the last epoch the dominant eigenvalue of the loss is {parts}. The paper draws Figure 5 and states no values.**"
