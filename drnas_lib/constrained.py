@@ -24,6 +24,7 @@ from drnas_lib.records import environment, resolve, write_csv, write_json
 from drnas_lib.search_report import SearchReport
 from drnas_lib.study_config import ConstrainedConfig
 
+KEPT = 100  # cells of a study that are written down
 CostFunction = Callable[[Genotype], float]
 
 
@@ -210,7 +211,7 @@ def study(path: str, config: ConstrainedConfig) -> Study:
 
 def _keep(path: str, config: ConstrainedConfig, picked: pd.DataFrame, shares: pd.DataFrame | None, said: str) -> None:
     stem = resolve(path) / f"constrained_{config.cost}_{config.accuracy_on}"
-    write_csv(stem.with_name(f"{stem.name}_cells.csv"), picked.to_dict("records"))
+    write_csv(stem.with_name(f"{stem.name}_cells.csv"), picked.head(KEPT).to_dict("records"))
     if shares is not None:
         write_csv(stem.with_name(f"{stem.name}_shares.csv"), shares.to_dict("records"))
     about = {"parameters": config.model_dump(), "cost": said, "environment": environment()}

@@ -48,6 +48,7 @@ def exploration_width(epochs: pd.DataFrame, samples: int) -> Figure:
         ax.set(xlabel="epoch", ylabel=label)
         if epochs[column].min() > 0:
             ax.set_ylim(0, 1.08 * epochs[column].max())
+        ax.ticklabel_format(useOffset=False)
         _whole_epochs(ax)
     return figure
 

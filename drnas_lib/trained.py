@@ -58,8 +58,9 @@ class TrainedRun:
     def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> TwiceDifferentiable:
         """The supernet of a snapshot, in the normalisation mode and precision asked for."""
         settings = self.settings
+        space = SPACES[settings["space"]]
         net = SuperNet(
-            SPACES[settings["space"]],
+            space,
             snapshot.k,
             snapshot.mask,
             channels=settings["channels"],
@@ -68,7 +69,7 @@ class TrainedRun:
             in_channels=self.dataset.train.images.shape[1],
         )
         net.load_state_dict(snapshot.net)
-        return TwiceDifferentiable(net).to(device, dtype).train(training)
+        return TwiceDifferentiable(net, space).to(device, dtype).train(training)
 
     def validation(self, images: int, batch_size: int, dtype: torch.dtype, device: torch.device) -> list[tuple[Tensor, Tensor]]:
         """The first `images` of the half that eta learnt on, or all where there are fewer, in whole batches without augmentation."""

@@ -28,7 +28,7 @@ def small(pruned=False):
     mask = torch.ones(SPACE.shape, dtype=torch.bool)
     if pruned:
         mask = torch.zeros(SPACE.shape).scatter(-1, torch.rand(SPACE.shape).topk(3).indices, 1).bool()
-    net = TwiceDifferentiable(SuperNet(SPACE, 2, mask, channels=4, cells_per_stage=1).double()).train()
+    net = TwiceDifferentiable(SuperNet(SPACE, 2, mask, channels=4, cells_per_stage=1).double(), SPACE).train()
     batches = [(torch.randn(n, 3, 8, 8).double(), torch.randint(10, (n,))) for n in (6, 4)]
     return net, batches, (0.7 * torch.randn(SPACE.shape).double()) * mask, mask
 
