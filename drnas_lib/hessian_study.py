@@ -55,7 +55,7 @@ class Protocol:
 def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFrame:
     """A row for every snapshot of a run, read where it is known and measured where not.
 
-    Columns: method, lam, seed, reduced (why, or empty), epoch, dominant (largest eigenvalue, signed), largest_absolute, least,
+    Columns: space, method, lam, seed, reduced (why, or empty), epoch, dominant (largest eigenvalue, signed), largest_absolute, least,
     negative (number below -1e-6 of the largest absolute), ridge (what was added), variables, symmetry_defect, loss_nats, images,
     seconds. The spectra are in `<run>/hessian_<protocol>.json`. Raises RecordError, SnapshotError, HessianError, DeviceError.
     """
@@ -73,7 +73,7 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
             kept["epochs"].append(measure(run, snapshot, of, protocol, batches, device))
             kept["epochs"].sort(key=lambda row: row["epoch"])
             write_json(file, kept | {"environment": environment()})  # after each: an interrupted study goes on
-    about = {"method": run.settings["method"], "lam": run.settings["lam"], "seed": run.settings["seed"]}
+    about = {"space": run.settings["space"], "method": run.settings["method"], "lam": run.settings["lam"], "seed": run.settings["seed"]}
     about["reduced"] = "; ".join(run.record["reduced"])
     rows = [about | {name: value for name, value in row.items() if name != "spectrum"} for row in kept["epochs"]]
     return pd.DataFrame(rows)
@@ -117,6 +117,13 @@ def growth(table: pd.DataFrame) -> pd.DataFrame:
 def study_all(paths: list[str], protocol: Protocol, device_name: str = "auto") -> pd.DataFrame:
     """`study` of several runs in one table, with the column `run`."""
     return pd.concat([study(path, protocol, device_name).assign(run=str(path)) for path in paths], ignore_index=True)
+
+
+def endpoints(table: pd.DataFrame) -> pd.DataFrame:
+    """Dominant eigenvalue at the end of a DrNAS search in S1 to S4: the paper's (A.4) beside ours, the mean over runs, empty if none."""
+    last = table[table.method == "drnas"].sort_values("epoch").groupby(["space", "run"]).dominant.last().groupby("space").mean()
+    paper = pd.Series(read_json(PAPER)["dominant_eigenvalue_drnas"], name="paper")
+    return paper.to_frame().assign(ours=[last.get(name.lower()) for name in paper.index])
 
 
 def conclusion(table: pd.DataFrame) -> str:

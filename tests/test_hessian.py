@@ -1,6 +1,7 @@
 """drnas_lib.hessian against finite differences, SciPy's eigsh and the chain rule by hand; hessian_study on a run's folder."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
@@ -127,11 +128,15 @@ def test_literature_adds_lambda_and_single_precision_agrees_with_double(searched
 
 
 def test_growth_is_the_ratio_of_means():
-    import pandas as pd
-
     table = pd.DataFrame({"method": "darts", "run": ["a", "a", "b", "b"], "epoch": [1, 2, 1, 2], "dominant": [1.0, 4.0, 3.0, 8.0]})
     found = hessian_study.growth(table).loc["darts"]
     assert (found["first"], found["last"], found.growth, found.runs) == (2.0, 6.0, 3.0, 2)
+
+
+def test_endpoints_stand_beside_the_paper_s():
+    rows = {"space": ["s1"] * 4 + ["nb201"], "method": "drnas", "run": ["a", "a", "b", "b", "c"], "epoch": [1, 2, 1, 2, 2]}
+    found = hessian_study.endpoints(pd.DataFrame(rows | {"dominant": [9.0, 0.1, 9.0, 0.3, 5.0]}))
+    assert found.loc["S1"].tolist() == [0.0392, pytest.approx(0.2)] and found.ours.isna().tolist() == [False, True, True, True]
 
 
 def test_the_lambda_study_takes_lambda_off(searched):
