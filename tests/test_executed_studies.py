@@ -30,12 +30,3 @@ def test_from_nothing_to_its_conclusion(name, tmp_path, data_root):
     assert sum("image/png" in one for one in data) == FIGURES[name]
     said = " ".join("".join(one["text/markdown"]) for one in data if "text/markdown" in one)
     assert SAID[name].lower() in said.lower() and not re.search(r"\bnan\b", said)
-
-
-def test_exploration_without_the_benchmark_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("DRNAS_DATA", str(tmp_path / "nothing"))
-    out = tmp_path / "out.ipynb"
-    values = {"epochs": 1, "results": str(tmp_path)}
-    papermill.execute_notebook(PROJECT / "notebooks" / "exploration.ipynb", out, values, cwd=PROJECT, **QUIET)
-    text = out.read_text()
-    assert "The accuracy of the cells is unknown here" in text and "image/png" in text

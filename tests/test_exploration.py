@@ -90,3 +90,13 @@ def test_a_run_without_a_distribution_is_refused():
     found.record["parameters"]["method"] = "darts"
     with pytest.raises(ExplorationError, match="method='darts'"):
         Trace.of(found)
+
+
+def test_without_the_benchmark_the_width_is_known_and_the_accuracy_is_not(tmp_path, monkeypatch):
+    for name in ("done.json", "record.json", "history.csv", "eta.csv", "genotype.json"):
+        (tmp_path / name).write_text((RUNS[0] / name).read_text())
+    monkeypatch.setenv("DRNAS_DATA", str(tmp_path / "nothing"))
+    found = exploration.study(str(tmp_path), 10, 0, "test")
+    assert found.accuracy is None and "no NAS-Bench-201 table" in found.unknown
+    assert "distinct after epoch" in exploration.conclusion(found, 10)
+    assert (tmp_path / "exploration_epochs.csv").exists() and not (tmp_path / "exploration_accuracy.csv").exists()
