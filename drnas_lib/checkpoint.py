@@ -24,10 +24,7 @@ class CheckpointError(RuntimeError):
 
 def save(folder: Path, epoch: int, fingerprint: str, state: dict) -> None:
     """Write the state after `epoch` epochs, then drop all but the last two. Raises RecordError, older ones kept, on a full disk."""
-    content = io.BytesIO()
-    torch.save({"fingerprint": fingerprint, "epoch": epoch, "state": state}, content)
-    payload = content.getvalue()
-    atomic_write(folder / f"checkpoint-{epoch:05d}", MAGIC + hashlib.sha256(payload).digest() + payload)
+    write(folder / f"checkpoint-{epoch:05d}", {"fingerprint": fingerprint, "epoch": epoch, "state": state})
     for old in found(folder)[KEPT:]:
         old.unlink(missing_ok=True)
 
@@ -46,7 +43,7 @@ def load(folder: Path, fingerprint: str, device: torch.device) -> dict | None:
     problems = []
     for path in found(folder):
         try:
-            content = _read(path, device)
+            content = read(path, device)
         except (OSError, ValueError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
             problems.append(f"{path.name}: {error}")
             continue
@@ -69,7 +66,16 @@ def clear(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _read(path: Path, device: torch.device) -> dict:
+def write(path: Path, content: dict) -> None:
+    """Tensors and plain values in a checked file. Raises RecordError."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    payload = buffer.getvalue()
+    atomic_write(path, MAGIC + hashlib.sha256(payload).digest() + payload)
+
+
+def read(path: Path, device: torch.device) -> dict:
+    """What `write` wrote. Raises ValueError where it is damaged or something else, OSError."""
     content = path.read_bytes()
     head = len(MAGIC) + hashlib.sha256().digest_size
     if not content.startswith(MAGIC):

@@ -41,7 +41,7 @@ Positive = number("a number above 0", lambda value: value > 0)
 NotNegative = number("a number, 0 or more", lambda value: value >= 0)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
-NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs")
+NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs", "snapshots")
 # Came later: at these values they are not in the fingerprint, so that runs of before are still known.
 LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
 LONGEST_STEM = 100
@@ -97,6 +97,7 @@ class SearchSettings:
     reduced: tuple[str, ...]  # why this is less than the protocol's run; empty when it is not
     fingerprint: str  # of everything that the result depends on
     arch_betas: tuple[float, float] = (0.5, 0.999)  # Adam for eta, in the code
+    snapshots: int = 0  # keep the supernet every so many epochs, for the studies; 0: never
 
     def as_dict(self) -> dict:
         """JSON-ready."""
@@ -150,6 +151,7 @@ class SearchConfig(Parameters):
     train_epochs: Count | None = None
     image_size: Pixels | None = None
     data_folder: Place | None = None
+    snapshots: Amount = 0
     results: Place = "results/search"
     name: Name | None = None
     rerun: Truth = False
@@ -245,7 +247,7 @@ class SearchConfig(Parameters):
         values |= {"options": chosen_options}
         values["train_epochs"] = values["train_epochs"] if values["evaluate"] == "train" else None
         chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder")}
-        values |= chosen | {"stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
+        values |= chosen | {"snapshots": self.snapshots, "stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
         # Of a folder the images matter, whose own fingerprint is recorded beside this one, not where it lies.
         relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder") and (n not in LATER or v != LATER[n])}
         identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)

@@ -147,7 +147,7 @@ class RunFolder:
     def clear(self) -> None:
         """Remove what an earlier run left, the proof that it ended first; files of other names stay."""
         self.file(DONE).unlink(missing_ok=True)
-        for pattern in ("*.json", "*.csv", "checkpoint-*", LEFTOVERS):
+        for pattern in ("*.json", "*.csv", "checkpoint-*", "snapshot-*", LEFTOVERS):
             for path in self.path.glob(pattern):
                 path.unlink(missing_ok=True)
 

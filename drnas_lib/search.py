@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from drnas_lib import checkpoint
+from drnas_lib import checkpoint, snapshots
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.captured import Launcher
@@ -176,8 +176,16 @@ class Search:
                 ) from error
             self.history.append(row)
             self.trace.append(self.variables.eta.tolist())
+            self._keep_snapshot(folder)  # first: a run killed here does the epoch again
             checkpoint.save(folder.path, len(self.history), self.identity, self.state())
             yield self._report()
+
+    def _keep_snapshot(self, folder: RunFolder) -> None:
+        every, epoch = self.settings.snapshots, len(self.history)
+        if every and (epoch % every == 0 or epoch == len(self.places)):
+            eta, mask = self.variables.eta.detach(), self.variables.mask
+            taken = snapshots.Snapshot(epoch, self.stage, self.stages[self.stage].k, eta, mask, self.step.net.state_dict())
+            snapshots.save(folder.path, self.identity, taken)
 
     def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]

@@ -9,16 +9,18 @@ from pathlib import Path
 from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
-    ("genotype", "records", "config", "presets", "method_presets", "parameters", "speed_config"),
+    ("genotype", "records", "config", "presets", "method_presets", "parameters", "speed_config", "study_config"),
     ("benchmark", "benchmark_convert", "tables", "plots", "search_report", "table_search"),
     ("comparison", "comparison_plots", "comparison_report"),
     ("data", "spaces"),
     ("architecture",),
     ("nets",),
     ("methods",),
-    ("device", "precision", "schedule", "checkpoint", "optimisers", "bilevel", "steps", "captured"),
+    ("device", "precision", "schedule", "checkpoint", "snapshots", "optimisers", "bilevel", "steps", "captured"),
     ("search", "retrain", "experiment", "together", "live", "speed", "comparison_run"),
-    ("hessian", "exploration", "constrained", "theory"),
+    ("trained", "study_runs", "hessian", "exploration", "theory", "pareto"),
+    ("hessian_study", "proposition", "constrained"),
+    ("lambda_ablation", "study_plots"),
 )
 ROW = {name: number for number, names in enumerate(ROWS, start=1) for name in names}
 WITHOUT_TORCH = {name for names in ROWS[:3] for name in names}

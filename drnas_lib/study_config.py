@@ -1,0 +1,173 @@
+"""The parameters of the study notebooks: of a finished run, or of the searches that they make where none is named."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from drnas_lib.config import (
+    BatchSize,
+    Count,
+    Dataset,
+    Device,
+    Method,
+    PerStage,
+    Place,
+    Positive,
+    Protocol,
+    Regulariser,
+    SearchConfig,
+    SearchSettings,
+    Seed,
+)
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integers, number
+from drnas_lib.presets import FAMILIES
+
+Split = choice("valid", "test")
+TableSet = choice("cifar10", "cifar100", "imagenet16-120")
+VariableName = choice("eta", "beta", "mean", "mu")
+Measure = choice("literature", "exact")
+Normalisation = choice("batch", "running")
+Precision = choice("float32", "float64")
+CostName = choice("parameters", "macs", "latency_ms")
+Seeds = integers(0)
+Numbers = integers(1)
+
+
+def several(of, example: str):
+    """One or more of a kind: a list, one alone, or text with commas, since papermill's -p passes no lists."""
+    (check,) = (entry for entry in of.__metadata__ if isinstance(entry, BeforeValidator))
+
+    def read(value: Any) -> list:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.strip().removeprefix("[").removesuffix("]").split(",") if part.strip()]
+        entries = list(value) if isinstance(value, list | tuple) else [value]
+        try:
+            return [check.func(entry) for entry in entries]
+        except ValueError as error:
+            raise ValueError(f"in a list such as {example}: {error}") from error
+
+    return Annotated[list, BeforeValidator(read)]
+
+
+Folders = several(Place, "['results/search/NAME/seed0', 'results/search/NAME/seed1']")
+Lams = several(number("a number, 0 or more", lambda value: value >= 0), "[0, 1e-3, 1]")
+Methods = several(Method, "['darts', 'drnas']")
+
+
+class Searches(Parameters):
+    """The searches of a study; None means that the protocol decides, as in notebooks/search.ipynb."""
+
+    dataset: Dataset = "digits"
+    protocol: Protocol = "released"
+    seeds: Seeds = [0]
+    epochs: PerStage | None = None
+    batch_size: BatchSize | None = None
+    channels: Count | None = None
+    cells: Count | None = None
+    subset: Count | None = None
+    arch_lr: Positive | None = None
+    snapshots: Count = 4
+    device: Device = "auto"
+    results: Place = "results/search"
+
+    def search(self, **changes: Any) -> SearchSettings:
+        """The settings of one search. Raises ParameterError."""
+        names = set(Searches.model_fields) & set(SearchConfig.model_fields)
+        judged = None if FAMILIES[self.dataset] == "published" else "none"
+        return SearchConfig.of({name: getattr(self, name) for name in names} | {"evaluate": judged} | changes).settings()
+
+
+class HessianPart(Parameters):
+    """How the Hessian is taken; None means as `measure` says."""
+
+    variable: VariableName = "eta"
+    measure: Measure = "literature"
+    images: Count | None = None
+    normalisation: Normalisation | None = None
+    precision: Precision | None = None
+
+
+class HessianConfig(HessianPart, Searches):
+    """The parameters of notebooks/hessian.ipynb."""
+
+    runs: Folders = []
+    methods: Methods = ["drnas"]
+
+    def searches(self) -> list[SearchSettings]:
+        """What has to be searched: nothing where `runs` names finished ones."""
+        return [] if self.runs else [self.search(method=method, seed=seed) for method in self.methods for seed in self.seeds]
+
+    def _problems(self) -> list[str]:
+        found = _said(self.searches)
+        if self.variable == "beta" and "darts" in self.methods and not self.runs:
+            found.append("variable='beta' with methods that include darts: its softmax has no concentration. Allowed are eta, mean, mu.")
+        return found
+
+
+class LambdaConfig(HessianPart, Searches):
+    """The parameters of notebooks/lambda_ablation.ipynb."""
+
+    snapshots: Count = 10
+    lams: Lams = [0, 5e-4, 1e-3, 5e-3, 1e-2, 1e-1, 1]
+    regulariser: Regulariser = "adam_decay"
+    eigenvalues: Truth = True
+
+    def searches(self) -> list[SearchSettings]:
+        """For every lambda all seeds."""
+        return [self.search(lam=lam, seed=seed, regulariser=self.regulariser) for lam in self.lams for seed in self.seeds]
+
+    def _problems(self) -> list[str]:
+        return _said(self.searches)
+
+
+class OfOneRun(Parameters):
+    """A study of one finished run; where `run` is None, of a search of the digits that takes `epochs` epochs and is made first."""
+
+    run: Place | None = None
+    epochs: Count = 20
+    seed: Seed = 0
+    device: Device = "auto"
+    results: Place = "results/search"
+
+    def searches(self) -> list[SearchSettings]:
+        """The search to make first, if any."""
+        if self.run is not None:
+            return []
+        made = {"dataset": "digits", "epochs": [self.epochs], "evaluate": "none", "device": self.device, "results": self.results}
+        return [SearchConfig.of(made | {"snapshots": self.epochs, "name": f"nb201_digits_study_epochs{self.epochs}"}).settings()]
+
+
+class ExplorationConfig(OfOneRun):
+    """The parameters of notebooks/exploration.ipynb."""
+
+    samples: Count = 100
+    split: Split = "test"
+
+
+class TheoryConfig(OfOneRun):
+    """The parameters of notebooks/theory.ipynb."""
+
+    draws: Count = 200
+    images: Count = 256
+    normalisation: Normalisation = "batch"
+
+
+class ConstrainedConfig(OfOneRun):
+    """The parameters of notebooks/constrained.ipynb."""
+
+    cost: CostName = "macs"
+    budget: Positive | None = None
+    samples: Numbers = [10, 100, 1000]
+    repeats: Count = 20
+    accuracy_on: TableSet = "cifar10"
+    split: Split = "test"
+    batch_size: Count = 64
+    timings: Count = 10
+
+
+def _said(action) -> list[str]:
+    try:
+        action()
+    except ParameterError as error:
+        return [line.strip() for line in str(error).splitlines()[1:]]
+    return []

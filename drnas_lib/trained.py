@@ -1,0 +1,83 @@
+"""A finished run read back for its loss: the supernet of a snapshot with its weights, and the validation images that it learnt eta on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from drnas_lib import snapshots
+from drnas_lib.data.augment import Augment
+from drnas_lib.data.batches import DeviceImages
+from drnas_lib.data.sources import Dataset, load
+from drnas_lib.data.splits import SPLITS, subset
+from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.nets.twice import TwiceDifferentiable
+from drnas_lib.records import RecordError, RunFolder, data_root, read_json, resolve
+from drnas_lib.snapshots import Snapshot
+from drnas_lib.spaces import SPACES
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """`record` is record.json; `dataset` is what the run read, checked against the recorded fingerprint."""
+
+    folder: RunFolder
+    record: dict
+    dataset: Dataset
+
+    @classmethod
+    def read(cls, path: str | Path) -> "TrainedRun":
+        """Raises RecordError where the run is unfinished or its data have changed, MissingData, DamagedData."""
+        folder = RunFolder(path)
+        if not folder.done:
+            raise RecordError(f"{folder.path} holds no finished run (no done.json). Run the search first; it continues where it stopped.")
+        record = read_json(folder.file("record.json"))
+        settings = record["parameters"]
+        own = settings["data_folder"] and resolve(settings["data_folder"])
+        dataset = load(settings["dataset"], data_root(), own, settings["image_size"])
+        if dataset.fingerprint != record["data"]["fingerprint"]:
+            raise RecordError(
+                f"{folder.path} searched {dataset.name} with fingerprint {record['data']['fingerprint'][:16]}, but what is there now has "
+                f"{dataset.fingerprint[:16]}: its loss would be another one. Point DRNAS_DATA at the data of the search, or search again."
+            )
+        return cls(folder, record, dataset)
+
+    @property
+    def settings(self) -> dict:
+        return self.record["parameters"]
+
+    def snapshots(self) -> list[Path]:
+        """Files, oldest first. Raises SnapshotError where there is none."""
+        return snapshots.paths(self.folder.path)
+
+    def snapshot(self, path: Path, device: torch.device) -> Snapshot:
+        """Raises SnapshotError."""
+        return snapshots.load(path, f"{self.settings['fingerprint']}-{self.dataset.fingerprint}", device)
+
+    def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> TwiceDifferentiable:
+        """The supernet of a snapshot, in the normalisation mode and precision asked for."""
+        settings = self.settings
+        space = SPACES[settings["space"]]
+        net = SuperNet(
+            space,
+            snapshot.k,
+            snapshot.mask,
+            channels=settings["channels"],
+            cells_per_stage=settings["cells"],
+            classes=self.dataset.classes,
+            in_channels=self.dataset.train.images.shape[1],
+        )
+        net.load_state_dict(snapshot.net)
+        return TwiceDifferentiable(net, space).to(device, dtype).train(training)
+
+    def validation(self, images: int, batch_size: int, dtype: torch.dtype, device: torch.device) -> list[tuple[Tensor, Tensor]]:
+        """The first `images` of the half that eta learnt on, or all where there are fewer, in whole batches without augmentation."""
+        data, amount = self.dataset, self.settings["subset"]
+        images_of_run = data.train if amount is None else subset(data.train, amount, 0)
+        _, of_arch = SPLITS[self.settings.get("split", "halves")](images_of_run, data)
+        augment = Augment(of_arch.images.shape[-1], data.pad, data.flip, 0, data.mean, data.std)
+        held = DeviceImages(of_arch, augment, device)
+        whole = max(1, min(images, len(held)) // batch_size)  # a rest would have batch statistics of its own kind
+        batches = zip(range(whole), held.evaluation(min(batch_size, images)))
+        return [(x.to(dtype), y) for _, (x, y) in batches]

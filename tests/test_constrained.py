@@ -1,0 +1,80 @@
+"""drnas_lib.constrained: real runs, the real table, every cell asked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drnas_lib import constrained, exploration
+from drnas_lib.benchmark import Benchmark
+from drnas_lib.constrained import ConstrainedError, Learnt, Uniform
+from drnas_lib.genotype import NB201_OPERATIONS, Nb201Genotype
+from drnas_lib.nets.cost import nb201_cost
+from drnas_lib.records import PROJECT
+from drnas_lib.search_report import SearchReport
+from drnas_lib.study_config import ConstrainedConfig
+
+RUN = PROJECT / "results" / "search" / "nb201_cifar10_drnas_released_epochs20_cells1_subset5000" / "seed0"
+
+
+def macs(cell):
+    return nb201_cost(cell).macs / 1e6
+
+
+@pytest.fixture(scope="module")
+def report():
+    return SearchReport.read(RUN)
+
+
+def test_what_is_picked_is_within_the_budget_and_the_most_probable_first(report):
+    table = constrained.under_budget(report, macs, 90.0, 500, seed=3)
+    source = Learnt(report)
+    drawn = [str(cell) for cell in source.sample(500, np.random.default_rng(3))]
+    chances = exploration.chances(source.beta, source.kept)[0]
+    for row in table.itertuples():
+        assert row.cost == macs(Nb201Genotype.parse(row.genotype)) <= 90.0 and row.draws == drawn.count(row.genotype)
+        operations = Nb201Genotype.parse(row.genotype).operations
+        by_hand = sum(np.log(chances[e, NB201_OPERATIONS.index(o)]) for e, o in enumerate(operations))
+        assert row.log_probability == pytest.approx(by_hand)
+    assert set(table.genotype) == {cell for cell in drawn if macs(Nb201Genotype.parse(cell)) <= 90.0}
+    assert table.log_probability.is_monotonic_decreasing
+
+
+def test_a_budget_that_nothing_meets_says_what_would(report):
+    with pytest.raises(ConstrainedError, match="budget=1: none of .* the cheapest costs"):
+        constrained.under_budget(report, macs, 1, 10, seed=0)
+
+
+def test_any_cost_will_do(report):
+    table = constrained.under_budget(report, lambda cell: float(cell.operations.count("nor_conv_3x3")), 2, 200, seed=0)
+    assert (table.cost <= 2).all()
+
+
+def test_a_cost_that_is_not_known_is_named():
+    with pytest.raises(ConstrainedError, match="'macs' is not known for the space 'other'"):
+        constrained.cost_of("other", "macs")
+
+
+def test_uniform_draws_are_uniform(report):
+    cells = Uniform(report).sample(3000, np.random.default_rng(0))
+    counts = pd.Series([operation for cell in cells for operation in cell.operations]).value_counts()
+    np.testing.assert_allclose(counts / counts.sum(), 0.2, atol=0.01)
+
+
+def test_shares_of_all_cells_and_of_more_draws(report, data_root):
+    space = constrained.whole_space(macs, Benchmark.load(), "cifar10_test")
+    assert len(space) == 15_625 and space.cost.min() == pytest.approx(7.78, abs=0.1)  # millions, of the benchmark's cheapest cell
+    shares = constrained.recovered(report, space, [10, 200], 4, seed=0)
+    assert constrained.hypervolume(space.cost, space.accuracy_pct, constrained.reference(space)) > 0
+    means = shares.groupby(["distribution", "samples"]).share_pct.mean()
+    assert shares.share_pct.between(0, 100).all()
+    assert means[Uniform.name, 10] < means[Uniform.name, 200] and means[Learnt.name, 10] < means[Learnt.name, 200]
+
+
+def test_the_study_of_a_run_with_a_measured_latency(report, data_root, tmp_path):
+    for name in ("done.json", "record.json", "history.csv", "eta.csv", "genotype.json"):
+        (tmp_path / name).write_text((RUN / name).read_text())
+    config = ConstrainedConfig(cost="latency_ms", samples=[3], timings=1, batch_size=1, device="cpu")
+    study = constrained.study(str(tmp_path), config)
+    assert (study.picked.cost > 0).all() and study.space is None and "batch of 1" in study.circumstances
+    assert (tmp_path / "constrained_latency_ms_cifar10_cells.csv").exists()
+    assert "The most probable cell drawn" in constrained.conclusion(study, config, [])

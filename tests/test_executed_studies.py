@@ -1,0 +1,32 @@
+"""The study notebooks, run as a user runs them, on sizes of seconds."""
+
+import re
+
+import nbformat
+import papermill
+import pytest
+import yaml
+
+from drnas_lib.records import PROJECT
+
+QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}
+FIGURES = {"exploration": 2, "hessian": 2, "lambda_ablation": 2, "theory": 4, "constrained": 2}
+SAID = {
+    "exploration": "cells are distinct after epoch",
+    "hessian": "about ×10 for DARTS in 100 epochs",
+    "lambda_ablation": "in the paper every λ",
+    "theory": "The premise",
+    "constrained": "Of the hypervolume of the best possible front",
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_from_nothing_to_its_conclusion(name, tmp_path, data_root):
+    out = tmp_path / "out.ipynb"
+    values = yaml.safe_load((PROJECT / "params" / name / "nb201_digits_smoke.yaml").read_text())
+    values["results"] = str(tmp_path / "runs")
+    papermill.execute_notebook(PROJECT / "notebooks" / f"{name}.ipynb", out, values, cwd=PROJECT, **QUIET)
+    data = [o.data for cell in nbformat.read(out, as_version=4).cells for o in cell.get("outputs", ()) if "data" in o]
+    assert sum("image/png" in one for one in data) == FIGURES[name]
+    said = " ".join("".join(one["text/markdown"]) for one in data if "text/markdown" in one)
+    assert SAID[name].lower() in said.lower() and not re.search(r"\bnan\b", said)

@@ -1,0 +1,80 @@
+"""The parameters of the studies: the notebooks' against the library's, the parameter files, and what may not be combined."""
+
+import ast
+import json
+from contextlib import suppress
+
+import pytest
+import yaml
+
+from drnas_lib import study_config
+from drnas_lib.parameters import ParameterError
+from drnas_lib.records import PROJECT
+from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, TheoryConfig
+
+CONFIGS = {
+    "constrained": ConstrainedConfig,
+    "exploration": ExplorationConfig,
+    "hessian": HessianConfig,
+    "lambda_ablation": LambdaConfig,
+    "theory": TheoryConfig,
+}
+BOTH = ("hessian", "lambda_ablation")
+FILES = [path for name in CONFIGS for path in sorted((PROJECT / "params" / name).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_notebook_has_the_parameters_of_the_library_with_the_same_defaults(name):
+    cells = json.loads((PROJECT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    (cell,) = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+    notebook = {line.target.id: ast.literal_eval(line.value) for line in ast.parse("".join(cell["source"])).body}
+    assert notebook == {field: info.default for field, info in CONFIGS[name].model_fields.items()}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_a_file_is_valid_and_states_only_differences(file):
+    of, values = CONFIGS[file.parent.name], yaml.safe_load(file.read_text(encoding="utf-8"))
+    config = of.of(values)
+    for name in values:
+        with suppress(ParameterError):  # without it the others do not fit, so it is needed
+            assert of.of({n: v for n, v in values.items() if n != name}) != config, f"{name} is what it would be anyway"
+
+
+def test_every_notebook_has_a_smoke_file():
+    assert {file.parent.name for file in FILES if file.stem.endswith("_smoke")} == set(CONFIGS)
+
+
+def test_the_reduced_lambda_study_contains_the_reduced_searches_of_the_hessian():
+    values = {name: yaml.safe_load((PROJECT / "params" / name / "nb201_cifar10_cpu.yaml").read_text()) for name in BOTH}
+    stems = [{settings.folder for settings in CONFIGS[name].of(values[name]).searches()} for name in BOTH]
+    assert stems[0] < stems[1] and len(stems[1]) == 14
+
+
+def test_lists_as_papermill_passes_them():
+    assert HessianConfig.of({"runs": "a/seed0, b/seed1"}).runs == ["a/seed0", "b/seed1"]
+    assert LambdaConfig.of({"lams": "0,1e-3", "seeds": "0,1"}).lams == [0.0, 1e-3]
+    assert HessianConfig.of({"methods": "drnas"}).methods == ["drnas"]
+
+
+@pytest.mark.parametrize(
+    ("of", "values", "said"),
+    [
+        (HessianConfig, {"methods": ["drna"]}, "Did you mean `drnas`"),
+        (HessianConfig, {"measure": "exakt"}, "allowed are literature, exact"),
+        (LambdaConfig, {"lams": [0, -1]}, r"in a list such as .* 0 or more"),
+        (LambdaConfig, {"epochs": [0]}, "1 or more"),
+        (HessianConfig, {"epochs": [5, 5]}, "each needs one entry for every stage"),
+        (ConstrainedConfig, {"cost": "flops"}, "allowed are parameters, macs, latency_ms"),
+        (ExplorationConfig, {"sample": 3}, "Did you mean `samples`"),
+    ],
+)
+def test_what_is_wrong_is_named(of, values, said):
+    with pytest.raises(ParameterError, match=said):
+        of.of(values)
+
+
+def test_a_search_is_made_only_where_no_run_is_named():
+    assert TheoryConfig(run="results/search/x/seed0").searches() == [] and HessianConfig(runs=["x"]).searches() == []
+    (made,) = TheoryConfig().searches()
+    assert made.dataset == "digits" and made.snapshots == 20 and made.stem.startswith("nb201_digits_")
+    assert study_config.HessianConfig(dataset="cifar10").searches()[0].evaluate == "table"
