@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drnas_lib.nets.channel_map import ChannelMap, channel_choice
 from drnas_lib.nets.mixed_sum import MixedSum, input_means, output_moments, runs
 from drnas_lib.nets.pointwise import fold, input_covariance, pointwise_moments
 from drnas_lib.nets.pool import WithPool, avg_pool_3x3, band
@@ -128,3 +129,20 @@ class MixedSource(nn.Module):
         H, W = x.shape[2:]
         z = SHARE[tuple(self.shared)](x, band(H, x), band(W, x))
         return z, theta[:, [self.columns[name] for name in self.shared]]
+
+    def grown_from(self, before: "MixedSource", generator: torch.Generator) -> dict[str, ChannelMap]:
+        """Where each tensor here comes from in a narrower `before` (eq. 7 and 8); ValueError where that cannot be."""
+        if self.channels < before.channels:
+            raise ValueError(f"it would shrink from {before.channels} to {self.channels} channels; K can only fall")
+        found = {}
+        for name, convolution in self.convolutions.items():
+            was = before.convolutions[name].positions if name in before.convolutions else []
+            if not set(convolution.positions) <= set(was):
+                raise ValueError(f"{name} was pruned on an edge and cannot come back")
+            edges = torch.tensor([was.index(position) for position in convolution.positions])
+            sizes = len(edges), before.channels, self.channels
+            out, into = channel_choice(*sizes, generator), channel_choice(*sizes, generator)
+            of_channels = ChannelMap(edges, out, before.channels)
+            ways = {"weight": ChannelMap(edges, out, before.channels, into), "running_mean": of_channels, "running_var": of_channels}
+            found |= {f"convolutions.{name}.{leaf}": way for leaf, way in ways.items()}
+        return found
