@@ -10,12 +10,22 @@ from matplotlib.patches import FancyArrowPatch
 OPERATION_COLOURS = dict(
     zip(("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"), sns.color_palette("colorblind", 5))
 )
+OPERATION_COLOURS |= dict(  # the DARTS space's: no space has both 1x1 convolutions and these
+    zip(
+        ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "sep_conv_7x7", "conv_7x1_1x7", "noise"),
+        ["#949494", "#029e73", "#0a5c45", "#56b4e9", "#0b4a8f", "#ca9161", "#fbafe4", "#ece133"],
+    )
+)
 LABELS = {
     "none": "none",
     "skip_connect": "skip",
     "nor_conv_1x1": "conv 1×1",
     "nor_conv_3x3": "conv 3×3",
     "avg_pool_3x3": "avg pool 3×3",
+    "max_pool_3x3": "max pool 3×3",
+    **{f"{kind}_conv_{k}x{k}": f"{kind} conv {k}×{k}" for kind, k in (("sep", 3), ("sep", 5), ("sep", 7), ("dil", 3), ("dil", 5))},
+    "conv_7x1_1x7": "conv 1×7, 7×1",
+    "noise": "noise",
 }
 OURS, OTHER, REFERENCE = sns.color_palette("colorblind", 3)
 

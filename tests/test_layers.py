@@ -10,7 +10,7 @@ from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
     ("genotype", "records", "config", "presets", "parameters", "speed_config"),
-    ("benchmark", "benchmark_convert", "tables", "plots", "search_report"),
+    ("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report"),
     ("data", "spaces"),
     ("architecture",),
     ("nets",),
