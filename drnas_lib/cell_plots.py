@@ -29,6 +29,19 @@ def darts_cell(genotype: DartsGenotype, kind: str, title: str = "") -> Figure:
     return figure
 
 
+def darts_cells(genotype: DartsGenotype, title: str) -> Figure:
+    """Both cells, the normal one above the reduction cell."""
+    arranged = {kind: _arranged(genotype, kind) for kind in ("normal", "reduce")}
+    heights = [0.9 * max(len(layer) for layer in layers) + 0.6 for _, layers, _ in arranged.values()]
+    deepest = max(len(layers) for _, layers, _ in arranged.values())
+    figure, axes = new_figure(2, 1, width=1.9 * deepest + 0.6, height=sum(heights) + 0.4, height_ratios=heights)
+    for ax, (kind, parts) in zip(axes.flat, arranged.items()):
+        draw_cell(ax, *parts)
+        ax.set_title({"normal": "normal cell", "reduce": "reduction cell"}[kind], fontsize=10)
+    figure.suptitle(title)
+    return figure
+
+
 def draw_cell(ax: Axes, edges: list[Edge], layers: list[list[Item]], chains: list[list[Item]]) -> None:
     at = {item: (STEP * x, (len(layer) - 1) / 2 - y) for x, layer in enumerate(layers) for y, item in enumerate(layer)}
     curves = [_curve([at[item] for item in chain], bulge) for chain, bulge in zip(chains, _bulges(edges))]

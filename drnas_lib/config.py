@@ -10,16 +10,18 @@ from pathlib import PurePath
 from typing import Any
 
 from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, text
-from drnas_lib.presets import DISAGREEMENTS, FAMILIES, PROGRESSIVE_BY_DEFAULT, Stages, preset
+from drnas_lib.presets import DISAGREEMENTS, FAMILIES, Stages, preset, usually_progressive
+from drnas_lib.space_rules import MOST_OPERATIONS, RULES, SHRINKS, contradictions, first_keep
 
-OPERATIONS = 5
-Space = choice("nb201")
+Space = choice(*RULES)
+Macro = choice(*SHRINKS)
 Dataset = choice(*FAMILIES)
 Method = choice("drnas")
 Protocol = choice(*DISAGREEMENTS)
 LrAfterWidening = choice("continued", "restart_epoch", "restart_cosine")
 Regulariser = choice("adam_decay", "penalty", "kl")
 Bilevel = choice("first", "second")
+Derive = choice("mean", "softmax")
 Evaluate = choice("table", "train", "none")
 Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
 Place = text(r"\S(.*\S)?", "allowed is the path of a folder.")
@@ -29,13 +31,17 @@ Count = integer(1)
 BatchSize = integer(2)  # normalisation needs two images
 Pixels = integer(8)
 PerStage = integers(1)
-Keep = integers(1, OPERATIONS)
+Keep = integers(1, MOST_OPERATIONS)
 Warmup = integers(0)
 Positive = number("a number above 0", lambda value: value > 0)
 NotNegative = number("a number, 0 or more", lambda value: value >= 0)
+Amount = integer(0)
+Probability = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs")
+# Added after the first runs: at these values they leave the fingerprint as it was.
+LATER = {"macro": "cifar", "lr_warmup": 0, "drop_path": 0.0, "cutout": 0, "derive": "mean"}
 LONGEST_STEM = 100
 
 
@@ -61,11 +67,13 @@ class SearchSettings:
     device: str
     stages: tuple[StageSettings, ...]
     batch_size: int
+    macro: str
     channels: int
     cells: int
     subset: int | None
     weight_lr: float
     weight_lr_min: float
+    lr_warmup: int
     momentum: float
     weight_decay: float
     grad_clip: float
@@ -74,6 +82,9 @@ class SearchSettings:
     lam: float
     regulariser: str
     bilevel: str
+    drop_path: float
+    cutout: int
+    derive: str
     evaluate: str
     train_epochs: int | None
     image_size: int | None
@@ -104,11 +115,13 @@ class SearchConfig(Parameters):
     keep: Keep | None = None
     arch_warmup: Warmup | None = None
     batch_size: BatchSize | None = None
+    macro: Macro | None = None
     channels: Count | None = None
     cells: Count | None = None
     subset: Count | None = None
     weight_lr: Positive | None = None
     weight_lr_min: NotNegative | None = None
+    lr_warmup: Amount | None = None
     momentum: Momentum | None = None
     weight_decay: NotNegative | None = None
     grad_clip: Positive | None = None
@@ -117,6 +130,9 @@ class SearchConfig(Parameters):
     lam: NotNegative | None = None
     regulariser: Regulariser | None = None
     bilevel: Bilevel | None = None
+    drop_path: Probability | None = None
+    cutout: Amount | None = None
+    derive: Derive | None = None
     evaluate: Evaluate | None = None
     train_epochs: Count | None = None
     image_size: Pixels | None = None
@@ -140,8 +156,7 @@ class SearchConfig(Parameters):
             yield "dataset='folder' without data_folder: say where the image folder is."
         if self.image_size is not None and self.dataset != "folder":
             yield f"image_size={self.image_size} with dataset={self.dataset!r}: only dataset='folder' resizes."
-        if self.image_size is not None and self.image_size % 4:
-            yield f"image_size={self.image_size}: the network halves the image twice, so it must be a multiple of 4."
+        yield from contradictions(self, values)
         if values["weight_lr_min"] > values["weight_lr"]:
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
@@ -163,14 +178,13 @@ class SearchConfig(Parameters):
 
     def _wrong_stages(self) -> Iterator[str]:
         lists, channels = self._stage_lists(), self._resolved()["channels"]
-        if lists["keep"][0] != OPERATIONS:
-            yield f"keep={lists['keep']}: the first stage has learnt nothing to prune by, so it keeps all {OPERATIONS} operations."
+        yield from first_keep(self.space, lists["keep"])
         for earlier, later in pairwise(lists["keep"]):
             if later > earlier:
                 yield f"keep={lists['keep']}: it cannot grow from {earlier} to {later}, since stages prune."
         for earlier, later in pairwise(lists["k"]):
-            if earlier % later:
-                yield f"k={lists['k']}: {later} must divide {earlier}, since stages widen by whole sets of channels."
+            if later > earlier:
+                yield f"k={lists['k']}: it cannot grow from {earlier} to {later}, since stages widen."
         for k in lists["k"]:
             if channels % k:
                 yield f"k={lists['k']} with channels={channels}: {k} does not divide the channels."
@@ -182,7 +196,7 @@ class SearchConfig(Parameters):
         if self.progressive is not None:
             return self.progressive
         whole = None not in (self.epochs, self.k, self.keep)  # then these lists are the stages, whatever the protocol has
-        return len(self.epochs) > 1 if whole else PROGRESSIVE_BY_DEFAULT[self.protocol]
+        return len(self.epochs) > 1 if whole else usually_progressive(self.space, self.protocol)
 
     def _preset(self) -> tuple[Stages, dict]:
         return preset(self.space, self.dataset, self.protocol, self._progressive())
@@ -209,7 +223,7 @@ class SearchConfig(Parameters):
         chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder")}
         values |= chosen | {"stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
         # Of a folder the images matter, whose own fingerprint is recorded beside this one, not where it lies.
-        relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder")}
+        relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder") and (n not in LATER or v != LATER[n])}
         identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
         if self.data_folder:
             differences |= {"image_size": self.image_size, "folder": re.sub(r"[^\w.-]+", "-", PurePath(self.data_folder).name)}
@@ -218,13 +232,13 @@ class SearchConfig(Parameters):
             **values,
             stem=stem,
             folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
-            reduced=tuple(_reductions(lists, values, stages, rest)),
+            reduced=tuple(_reductions(lists, values, stages, rest, RULES[self.space].cells)),
             fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         )
 
     def _stem(self, differences: dict[str, Any]) -> str:
         parts = [self.space, self.dataset, self.method, self.protocol]
-        if self._progressive() != PROGRESSIVE_BY_DEFAULT[self.protocol]:
+        if self._progressive() != usually_progressive(self.space, self.protocol):
             parts.append("progressive" if self._progressive() else "plain")
         for name, value in differences.items():
             shown = "-".join(map(str, value)) if isinstance(value, list) else f"{value:.12g}" if isinstance(value, float) else str(value)
@@ -236,11 +250,11 @@ class SearchConfig(Parameters):
 
 
 
-def _reductions(lists, values, stages, rest):
+def _reductions(lists, values, stages, rest, cells):
     if sum(lists["epochs"]) < sum(stages.epochs):
         yield f"{sum(lists['epochs'])} instead of {sum(stages.epochs)} epochs"
     if values["subset"] is not None:
         yield f"{values['subset']} training images instead of all"
-    for name, label in (("cells", "cells per stage"), ("channels", "channels")):
+    for name, label in (("cells", cells), ("channels", "channels")):
         if values[name] < rest[name]:
             yield f"{values[name]} instead of {rest[name]} {label}"

@@ -1,22 +1,24 @@
 """One run from settings to `done.json`: search, judge the cell, write the records. Skips what is done and continues what is not."""
 
 import hashlib
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+import torch
 
 from drnas_lib import checkpoint, retrain
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.config import SearchSettings
 from drnas_lib.data.sources import Dataset, load
 from drnas_lib.device import choose, describe, reproducible
-from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype, genotype_from_json
-from drnas_lib.nets.cost import nb201_cost
-from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.genotype import Genotype, genotype_from_json
+from drnas_lib.nets.cost import macs, parameters
+from drnas_lib.nets.networks import network
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import Epoch, Search
 from drnas_lib.spaces import SPACES
+from drnas_lib.spaces.space import Space
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def _cell_folder(folder: RunFolder, name: str) -> RunFolder:
 
 def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, search: Search) -> None:
     space, history = SPACES[settings.space], search.history
+    began = space.start(settings.stages[0].keep)  # what was never there has no eta
     write_csv(folder.file("history.csv"), history)
     write_csv(
         folder.file("eta.csv"),
@@ -101,6 +104,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset,
             for g, group in enumerate(space.groups)
             for j, (s, t) in enumerate(space.edges)
             for o, operation in enumerate(space.operations)
+            if began[g][j][o]
         ],
     )
     genotype = search.genotype()
@@ -124,7 +128,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset,
     write_json(folder.file("record.json"), record)
 
 
-def _digest(net: SuperNet) -> str:
+def _digest(net: torch.nn.Module) -> str:
     """SHA-256 of all weights and running statistics: equal for equal runs."""
     digest = hashlib.sha256()
     for name, value in net.state_dict().items():
@@ -142,7 +146,7 @@ def _memory_by_stage(history: list[dict]) -> list[dict]:
     ]
 
 
-def _evaluate(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, genotype: Nb201Genotype) -> Iterator[Training]:
+def _evaluate(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, genotype: Genotype) -> Iterator[Training]:
     began = time.perf_counter()
     result = yield from EVALUATIONS[settings.evaluate](folder, settings, dataset, device, genotype)
     record = read_json(folder.file("record.json"))
@@ -169,27 +173,33 @@ def _look_up(folder, settings, dataset, device, genotype):
 
 
 def _train_cells(folder, settings, dataset, device, genotype):
-    """Train the derived cell, a random one and the all-skip one alike."""
-    draw = random.Random(settings.seed)
-    cells = {
-        "derived": genotype,
-        "random": Nb201Genotype(tuple(draw.choice(NB201_OPERATIONS) for _ in NB201_EDGES)),
-        "all_skip": Nb201Genotype(("skip_connect",) * len(NB201_EDGES)),
-    }
+    """Train the derived cell, a random one and the all-skip one alike; where a space has no skip connection, the first two."""
+    cells = {"derived": genotype} | _rivals(SPACES[settings.space], settings)
     recipe = retrain.Recipe(settings.train_epochs, batch_size=settings.batch_size)
-    size, channels, classes = dataset.train.images.shape[-1], settings.channels, dataset.classes
+    image = dataset.train.images.shape[1:]
     found = []
     for name, cell in cells.items():
-        net = retrain.network(cell, dataset, channels, settings.cells, settings.seed)
+        net = network(cell, settings, dataset.classes, image[0])
+        cost = {"parameters": parameters(net), "macs": macs(net, tuple(image))}
         place = _cell_folder(folder, name)
         place.path.mkdir(parents=True, exist_ok=True)
         identity = f"{settings.fingerprint}-{dataset.fingerprint}-{cell}-{recipe}"
         for row in retrain.train(net, dataset, recipe, settings.seed, device, place, identity):
             yield Training(name, row, recipe.epochs)
-        cost = nb201_cost(cell, channels, settings.cells, classes, dataset.train.images.shape[1], size)
         accuracy = {f"{settings.dataset}_test_acc_pct": row["test_acc_pct"]}
-        found.append({"cell": name, "genotype": str(cell), **accuracy, "parameters": cost.parameters, "macs": cost.macs})
+        found.append({"cell": name, "genotype": str(cell), **accuracy, **cost})
     return {"epochs": recipe.epochs, "cells": found}
+
+
+def _rivals(space: Space, settings: SearchSettings) -> dict[str, Genotype]:
+    """Cells that owe nothing to the search: one of random scores, and skip connections everywhere."""
+    there = torch.tensor(space.start(settings.stages[0].keep))
+    draw = torch.rand(space.shape, generator=torch.Generator().manual_seed(settings.seed))
+    cells = {"random": space.genotype(draw.masked_fill(~there, -torch.inf))}
+    if "skip_connect" in space.operations:
+        skip = torch.tensor([name == "skip_connect" for name in space.operations])
+        cells["all_skip"] = space.genotype((skip & there).float())
+    return cells
 
 
 EVALUATIONS = {"none": _no_evaluation, "table": _look_up, "train": _train_cells}

@@ -15,7 +15,7 @@ class Live:
 
     def __init__(self, space: str):
         self.edges = [f"{source} → {target}" for source, target in SPACES[space].edges]
-        self.operations = SPACES[space].operations
+        self.operations, self.groups = SPACES[space].operations, SPACES[space].groups
         self.empty = True
         self.handle = display(HTML("<i>starting …</i>"), display_id=True)
         self.bar = display(HTML(""), display_id=True)
@@ -65,8 +65,12 @@ class Live:
         return text + f"<br><code>{row['genotype']}</code>"
 
     def _figure(self, progress):
-        figure, ((ax,),) = new_figure(width=7, height=2.8)
-        mean_bars(ax, progress.mean[0], self.edges, self.operations)
+        groups = len(self.groups)
+        figure, (axes,) = new_figure(columns=groups, width=7 if groups == 1 else 12, height=1.3 + 0.25 * len(self.edges))
+        for ax, group, mean in zip(axes, self.groups, progress.mean):
+            mean_bars(ax, mean, self.edges, self.operations)
+            if groups > 1:
+                ax.set_ylabel(f"{group} cell: {ax.get_ylabel()}")
         return figure
 
 

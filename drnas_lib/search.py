@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from drnas_lib import checkpoint
+from drnas_lib.architecture.derive import DERIVATIONS
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.bilevel import Bilevel, WeightOptimiser
@@ -18,10 +19,10 @@ from drnas_lib.data.sources import Dataset
 from drnas_lib.data.splits import halves, subset
 from drnas_lib.methods import METHODS
 from drnas_lib.nets.memory import activation_bytes
-from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.nets.supernets import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.records import RunFolder
-from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places
+from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places, rising, warmed
 from drnas_lib.spaces import SPACES
 
 
@@ -46,21 +47,17 @@ class Search:
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
-        operations = self.space.shape[2]
-        if self.stages[0].keep != operations:
-            raise SearchError(f"keep[0]={self.stages[0].keep}: the first stage has learnt nothing to prune by; it keeps all {operations}.")
+        available = torch.tensor(self.space.start(self.stages[0].keep))
         images = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
         of_weights, of_arch = halves(images, dataset.shuffled)
-        augment = Augment(images.images.shape[-1], dataset.pad, dataset.flip, 0, dataset.mean, dataset.std)
+        augment = Augment(images.images.shape[-1], dataset.pad, dataset.flip, settings.cutout, dataset.mean, dataset.std)
         self.train, self.valid = DeviceImages(of_weights, augment, device), DeviceImages(of_arch, augment, device)
-        self.net_settings = dict(
-            channels=settings.channels, cells_per_stage=settings.cells, classes=dataset.classes, in_channels=images.images.shape[1]
-        )
+        self.image_kind = dataset.classes, images.images.shape[1]
         self.identity = f"{settings.fingerprint}-{dataset.fingerprint}"
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta
         start = torch.Generator().manual_seed(settings.seed)
-        self.variables = ArchVariables(self.space.shape, start).to(device)
+        self.variables = ArchVariables(self.space.shape, start, available=available).to(device)
         self.method = METHODS[settings.method](self.variables)
         regulariser = REGULARISERS[settings.regulariser](settings.lam)
         self.arch_optimiser = torch.optim.Adam(
@@ -71,14 +68,14 @@ class Search:
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
         self._enter(self._net(0), 0)
 
-    def _net(self, stage: int) -> SuperNet:
+    def _net(self, stage: int) -> torch.nn.Module:
         """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed + stage)
-            net = SuperNet(self.space, self.stages[stage].k, self.variables.mask, **self.net_settings)
+            net = supernet(self.space, self.settings, self.stages[stage].k, self.variables.mask, *self.image_kind, self.chance)
         return net.to(self.device).train()
 
-    def _enter(self, net: SuperNet, stage: int) -> None:
+    def _enter(self, net: torch.nn.Module, stage: int) -> None:
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
@@ -162,10 +159,14 @@ class Search:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         lr = LR_AFTER_WIDENING[s.lr_after_widening](place, len(self.places), s.weight_lr, s.weight_lr_min)
+        lr = warmed(place.epoch, s.lr_warmup, s.weight_lr, lr)
         self.step.set_lr(lr)
-        train = self.train.plan(s.batch_size, self.order)
+        holes = rising(place.epoch, len(self.places), 1.0)
+        train = self.train.plan(s.batch_size, self.order, holes=holes)
         steps = len(train.index)
-        valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True)
+        valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True, holes=holes)
+        if s.drop_path:
+            self.step.net.set_drop_path(rising(place.epoch, len(self.places), s.drop_path))
         moves_eta = place.epoch_in_stage >= stage.arch_warmup
         for i in range(steps):
             batch = self.train.batch(train, i)
@@ -197,7 +198,7 @@ class Search:
             "beta_min": float(beta.min()),
             "beta_max": float(beta.max()),
             "mean_entropy_nats": float(-(mean * mean.clamp_min(1e-30).log()).sum(-1).mean()),
-            "genotype": str(self.space.genotype(mean)),
+            "genotype": str(self.genotype()),
             "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
             "activation_mb": self.activation,
             "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
@@ -208,15 +209,17 @@ class Search:
         return Epoch(self.history[-1], self.method.mean().tolist(), len(self.places))
 
     def genotype(self):
-        """The cell of the Dirichlet mean (eq. 4)."""
-        return self.space.genotype(self.method.mean().detach())
+        """The cell of the Dirichlet mean (eq. 4), or of softmax(eta), as the settings say."""
+        scores = DERIVATIONS[self.settings.derive](self.method, self.variables.eta.detach(), self.variables.mask)
+        return self.space.genotype(scores.detach())
 
     def activation_mb(self) -> float:
         """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search."""
-        order, chance = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0)
+        order, chance, random = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order), 0)
         theta, before = self.method.sample(chance).detach(), [buffer.clone() for buffer in self.step.net.buffers()]
         used = activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters])
         for buffer, value in zip(self.step.net.buffers(), before):
             buffer.copy_(value)
+        self.chance.set_state(random)
         return used / 1e6

@@ -9,7 +9,7 @@ from pathlib import Path
 from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
-    ("genotype", "records", "config", "presets", "parameters", "speed_config"),
+    ("genotype", "records", "config", "presets", "parameters", "speed_config", "darts_presets", "space_rules"),
     ("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report"),
     ("data", "spaces"),
     ("architecture",),
