@@ -24,6 +24,8 @@ SEARCH = {  # the code's DARTS-space script on CIFAR-10
     "train_epochs": 5,
 }
 PROXY = {"channels": 16, "cells": 8}  # the text's ablation without progressive learning; its K, batch and rates are the script's
+# The code's ImageNet script; its rate climbs for five epochs, and it clips the gradient of eta too.
+IMAGENET = SEARCH | {"macro": "imagenet", "channels": 48, "cells": 14, "batch_size": 512, "weight_lr": 0.5, "lr_warmup": 5, "arch_lr": 6e-3}
 # S1 to S4: Zela et al.'s search. DrNAS has published no settings for these spaces.
 ROBUST = SEARCH | PROXY | {"weight_lr": 0.025, "weight_lr_min": 0.001, "arch_lr": 3e-4}
 # Small data: chosen here; nothing is published.
@@ -33,11 +35,12 @@ ROBUST_OWN = OWN | {"channels": 8}
 ROBUST_SPACES = {"s1": 2, "s2": 2, "s3": 3, "s4": 2}  # operations on every edge
 SETTINGS = {
     ("darts", "published"): SEARCH,
+    ("darts", "imagenet"): IMAGENET,
     ("darts", "own"): OWN,
     **{(space, "published"): ROBUST for space in ROBUST_SPACES},
     **{(space, "own"): ROBUST_OWN for space in ROBUST_SPACES},
 }
-WITHOUT_STAGES = {("darts", "published"): PROXY}  # differences where a search is not progressive
+WITHOUT_STAGES = {("darts", "published"): PROXY, ("darts", "imagenet"): PROXY}  # differences where a search is not progressive
 # The code derives by softmax(eta), the text by the Dirichlet mean: the same operation on an edge, but not always the same edges.
 DERIVE = {"released": "softmax", "paper": "mean"}
 
@@ -49,6 +52,10 @@ STAGES = {
     ("darts", "published", "paper", True): ([25, 25], [6, 3], [8, 4], [10, 10]),
     ("darts", "published", "released", False): ([50], [1], [7], [10]),
     ("darts", "published", "paper", False): ([50], [1], [8], [10]),
+    ("darts", "imagenet", "released", True): ([25, 25], [6, 3], [7, 4], [10, 10]),
+    ("darts", "imagenet", "paper", True): ([25, 25], [6, 3], [8, 4], [10, 10]),
+    ("darts", "imagenet", "released", False): ([50], [1], [7], [10]),
+    ("darts", "imagenet", "paper", False): ([50], [1], [8], [10]),
     ("darts", "own", "released", True): ([20, 20], [6, 4], [7, 4], [4, 4]),
     ("darts", "own", "paper", True): ([20, 20], [6, 3], [8, 4], [4, 4]),
     ("darts", "own", "released", False): ([40], [1], [7], [4]),
