@@ -4,16 +4,20 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drnas_lib import checkpoint, retrain
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.config import SearchSettings
+from drnas_lib.data.feed import MemoryFeed
+from drnas_lib.data.seeds import built
 from drnas_lib.data.sources import Dataset, load
 from drnas_lib.device import choose, describe, reproducible
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import nb201_cost
+from drnas_lib.nets.discrete import DiscreteNetwork
 from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import Epoch, Search
 from drnas_lib.spaces import SPACES
@@ -176,17 +180,23 @@ def _train_cells(folder, settings, dataset, device, genotype):
         "random": Nb201Genotype(tuple(draw.choice(NB201_OPERATIONS) for _ in NB201_EDGES)),
         "all_skip": Nb201Genotype(("skip_connect",) * len(NB201_EDGES)),
     }
-    recipe = retrain.Recipe(settings.train_epochs, batch_size=settings.batch_size)
-    size, channels, classes = dataset.train.images.shape[-1], settings.channels, dataset.classes
+    if dataset.test is None:
+        raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
+    images = len(dataset.train.labels)
+    batch_size = min(settings.batch_size, images // 4)  # a small data set still gets a few steps an epoch
+    recipe = replace(RECIPES["nb201"], epochs=settings.train_epochs, batch_size=batch_size)
+    feed = MemoryFeed(dataset, recipe.batch_size, recipe.cutout, settings.seed, device)
+    _, planes, size, _ = dataset.train.images.shape
+    channels, classes = settings.channels, dataset.classes
     found = []
     for name, cell in cells.items():
-        net = retrain.network(cell, dataset, channels, settings.cells, settings.seed)
+        net = built(settings.seed, lambda cell=cell: DiscreteNetwork(cell, channels, settings.cells, classes, planes))
         place = _cell_folder(folder, name)
         place.path.mkdir(parents=True, exist_ok=True)
         identity = f"{settings.fingerprint}-{dataset.fingerprint}-{cell}-{recipe}"
-        for row in retrain.train(net, dataset, recipe, settings.seed, device, place, identity):
+        for row in retrain.Training(net, feed, recipe, settings.seed, device, identity).run(place):
             yield Training(name, row, recipe.epochs)
-        cost = nb201_cost(cell, channels, settings.cells, classes, dataset.train.images.shape[1], size)
+        cost = nb201_cost(cell, channels, settings.cells, classes, planes, size)
         accuracy = {f"{settings.dataset}_test_acc_pct": row["test_acc_pct"]}
         found.append({"cell": name, "genotype": str(cell), **accuracy, "parameters": cost.parameters, "macs": cost.macs})
     return {"epochs": recipe.epochs, "cells": found}
