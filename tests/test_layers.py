@@ -9,7 +9,7 @@ from pathlib import Path
 from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
-    ("genotype", "records", "config", "presets", "parameters", "speed_config", "recipes", "cells", "retrain_config"),
+    ("genotype", "records", "config", "presets", "parameters", "speed_config", "recipes", "cells", "retrain_config", "tables_config"),
     ("benchmark", "benchmark_convert", "tables", "plots", "search_report"),
     ("cell_plots", "training_plots", "darts_tables", "retrain_report"),
     ("data", "spaces"),
