@@ -69,6 +69,8 @@ def run(
         ranks.wait()
         with reproducible(device):
             net = built(settings.seed, lambda: network(settings, data.feed.classes, data.channels))
+            if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
+                net = net.to(memory_format=torch.channels_last)
             identity = f"{settings.fingerprint}-{data.fingerprint}"
             training = Training(net, data.feed, settings.recipe, settings.seed, device, identity, ranks)
             for row in training.run(folder, on_step):
