@@ -3,18 +3,21 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from drnas_lib import checkpoint, retrain
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.config import SearchSettings
+from drnas_lib.data.feed import MemoryFeed
+from drnas_lib.data.seeds import built
 from drnas_lib.data.sources import Dataset, load
 from drnas_lib.device import choose, describe, reproducible
 from drnas_lib.genotype import Genotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters
 from drnas_lib.nets.networks import network
+from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import Epoch, Search
 from drnas_lib.spaces import SPACES
@@ -174,17 +177,21 @@ def _look_up(folder, settings, dataset, device, genotype):
 
 def _train_cells(folder, settings, dataset, device, genotype):
     """Train the derived cell, a random one and the all-skip one alike; where a space has no skip connection, the first two."""
+    if dataset.test is None:
+        raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
     cells = {"derived": genotype} | _rivals(SPACES[settings.space], settings)
-    recipe = retrain.Recipe(settings.train_epochs, batch_size=settings.batch_size)
-    image = dataset.train.images.shape[1:]
+    batch_size = min(settings.batch_size, len(dataset.train.labels) // 4)  # a small data set still gets a few steps an epoch
+    recipe = replace(RECIPES["nb201"], epochs=settings.train_epochs, batch_size=batch_size)
+    feed = MemoryFeed(dataset, recipe.batch_size, recipe.cutout, settings.seed, device)
+    image = tuple(dataset.train.images.shape[1:])
     found = []
     for name, cell in cells.items():
-        net = network(cell, settings, dataset.classes, image[0])
-        cost = {"parameters": parameters(net), "macs": macs(net, tuple(image))}
+        net = built(settings.seed, lambda cell=cell: network(cell, settings, dataset.classes, image[0]))
+        cost = {"parameters": parameters(net), "macs": macs(net, image)}
         place = _cell_folder(folder, name)
         place.path.mkdir(parents=True, exist_ok=True)
         identity = f"{settings.fingerprint}-{dataset.fingerprint}-{cell}-{recipe}"
-        for row in retrain.train(net, dataset, recipe, settings.seed, device, place, identity):
+        for row in retrain.Training(net, feed, recipe, settings.seed, device, identity).run(place):
             yield Training(name, row, recipe.epochs)
         accuracy = {f"{settings.dataset}_test_acc_pct": row["test_acc_pct"]}
         found.append({"cell": name, "genotype": str(cell), **accuracy, **cost})

@@ -57,7 +57,7 @@ class Live:
             self.first_epoch = None
             cell = progress.cell.replace("_", "-")
             return text + f"training the {cell} cell, epoch {row['epoch']} of {epochs}, loss {row['train_loss_nats']:.3f}"
-        left = f", about {_minutes((now - self.began) / seen * (epochs - row['epoch']))} left" if seen > 0 and row["epoch"] < epochs else ""
+        left = f", about {minutes((now - self.began) / seen * (epochs - row['epoch']))} left" if seen > 0 and row["epoch"] < epochs else ""
         accuracy = f"accuracy {row['train_acc_pct']:.1f} %"
         if row["valid_acc_pct"] is not None:
             accuracy += f" on weight batches, {row['valid_acc_pct']:.1f} % on η batches"
@@ -74,5 +74,5 @@ class Live:
         return figure
 
 
-def _minutes(seconds: float) -> str:
+def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -49,7 +49,8 @@ def mean_bars(ax: Axes, mean: list, edges: list[str], operations: tuple[str, ...
         left += share
     ax.set(xlim=(0, 1), xlabel="mean mixing weight E[θ]", ylabel="edge (from → to)")
     ax.invert_yaxis()
-    ax.legend(ncols=-(-len(shares) // 2) if len(shares) > 5 else len(shares), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8, handlelength=1)
+    columns = len(shares) if len(shares) <= 5 else -(-len(shares) // 2)
+    ax.legend(ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8, handlelength=1)
 
 
 def trajectory(history: pd.DataFrame) -> Figure:

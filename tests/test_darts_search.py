@@ -48,7 +48,8 @@ def test_stages_prune_and_widen_and_the_cell_is_one_of_the_space(settings):
     last = [float(row["eta"]) for row in eta if row["epoch"] == "4"]
     assert sum(value == 0 for value in last) == 2 * 14 * 3, "three of seven operations are dropped and stay at the anchor"
     genotype = genotype_from_json(read_json(folder.file("genotype.json")))
-    assert isinstance(genotype, DartsGenotype) and str(genotype) == read_json(folder.file("record.json"))["genotype"] == rows[-1]["genotype"]
+    assert isinstance(genotype, DartsGenotype)
+    assert str(genotype) == read_json(folder.file("record.json"))["genotype"] == rows[-1]["genotype"]
 
 
 def test_the_derived_cell_follows_the_rule_of_the_protocol(settings):

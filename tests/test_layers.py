@@ -9,18 +9,22 @@ from pathlib import Path
 from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
-    ("genotype", "records", "config", "presets", "parameters", "speed_config", "darts_presets", "space_rules"),
+    (
+        *("genotype", "records", "config", "presets", "darts_presets", "space_rules", "parameters", "speed_config"),
+        *("recipes", "cells", "retrain_config", "tables_config"),
+    ),
     ("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report"),
+    ("training_plots", "darts_tables", "retrain_report"),
     ("data", "spaces"),
     ("architecture",),
     ("nets",),
     ("methods",),
-    ("device", "schedule", "checkpoint", "bilevel"),
-    ("search", "retrain", "experiment", "live", "speed"),
+    ("device", "schedule", "learning_rate", "checkpoint", "bilevel", "ranks"),
+    ("search", "retrain", "retrain_run", "experiment", "live", "live_training", "speed", "distributed", "darts_costs"),
     ("hessian", "exploration", "constrained", "theory"),
 )
 ROW = {name: number for number, names in enumerate(ROWS, start=1) for name in names}
-WITHOUT_TORCH = {name for names in ROWS[:2] for name in names}
+WITHOUT_TORCH = {name for names in ROWS[:3] for name in names}
 LONGEST = 300
 LIBRARY = PROJECT / "drnas_lib"
 FILES = sorted(LIBRARY.rglob("*.py"))

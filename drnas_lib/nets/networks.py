@@ -1,6 +1,5 @@
 """The network that a genotype of either kind stands for, in the size of a search."""
 
-import torch
 from torch import nn
 
 from drnas_lib.config import SearchSettings
@@ -21,7 +20,5 @@ NETWORKS = {Nb201Genotype: _nb201, DartsGenotype: _darts}
 
 
 def network(genotype: Genotype, settings: SearchSettings, classes: int, in_channels: int) -> nn.Module:
-    """Its weights are drawn from the seed of the search."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        return NETWORKS[type(genotype)](genotype, settings, classes, in_channels)
+    """Batch normalisations with scale and shift, in the width and depth of the search."""
+    return NETWORKS[type(genotype)](genotype, settings, classes, in_channels)

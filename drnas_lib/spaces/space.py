@@ -40,7 +40,8 @@ class Space:
         for names in (allowed, fewer):
             if len(names) == keep:
                 return names
-        raise ValueError(f"keep={keep}: an edge of space {self.name!r} begins with {' or '.join(map(str, {len(allowed), len(fewer)}))} operations")
+        numbers = " or ".join(map(str, sorted({len(allowed), len(fewer)})))
+        raise ValueError(f"keep={keep}: an edge of space {self.name!r} begins with {numbers} operations")
 
     def genotype(self, scores) -> Genotype:
         """The cell with the best operations under `scores`, a (G, E, O) tensor or array on any device; higher wins.
