@@ -1,9 +1,10 @@
 """One step of the search: eta on a validation batch, then the weights on a training batch (section 2.2, eq. 2).
 
-Everything stays on the device: no value is read back within an epoch.
+Everything stays on the device: no value is read back within an epoch. Weights that a draw leaves out get a gradient of zero, so that their
+momentum and decay go on.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,19 +12,12 @@ from torch.nn import functional as F
 
 from drnas_lib.architecture.regulariser import Regulariser
 from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.optimisers import Sgd, WeightOptimiser
+from drnas_lib.precision import FLOAT32, Precision
 
 PERTURBATION = 1e-2  # DARTS' finite difference: the step along the gradient v is 0.01 / ||v||
 
 Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
-
-
-@dataclass(frozen=True)
-class WeightOptimiser:
-    """SGD settings; the learning rate comes from the schedule."""
-
-    momentum: float
-    weight_decay: float
-    grad_clip: float  # largest norm of the whole gradient
 
 
 class Meter:
@@ -44,7 +38,14 @@ class Meter:
 
 
 class Bilevel:
-    """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor."""
+    """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor.
+
+    What an architecture step moves is what `arch_optimiser` holds: eta, and whatever else a method learns in the same way.
+
+    `forward(x, theta)` calls the net in the precision of the search and gives float32 logits.
+    """
+
+    capturable = True  # a step launches the same work every time, reads nothing back and keeps its state in place
 
     def __init__(
         self,
@@ -56,72 +57,97 @@ class Bilevel:
         weights: WeightOptimiser,
         generator: torch.Generator,
         second_order: bool = False,
+        precision: Precision = FLOAT32,
     ):
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
-        self.arch_optimiser, self.settings, self.generator = arch_optimiser, weights, generator
+        self.arch_optimiser, self.generator = arch_optimiser, generator
+        self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
+        self.forward = precision.forward(net)
         self.arch_gradient = self.unrolled_gradient if second_order else self.first_order_gradient
         self.parameters = list(net.parameters())
-        self.weight_optimiser = torch.optim.SGD(
-            self.parameters, lr=0.0, momentum=weights.momentum, weight_decay=weights.weight_decay, foreach=True
-        )
+        self.weight_optimiser = Sgd(self.parameters, weights)
         self.meter = Meter(variables.eta.device)
 
     def set_lr(self, lr: float) -> None:
-        for group in self.weight_optimiser.param_groups:
-            group["lr"] = lr
+        """The learning rate of the weights from the next step on."""
+        self.weight_optimiser.set_lr(lr)
+
+    def momentum(self) -> dict[str, Tensor]:
+        """The weights' momentum by parameter name."""
+        return {name: v for (name, _), v in zip(self.net.named_parameters(), self.weight_optimiser.velocity)}
+
+    @torch.no_grad()
+    def set_momentum(self, velocity: dict[str, Tensor]) -> None:
+        """Overwrite the momentum, in place. Raises KeyError for a parameter that `velocity` lacks."""
+        for name, value in self.momentum().items():
+            value.copy_(velocity[name])
+
+    def tensors(self) -> list[Tensor]:
+        """All that a step changes, each in place."""
+        arch = [tensor for parameter in self.learnt for tensor in (parameter, *self.arch_optimiser.state[parameter].values())]
+        weights = [*self.parameters, *self.net.buffers(), *self.weight_optimiser.velocity]
+        return [*weights, *arch, self.meter.sums]
+
+    def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
+        """One whole step of the search; `valid` may be None where eta rests."""
+        if moves_eta:
+            self.arch_step(train, valid)
+        self.weight_step(train)
 
     def arch_step(self, train: Batch, valid: Batch) -> None:
         """Move eta down the gradient of the validation loss; the weights get no gradient and stay."""
         gradient, loss, logits = self.arch_gradient(train, valid)
         self.meter.add(1, loss, logits, valid[1])
-        self.variables.eta.grad = gradient
+        self.move_arch(gradient)
+
+    def move_arch(self, gradient: Sequence[Tensor]) -> None:
+        """One step of Adam on all that is learnt about the cell, in the order of `learnt`."""
+        for parameter, g in zip(self.learnt, gradient):
+            parameter.grad = g
         self.arch_optimiser.step()
+        for parameter in self.learnt:
+            parameter.grad = None
 
     def weight_step(self, train: Batch) -> None:
-        """Move the weights down the gradient of the training loss; eta gets no gradient and stays."""
+        """Move the weights down the clipped gradient of the training loss; eta gets no gradient and stays."""
         x, y = train
-        logits = self.net(x, self.method.sample(self.generator).detach())
+        logits = self.forward(x, self.method.sample(self.generator).detach())
         loss = F.cross_entropy(logits, y)
-        for parameter, gradient in zip(self.parameters, torch.autograd.grad(loss, self.parameters)):
-            parameter.grad = gradient
-        nn.utils.clip_grad_norm_(self.parameters, self.settings.grad_clip, foreach=True)
-        self.weight_optimiser.step()
-        self.weight_optimiser.zero_grad(set_to_none=True)
+        self.weight_optimiser.step(torch.autograd.grad(loss, self.parameters, materialize_grads=True))
         self.meter.add(0, loss, logits, y)
 
     def _regularised(self, loss: Tensor) -> Tensor:
         penalty = self.regulariser.penalty
         return loss if penalty is None else loss + penalty(self.variables.eta, self.variables.mask)
 
-    def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """d/d eta of the validation loss at the present weights: (gradient (G, E, O), loss, logits)."""
+    def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[Sequence[Tensor], Tensor, Tensor]:
+        """d/d eta, and d/d all else that is `learnt`, of the validation loss at the present weights: (gradient, loss, logits)."""
         x, y = valid
-        logits = self.net(x, self.method.sample(self.generator))
+        logits = self.forward(x, self.method.sample(self.generator))
         loss = F.cross_entropy(logits, y)
-        (gradient,) = torch.autograd.grad(self._regularised(loss), self.variables.eta)
-        return gradient, loss, logits
+        return torch.autograd.grad(self._regularised(loss), self.learnt, materialize_grads=True), loss, logits
 
-    def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """d/d eta of the validation loss after one SGD step on the training loss, w'(eta) (DARTS, eq. 7 and 8).
+    def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[Sequence[Tensor], Tensor, Tensor]:
+        """The same of the validation loss after one SGD step on the training loss, w'(eta) (DARTS, eq. 7 and 8).
 
         The mixed second derivative is a central difference. One theta serves the inner step and both sides of the difference: with
         fresh draws their noise, divided by the tiny step, would be all there is. Only the real weight step moves the running statistics.
         """
-        eta, lr = self.variables.eta, self.weight_optimiser.param_groups[0]["lr"]
+        lr, learnt = self.weight_optimiser.lr, len(self.learnt)
         theta = self.method.sample(self.generator)  # G E O
         fixed = theta.detach().requires_grad_()
         start = [parameter.detach().clone() for parameter in self.parameters]
         statistics = [buffer.clone() for buffer in self.net.buffers()]
 
-        inner = torch.autograd.grad(self._train_loss(train, theta.detach()), self.parameters)
-        velocity = [self.weight_optimiser.state[p].get("momentum_buffer") for p in self.parameters]
-        decay, momentum = self.settings.weight_decay, self.settings.momentum
-        step = [g + decay * w + (0.0 if v is None else momentum * v) for g, w, v in zip(inner, start, velocity)]
+        inner = torch.autograd.grad(self._train_loss(train, theta.detach()), self.parameters, materialize_grads=True)
+        decay, momentum = self.weight_optimiser.settings.weight_decay, self.weight_optimiser.settings.momentum
+        step = [g + decay * w + momentum * v for g, w, v in zip(inner, start, self.weight_optimiser.velocity)]
         self._set_weights(start, step, -lr)
         x, y = valid
-        logits = self.net(x, self.method.sample(self.generator))
+        logits = self.forward(x, self.method.sample(self.generator))
         loss = F.cross_entropy(logits, y)
-        direct, *direction = torch.autograd.grad(self._regularised(loss), [eta, *self.parameters])
+        gradient = torch.autograd.grad(self._regularised(loss), [*self.learnt, *self.parameters], materialize_grads=True)
+        direct, direction = gradient[:learnt], gradient[learnt:]
 
         radius = PERTURBATION / torch.stack(torch._foreach_norm(direction)).norm().clamp_min(1e-12)
         sides = []
@@ -131,11 +157,11 @@ class Bilevel:
         with torch.no_grad():
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)
-        (implicit,) = torch.autograd.grad(theta, eta, (sides[0] - sides[1]) / (2 * radius))
-        return direct - lr * implicit, loss, logits
+        implicit = torch.autograd.grad(theta, self.learnt, (sides[0] - sides[1]) / (2 * radius))
+        return [d - lr * i for d, i in zip(direct, implicit)], loss, logits
 
     def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
-        return F.cross_entropy(self.net(train[0], theta), train[1])
+        return F.cross_entropy(self.forward(train[0], theta), train[1])
 
     @torch.no_grad()
     def _set_weights(self, start: list[Tensor], direction: list[Tensor], length: Tensor | float) -> None:

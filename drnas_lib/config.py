@@ -4,30 +4,37 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, text
+from drnas_lib import method_presets
+from drnas_lib.method_presets import METHODS, OPTIONS
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, text
 from drnas_lib.presets import DISAGREEMENTS, FAMILIES, Stages, preset, usually_progressive
+from drnas_lib.search_settings import SearchSettings, StageSettings
 from drnas_lib.space_rules import MOST_OPERATIONS, RULES, SHRINKS, contradictions, first_keep
 
 Space = choice(*RULES)
 Macro = choice(*SHRINKS)
 Dataset = choice(*FAMILIES)
-Method = choice("drnas")
+Method = one_of(METHODS)
 Protocol = choice(*DISAGREEMENTS)
 LrAfterWidening = choice("continued", "restart_epoch", "restart_cosine")
 Regulariser = choice("adam_decay", "penalty", "kl")
 Bilevel = choice("first", "second")
 Derive = choice("mean", "softmax")
+Step = choice("arch_first", "weights_first", "single_level", "weights_only")
+Split = choice("halves", "test_half")
+Precision = choice("float32", "tf32", "bf16")
 Evaluate = choice("table", "train", "none")
 Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
 Place = text(r"\S(.*\S)?", "allowed is the path of a folder.")
 Name = text(r"\w[\w.+-]{0,99}", "allowed are up to 100 letters, digits and . _ + -, starting with a letter or digit: it becomes a folder.")
 Seed = integer(0, 2**32 - 1)  # what every generator takes
 Count = integer(1)
+Amount = integer(0)
 BatchSize = integer(2)  # normalisation needs two images
 Pixels = integer(8)
 PerStage = integers(1)
@@ -35,69 +42,14 @@ Keep = integers(1, MOST_OPERATIONS)
 Warmup = integers(0)
 Positive = number("a number above 0", lambda value: value > 0)
 NotNegative = number("a number, 0 or more", lambda value: value >= 0)
-Amount = integer(0)
 Probability = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs")
-# Added after the first runs: at these values they leave the fingerprint as it was.
-LATER = {"macro": "cifar", "lr_warmup": 0, "drop_path": 0.0, "cutout": 0, "derive": "mean"}
+# Came later: at these values they are not in the fingerprint, so that runs of before are still known.
+LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
+LATER |= {"macro": "cifar", "lr_warmup": 0, "drop_path": 0.0, "cutout": 0, "derive": "mean"}
 LONGEST_STEM = 100
-
-
-@dataclass(frozen=True)
-class StageSettings:
-    """A stage: see schedule.Stage."""
-
-    epochs: int
-    k: int
-    keep: int
-    arch_warmup: int
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """Every value that a search needs, and where it is kept."""
-
-    space: str
-    dataset: str
-    method: str
-    protocol: str
-    seed: int
-    device: str
-    stages: tuple[StageSettings, ...]
-    batch_size: int
-    macro: str
-    channels: int
-    cells: int
-    subset: int | None
-    weight_lr: float
-    weight_lr_min: float
-    lr_warmup: int
-    momentum: float
-    weight_decay: float
-    grad_clip: float
-    lr_after_widening: str
-    arch_lr: float
-    lam: float
-    regulariser: str
-    bilevel: str
-    drop_path: float
-    cutout: int
-    derive: str
-    evaluate: str
-    train_epochs: int | None
-    image_size: int | None
-    data_folder: str | None
-    stem: str
-    folder: str  # of the run, relative to the project
-    reduced: tuple[str, ...]  # why this is less than the protocol's run; empty when it is not
-    fingerprint: str  # of everything that the result depends on
-    arch_betas: tuple[float, float] = (0.5, 0.999)  # Adam for eta, in the code
-
-    def as_dict(self) -> dict:
-        """JSON-ready."""
-        return asdict(self)
 
 
 class SearchConfig(Parameters):
@@ -122,17 +74,32 @@ class SearchConfig(Parameters):
     weight_lr: Positive | None = None
     weight_lr_min: NotNegative | None = None
     lr_warmup: Amount | None = None
+    lr_half_period: Count | None = None
     momentum: Momentum | None = None
+    nesterov: Truth | None = None
     weight_decay: NotNegative | None = None
     grad_clip: Positive | None = None
     lr_after_widening: LrAfterWidening | None = None
     arch_lr: Positive | None = None
     lam: NotNegative | None = None
     regulariser: Regulariser | None = None
+    step: Step | None = None
     bilevel: Bilevel | None = None
     drop_path: Probability | None = None
     cutout: Amount | None = None
     derive: Derive | None = None
+    split: Split | None = None
+    tau_start: Positive | None = None
+    tau_end: Positive | None = None
+    edge_normalisation: Truth | None = None
+    none_in_cell: Truth | None = None
+    candidates: Count | None = None
+    monitored: Amount | None = None
+    candidate_batch: BatchSize | None = None
+    controller_lr: Positive | None = None
+    controller_updates: Amount | None = None
+    controller_samples: Count | None = None
+    precision: Precision | None = None
     evaluate: Evaluate | None = None
     train_epochs: Count | None = None
     image_size: Pixels | None = None
@@ -161,6 +128,21 @@ class SearchConfig(Parameters):
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
             yield f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so {least} or more."
+
+        yield from self._not_of_the_method(values)
+
+    def _not_of_the_method(self, values: dict[str, Any]) -> Iterator[str]:
+        row, known = METHODS[self.method], method_presets.options(self.method, self.protocol)
+        for name in OPTIONS:
+            if getattr(self, name) is not None and name not in known:
+                readers = ", ".join(m for m in METHODS if name in method_presets.options(m, self.protocol))
+                yield f"{name}={getattr(self, name)} with method={self.method!r}: only {readers} read it."
+        if values["step"] not in row.steps:
+            yield f"step={values['step']!r} with method={self.method!r}: allowed are {', '.join(row.steps)}."
+        if values["step"] == "single_level" and values["bilevel"] == "second":
+            yield "step='single_level' with bilevel='second': the second order looks one training step ahead, which is another batch."
+        if row.steps == method_presets.WEIGHTS_ONLY and len(set(self._stage_lists()["keep"])) > 1:
+            yield f"keep={self._stage_lists()['keep']} with method={self.method!r}: it learns nothing to prune by."
 
     def _wrong_number_of_stages(self) -> list[str]:
         given = {name: getattr(self, name) for name in STAGE_LISTS if getattr(self, name) is not None}
@@ -196,10 +178,14 @@ class SearchConfig(Parameters):
         if self.progressive is not None:
             return self.progressive
         whole = None not in (self.epochs, self.k, self.keep)  # then these lists are the stages, whatever the protocol has
-        return len(self.epochs) > 1 if whole else usually_progressive(self.space, self.protocol)
+        return len(self.epochs) > 1 if whole else self._usually_progressive()
+
+    def _usually_progressive(self) -> bool:
+        return METHODS[self.method].progressive and usually_progressive(self.space, self.protocol)
 
     def _preset(self) -> tuple[Stages, dict]:
-        return preset(self.space, self.dataset, self.protocol, self._progressive())
+        stages, rest = preset(self.space, self.dataset, self.protocol, self._progressive())
+        return method_presets.adapted(self.method, self.protocol, FAMILIES[self.dataset] == "published", stages, rest)
 
     def _stage_lists(self) -> dict[str, list[int]]:
         stages, _ = self._preset()
@@ -217,8 +203,11 @@ class SearchConfig(Parameters):
         if problems := self._problems():
             raise ParameterError(listed(problems))
         stages, rest = self._preset()
-        lists, values = self._stage_lists(), self._resolved()
+        lists, values, options = self._stage_lists(), self._resolved(), method_presets.options(self.method, self.protocol)
+        chosen_options = {n: v if getattr(self, n) is None else getattr(self, n) for n, v in options.items()}
         differences = {n: v for n, v in lists.items() if v != getattr(stages, n)} | {n: v for n, v in values.items() if v != rest[n]}
+        differences |= {n: v for n, v in chosen_options.items() if v != options[n]}
+        values |= {"options": chosen_options}
         values["train_epochs"] = values["train_epochs"] if values["evaluate"] == "train" else None
         chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder")}
         values |= chosen | {"stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
@@ -238,7 +227,7 @@ class SearchConfig(Parameters):
 
     def _stem(self, differences: dict[str, Any]) -> str:
         parts = [self.space, self.dataset, self.method, self.protocol]
-        if self._progressive() != usually_progressive(self.space, self.protocol):
+        if self._progressive() != self._usually_progressive():
             parts.append("progressive" if self._progressive() else "plain")
         for name, value in differences.items():
             shown = "-".join(map(str, value)) if isinstance(value, list) else f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
+from drnas_lib.precision import FLOAT32, Precision
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 LARGEST_MMAP_THRESHOLD = 32 << 20
 
@@ -36,22 +38,21 @@ def describe(device: torch.device) -> str:
 
 
 @contextmanager
-def reproducible(device: torch.device) -> Iterator[None]:
-    """Full float32 arithmetic and deterministic kernels within the block; the settings of before come back after it."""
+def reproducible(device: torch.device, precision: Precision = FLOAT32) -> Iterator[None]:
+    """The arithmetic of `precision` and deterministic kernels within the block; the settings of before come back after it."""
     if device.type == "cpu":
         keep_freed_memory()
         yield
         return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
-    matmul = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = True, False, False
-    torch.backends.cuda.matmul.allow_tf32 = False
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
     try:
-        yield
+        with precision.arithmetic():
+            yield
     finally:
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = before
-        torch.backends.cuda.matmul.allow_tf32 = matmul
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 def keep_freed_memory() -> None:

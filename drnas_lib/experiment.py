@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,9 +18,10 @@ from drnas_lib.device import choose, describe, reproducible
 from drnas_lib.genotype import Genotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters
 from drnas_lib.nets.networks import network
+from drnas_lib.precision import PRECISIONS
 from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
-from drnas_lib.search import Epoch, Search
+from drnas_lib.search import Company, Epoch, Launched, Search
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
 
@@ -39,9 +41,19 @@ Progress = Epoch | Training
 def run(settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, int], None] | None = None) -> Iterator[Progress]:
     """Yield the epochs of a run as they end; nothing where it is already done. The results are the files in its folder.
 
-    Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError, SearchError or RetrainError, each
-    with what to do about it.
+    `on_step(done, of)` hears of the steps within an epoch. Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData,
+    DeviceError, SearchError or RetrainError, each with what to do about it.
     """
+    with closing(launches(settings, rerun, Company())) as launched:
+        for progress in launched:
+            if not isinstance(progress, Launched):
+                yield progress
+            elif on_step is not None:
+                on_step(progress.done, progress.of)
+
+
+def launches(settings: SearchSettings, rerun: bool, company: Company) -> Generator[Launched | Progress, None, None]:
+    """The same run, handing over after every step as well, so that several can take turns (see together.run_many)."""
     folder = RunFolder(settings.folder)
     searched = folder.done and not rerun
     if searched:
@@ -50,19 +62,27 @@ def run(settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, i
             return
     with folder.lock():
         device = choose(settings.device)
-        dataset = load(settings.dataset, data_root(), settings.data_folder and resolve(settings.data_folder), settings.image_size)
+        dataset = _dataset(settings, company)
         if rerun:
             _clear(folder)
-        with reproducible(device):
+        with reproducible(device, PRECISIONS[settings.precision]):
             if not searched:
                 search = Search(settings, dataset, device)
-                yield from search.run(folder, on_step)
+                yield from search.run(folder, company)
                 _write_search(folder, settings, dataset, device, search)
             genotype = genotype_from_json(read_json(folder.file("genotype.json")))
             yield from _evaluate(folder, settings, dataset, device, genotype)
         folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
         for place in (folder, *(_cell_folder(folder, name) for name in ("derived", "random", "all_skip"))):
             checkpoint.clear(place.path)
+
+
+def _dataset(settings: SearchSettings, company: Company) -> Dataset:
+    """Read once for all runs of a company."""
+    key = settings.dataset, data_root(), settings.data_folder and resolve(settings.data_folder), settings.image_size
+    if key not in company.datasets:
+        company.datasets[key] = load(*key)
+    return company.datasets[key]
 
 
 def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
@@ -141,12 +161,16 @@ def _digest(net: torch.nn.Module) -> str:
 
 def _memory_by_stage(history: list[dict]) -> list[dict]:
     last = {row["stage"]: row for row in history}
-    peaks = {s: [row["peak_memory_mb"] for row in history if row["stage"] == s and row["peak_memory_mb"]] for s in last}
+    peaks = {s: [row["peak_memory_mb"] for row in history if row["stage"] == s and _alone(row)] for s in last}
     return [
         {"stage": s, "k": row["k"], "operations_kept": row["operations_kept"], "activation_mb": row["activation_mb"]}
         | {"gpu_peak_memory_mb": max(peaks[s], default=None)}
         for s, row in last.items()
     ]
+
+
+def _alone(row: dict) -> bool:
+    return row["peak_memory_mb"] is not None and row["searches_at_once"] == 1
 
 
 def _evaluate(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, genotype: Genotype) -> Iterator[Training]:

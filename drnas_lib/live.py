@@ -10,6 +10,13 @@ from drnas_lib.spaces import SPACES
 REDRAW_S = 1.0  # not more often than this
 
 
+class _Nowhere:
+    """Outside a notebook there is nothing to replace."""
+
+    def update(self, shown) -> None:
+        pass
+
+
 class Live:
     """`show(progress)` after every epoch, `tick(done, of)` within one, `finish()` at the end."""
 
@@ -17,10 +24,17 @@ class Live:
         self.edges = [f"{source} → {target}" for source, target in SPACES[space].edges]
         self.operations, self.groups = SPACES[space].operations, SPACES[space].groups
         self.empty = True
-        self.handle = display(HTML("<i>starting …</i>"), display_id=True)
-        self.bar = display(HTML(""), display_id=True)
+        self.handle = display(HTML("<i>starting …</i>"), display_id=True) or _Nowhere()
+        self.bar = display(HTML(""), display_id=True) or _Nowhere()
         self.began = self.drawn = time.monotonic()
         self.first_epoch = None
+        self.title = ""
+
+    def begin(self, title: str) -> None:
+        """What is shown next belongs to the run of this title; several runs share the display."""
+        title = f"<b>{title}</b><br>"
+        if title != self.title:
+            self.title, self.began, self.first_epoch = title, time.monotonic(), None
 
     def show(self, progress) -> None:
         """Draw an epoch of the search (with the Dirichlet mean) or of a training."""
@@ -41,7 +55,7 @@ class Live:
         now = time.monotonic()
         if now - self.drawn >= 2 * REDRAW_S and done < of:
             self.drawn = now
-            self.bar.update(HTML(f"<progress value='{done}' max='{of}'></progress> step {done} of {of} of this epoch"))
+            self.bar.update(HTML(f"{self.title}<progress value='{done}' max='{of}'></progress> step {done} of {of} of this epoch"))
 
     def finish(self) -> None:
         """Say that the run has ended; a run that had ended before shows no epochs."""
@@ -52,7 +66,7 @@ class Live:
     def _sentence(self, progress, now: float) -> str:
         row, epochs = progress.row, progress.epochs
         seen = row["epoch"] - self.first_epoch
-        text = f"<progress value='{row['epoch']}' max='{epochs}'></progress> "
+        text = f"{self.title}<progress value='{row['epoch']}' max='{epochs}'></progress> "
         if not hasattr(progress, "mean"):
             self.first_epoch = None
             cell = progress.cell.replace("_", "-")

@@ -76,6 +76,17 @@ def choice(*allowed: str):
     return text("|".join(map(re.escape, allowed)), f"allowed are {', '.join(allowed)}.", allowed)
 
 
+def one_of(table: Iterable[str]):
+    """A name in a table, which may still grow after this is called."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or value not in table:
+            raise ValueError(f"allowed are {', '.join(table)}.{nearest(value, table)}")
+        return value
+
+    return Annotated[str, BeforeValidator(read)]
+
+
 def text(pattern: str, allowed: str, near: tuple[str, ...] = ()):
     """Text of which all matches `pattern`, as the sentence `allowed` says; `near` are the words it may have been meant for."""
 

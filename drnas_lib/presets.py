@@ -19,14 +19,19 @@ NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "weight_lr": 0.025,
     "weight_lr_min": 0.001,
     "lr_warmup": 0,
+    "lr_half_period": None,  # epochs from the first to the last rate; None: all of them
     "momentum": 0.9,
+    "nesterov": False,
     "weight_decay": 3e-4,
     "grad_clip": 5.0,
     "arch_lr": 3e-4,
     "lam": 1e-3,  # the text, section 4.1
+    "step": "arch_first",
+    "split": "halves",
     "bilevel": "first",  # the text describes one unrolled step; the code, and so every published number, is first order
     "drop_path": 0.0,
     "cutout": 0,
+    "precision": "float32",  # neither says; narrower products are there to be compared with it
     "evaluate": "table",
     "train_epochs": 200,  # the benchmark's own schedule
 }

@@ -1,9 +1,10 @@
 """The one search loop, ignorant of method and space: a row per epoch, a checkpoint per epoch, exact resume."""
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
 
 import torch
 
@@ -11,19 +12,23 @@ from drnas_lib import checkpoint
 from drnas_lib.architecture.derive import DERIVATIONS
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.bilevel import Bilevel, WeightOptimiser
-from drnas_lib.config import SearchSettings
+from drnas_lib.captured import Launcher
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.sources import Dataset
-from drnas_lib.data.splits import halves, subset
+from drnas_lib.data.splits import SPLITS, subset
 from drnas_lib.methods import METHODS
+from drnas_lib.methods.method import Arena, Batch
 from drnas_lib.nets.memory import activation_bytes
 from drnas_lib.nets.supernets import supernet
 from drnas_lib.nets.widen import carry, channel_maps
+from drnas_lib.optimisers import Adam, WeightOptimiser
+from drnas_lib.precision import PRECISIONS
 from drnas_lib.records import RunFolder
 from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places, rising, warmed
+from drnas_lib.search_settings import SearchSettings
 from drnas_lib.spaces import SPACES
+from drnas_lib.steps import STEPS
 
 
 class SearchError(RuntimeError):
@@ -39,17 +44,33 @@ class Epoch:
     epochs: int
 
 
+@dataclass(frozen=True)
+class Launched:
+    """`done` of the `of` steps of an epoch are on their way to the device."""
+
+    done: int
+    of: int
+
+
+@dataclass
+class Company:
+    """What runs on one device share: `searches` are under way, so a search's seconds and memory are not its own; `datasets` are read."""
+
+    searches: int = 1
+    datasets: dict[tuple, Dataset] = field(default_factory=dict)
+
+
 class Search:
     """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`."""
 
-    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device):
-        self.settings, self.device = settings, device
+    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device, capture: bool = True):
+        self.settings, self.device, self.capture = settings, device, capture
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
         available = torch.tensor(self.space.start(self.stages[0].keep))
         images = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
-        of_weights, of_arch = halves(images, dataset.shuffled)
+        of_weights, of_arch = SPLITS[settings.split](images, dataset)
         augment = Augment(images.images.shape[-1], dataset.pad, dataset.flip, settings.cutout, dataset.mean, dataset.std)
         self.train, self.valid = DeviceImages(of_weights, augment, device), DeviceImages(of_arch, augment, device)
         self.image_kind = dataset.classes, images.images.shape[1]
@@ -58,11 +79,9 @@ class Search:
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta
         start = torch.Generator().manual_seed(settings.seed)
         self.variables = ArchVariables(self.space.shape, start, available=available).to(device)
-        self.method = METHODS[settings.method](self.variables)
+        self.method = METHODS[settings.method].build(self.variables, self.space, settings.seed, settings.options)
         regulariser = REGULARISERS[settings.regulariser](settings.lam)
-        self.arch_optimiser = torch.optim.Adam(
-            [self.variables.eta], lr=settings.arch_lr, betas=settings.arch_betas, weight_decay=regulariser.decay, foreach=True
-        )
+        self.arch_optimiser = Adam(self.method.learnt(), settings.arch_lr, settings.arch_betas, regulariser.decay)
         self.regulariser = regulariser
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
@@ -72,19 +91,22 @@ class Search:
         """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed + stage)
-            net = supernet(self.space, self.settings, self.stages[stage].k, self.variables.mask, *self.image_kind, self.chance)
+            sizes = self.stages[stage].k, self.variables.mask, *self.image_kind
+            net = supernet(self.space, self.settings, self.method.network, *sizes, self.chance)
         return net.to(self.device).train()
 
     def _enter(self, net: torch.nn.Module, stage: int) -> None:
         s = self.settings
-        optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip)
+        optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
-        self.step, self.stage = Bilevel(net, *parts, second_order=s.bilevel == "second"), stage
+        self.step, self.stage = STEPS[s.step](net, *parts, s.bilevel == "second", PRECISIONS[s.precision]), stage
+        captures = self.capture and self.method.capturable
+        self.launcher = Launcher(self.step, self.train, self.valid, self.chance, captures)
         self.activation = self.activation_mb()
 
     def advance(self, stage: int) -> None:
         """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
-        old, velocity = self.step.net, self._momentum()
+        old, velocity = self.step.net, self.step.momentum()
         self.variables.prune_(self.stages[stage].keep)
         self.method.pruned()
         for moment in self.arch_optimiser.state[self.variables.eta].values():
@@ -94,25 +116,17 @@ class Search:
         maps = channel_maps(old, new, torch.Generator().manual_seed(self.settings.seed + stage))
         new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
         self._enter(new, stage)
-        self._set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]) if velocity else {})
-
-    def _momentum(self) -> dict[str, torch.Tensor]:
-        state = self.step.weight_optimiser.state
-        return {name: state[p]["momentum_buffer"] for name, p in self.step.net.named_parameters() if p in state}
-
-    def _set_momentum(self, velocity: dict[str, torch.Tensor]) -> None:
-        parameters = dict(self.step.net.named_parameters())
-        for name, value in velocity.items():
-            self.step.weight_optimiser.state[parameters[name]] = {"momentum_buffer": value}
+        self.step.set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]))
 
     def state(self) -> dict:
         """What a checkpoint holds."""
         return {
             "stage": self.stage,
-            "variables": self.variables.state_dict(),
+            "method": self.method.state_dict(),  # with eta and its mask
             "arch_optimiser": self.arch_optimiser.state_dict(),
             "net": self.step.net.state_dict(),
-            "momentum": self._momentum(),
+            "momentum": self.step.momentum(),
+            "activation": self.activation,  # measured at the start of the stage, with draws that eta decides
             "order": self.order.get_state(),
             "chance": self.chance.get_state(),
             "history": self.history,
@@ -121,18 +135,19 @@ class Search:
 
     def restore(self, state: dict) -> None:
         """Become the search that `state()` described."""
-        self.variables.load_state_dict(state["variables"])
+        self.method.load_state_dict(state["method"])
         self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
         self._enter(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
-        self._set_momentum(state["momentum"])
+        self.step.set_momentum(state["momentum"])
+        self.activation = state["activation"]
         self.order.set_state(state["order"].cpu())
         self.chance.set_state(state["chance"].cpu())
         self.history, self.trace = state["history"], state["trace"]
 
-    def run(self, folder: RunFolder, on_step: Callable[[int, int], None] | None = None) -> Iterator[Epoch]:
-        """Yield the epochs that are still to do, those of a checkpoint first. `on_step(done, of)` hears of steps within an epoch."""
+    def run(self, folder: RunFolder, company: Company) -> Iterator[Launched | Epoch]:
+        """Yield each step as it is launched and each epoch as it ends, that of a checkpoint first."""
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
             self.restore(saved)
@@ -142,7 +157,7 @@ class Search:
             if place.stage != self.stage:
                 self.advance(place.stage)
             try:
-                row = self._epoch(place, on_step)
+                row = yield from self._epoch(place, company)
             except torch.OutOfMemoryError as error:
                 raise SearchError(
                     f"out of memory in epoch {place.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
@@ -153,14 +168,15 @@ class Search:
             checkpoint.save(folder.path, len(self.history), self.identity, self.state())
             yield self._report()
 
-    def _epoch(self, place: Place, on_step: Callable[[int, int], None] | None) -> dict:
+    def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
-        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, len(self.places), s.weight_lr, s.weight_lr_min)
+        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min)
         lr = warmed(place.epoch, s.lr_warmup, s.weight_lr, lr)
         self.step.set_lr(lr)
+        self.method.begin_epoch(place.epoch, len(self.places))
         holes = rising(place.epoch, len(self.places), 1.0)
         train = self.train.plan(s.batch_size, self.order, holes=holes)
         steps = len(train.index)
@@ -168,13 +184,8 @@ class Search:
         if s.drop_path:
             self.step.net.set_drop_path(rising(place.epoch, len(self.places), s.drop_path))
         moves_eta = place.epoch_in_stage >= stage.arch_warmup
-        for i in range(steps):
-            batch = self.train.batch(train, i)
-            if moves_eta:
-                self.step.arch_step(batch, self.valid.batch(valid, i))
-            self.step.weight_step(batch)
-            if on_step is not None:
-                on_step(i + 1, steps)
+        for launched in self.launcher.epoch(train, valid, moves_eta):
+            yield Launched(launched, steps)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
         self.step.meter.sums.zero_()
         eta = self.variables.eta.detach()
@@ -183,6 +194,7 @@ class Search:
                 f"epoch {place.epoch + 1}: the training loss is {loss} and eta is {'finite' if eta.isfinite().all() else 'not finite'}. "
                 f"Lower weight_lr (now {s.weight_lr}) or arch_lr (now {s.arch_lr}). The checkpoint before this epoch is kept."
             )
+        self.method.after_epoch(self._arena(), last=place.epoch + 1 == len(self.places))
         mean = self.method.mean().detach()
         beta = torch.nn.functional.elu(eta[self.variables.mask]) + 1
         return {
@@ -202,6 +214,7 @@ class Search:
             "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
             "activation_mb": self.activation,
             "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
+            "searches_at_once": company.searches,
             "seconds": time.perf_counter() - began,
         }
 
@@ -209,16 +222,35 @@ class Search:
         return Epoch(self.history[-1], self.method.mean().tolist(), len(self.places))
 
     def genotype(self):
-        """The cell of the Dirichlet mean (eq. 4), or of softmax(eta), as the settings say."""
+        """The cell that the method would give now, or that of softmax(eta) where the settings say so."""
         scores = DERIVATIONS[self.settings.derive](self.method, self.variables.eta.detach(), self.variables.mask)
         return self.space.genotype(scores.detach())
 
+    def _arena(self) -> Arena:
+        """What a method sees between epochs: full batches of the architecture half, in order or drawn and augmented."""
+
+        def plain(size: int, count: int) -> Iterator[Batch]:
+            size = min(size, len(self.valid))
+            passes = (self.valid.evaluation(size) for _ in itertools.repeat(None))
+            return itertools.islice((batch for batch in itertools.chain.from_iterable(passes) if len(batch[1]) == size), count)
+
+        def augmented(count: int) -> Iterator[Batch]:
+            plan = self.valid.plan(self.settings.batch_size, self.order, steps=count, replacement=True)
+            return (self.valid.batch(plan, i) for i in range(count))
+
+        return Arena(self.step.net, plain, augmented, self.chance)
+
     def activation_mb(self) -> float:
-        """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search."""
+        """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search.
+
+        The mean of a few draws where the draw decides what is computed.
+        """
         order, chance, random = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order), 0)
-        theta, before = self.method.sample(chance).detach(), [buffer.clone() for buffer in self.step.net.buffers()]
-        used = activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters])
+        before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
+        for _ in range(self.method.probes):
+            theta = self.method.sample(chance).detach()
+            used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / self.method.probes  # noqa: B023
         for buffer, value in zip(self.step.net.buffers(), before):
             buffer.copy_(value)
         self.chance.set_state(random)

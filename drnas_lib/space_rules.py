@@ -17,15 +17,17 @@ class Rules:
     macros: tuple[str, ...] = ("cifar", "imagenet")
     drops_paths: bool = True
     benchmark: bool = False
+    methods: tuple[str, ...] | None = None  # None: all
 
 
+MIXING = ("drnas", "darts", "darts_2nd", "snas")  # the others compute single paths or weigh edges, in networks of NAS-Bench-201
 RULES = {
     "nb201": Rules((5,), "cells per stage", 1, macros=("cifar",), drops_paths=False, benchmark=True),
-    "darts": Rules((7, 8), "cells", 3),
-    "s1": Rules((2,), "cells", 3),
-    "s2": Rules((2,), "cells", 3),
-    "s3": Rules((3,), "cells", 3),
-    "s4": Rules((2,), "cells", 3),
+    "darts": Rules((7, 8), "cells", 3, methods=MIXING),
+    "s1": Rules((2,), "cells", 3, methods=MIXING),
+    "s2": Rules((2,), "cells", 3, methods=MIXING),
+    "s3": Rules((3,), "cells", 3, methods=MIXING),
+    "s4": Rules((2,), "cells", 3, methods=MIXING),
 }
 MOST_OPERATIONS = max(max(rules.operations) for rules in RULES.values())
 SHRINKS = {"cifar": 4, "imagenet": 32}  # pixels of the image per pixel of the last features
@@ -34,6 +36,8 @@ SHRINKS = {"cifar": 4, "imagenet": 32}  # pixels of the image per pixel of the l
 def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
     """A sentence for each parameter that the space cannot have."""
     rules, of_space = RULES[config.space], f"with space={config.space!r}"
+    if rules.methods is not None and config.method not in rules.methods:
+        yield f"method={config.method!r} {of_space}: allowed are {', '.join(rules.methods)}."
     if values["evaluate"] == "table" and not rules.benchmark:
         yield f"evaluate='table' {of_space}: the benchmark does not know this space. Allowed are train, none."
     if values["cells"] < rules.least_cells:

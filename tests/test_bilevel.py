@@ -7,9 +7,10 @@ from torch.nn import functional as F
 from drnas_lib import bilevel
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.bilevel import Bilevel, WeightOptimiser
+from drnas_lib.bilevel import Bilevel
 from drnas_lib.methods import METHODS
 from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.optimisers import Adam, WeightOptimiser
 from drnas_lib.spaces import SPACES
 from tests.nets.plain import PlainSuperNet
 
@@ -30,7 +31,7 @@ def make(net, second_order=False, method=None, dtype=torch.float64):
     variables = ArchVariables(SPACE.shape, torch.Generator().manual_seed(0), dtype)
     with torch.no_grad():
         variables.eta.copy_(torch.randn(SPACE.shape, generator=torch.Generator().manual_seed(1), dtype=dtype))
-    optimiser = torch.optim.Adam([variables.eta], 1e-2)
+    optimiser = Adam([variables.eta], 1e-2)
     method = (method or METHODS["drnas"])(variables)
     parts = REGULARISERS["kl"](0.01), optimiser, WeightOptimiser(0.9, 3e-4, 5.0), torch.Generator().manual_seed(2)
     step = Bilevel(net, method, variables, *parts, second_order)
@@ -85,8 +86,8 @@ def test_unrolled_gradient_is_the_exact_one(monkeypatch):
     step.weight_step(train)  # some momentum
     weights = [p.detach().clone() for p in step.parameters]
     statistics = [b.clone() for b in net.buffers()]
-    ours, _, _ = step.unrolled_gradient(train, valid)
-    first, _, _ = step.first_order_gradient(train, valid)
+    (ours,), _, _ = step.unrolled_gradient(train, valid)
+    (first,), _, _ = step.first_order_gradient(train, valid)
     assert all(torch.equal(p, w) for p, w in zip(step.parameters, weights))
 
     for buffer, value in zip(net.buffers(), statistics):
@@ -96,7 +97,7 @@ def test_unrolled_gradient_is_the_exact_one(monkeypatch):
     at = dict(zip(names, [w.requires_grad_() for w in weights]))
     inner = F.cross_entropy(functional_call(net, at, (train[0], eta.softmax(-1))), train[1])
     gradient = torch.autograd.grad(inner, list(at.values()), create_graph=True)
-    velocity = [step.weight_optimiser.state[p]["momentum_buffer"] for p in step.parameters]
+    velocity = step.weight_optimiser.velocity
     moved = {n: w - 0.05 * (g + 3e-4 * w + 0.9 * v) for (n, w), g, v in zip(at.items(), gradient, velocity)}
     outer = F.cross_entropy(functional_call(net, moved, (valid[0], eta.softmax(-1))), valid[1])
     (exact,) = torch.autograd.grad(step._regularised(outer), eta)

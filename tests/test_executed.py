@@ -50,6 +50,29 @@ def test_speed(tmp_path):
     assert (tmp_path / "nb201_cpu_batch8_cells1_channels16.csv").exists()
 
 
+def test_table_4(tmp_path):
+    """Every method on the digits, then the whole table: every row of the paper, seven methods or more with a number of ours."""
+    out = tmp_path / "out.ipynb"
+    where = {"results": str(tmp_path / "runs"), "table_results": str(tmp_path / "table"), "table_seeds": [20]}
+    papermill.execute_notebook(PROJECT / "notebooks" / "nas_bench_201.ipynb", out, where, cwd=PROJECT, **QUIET)
+    (table, *_) = [html for html in outputs(out, "text/html") if "cifar100_valid" in "".join(html)]
+    for row in read_json(PROJECT / "params" / "paper" / "table4.json")["rows"]:
+        assert row["method"].replace("&", "&amp;") in "".join(table)
+    assert "".join(table).count("2 instead of 40 epochs") == 9
+    assert "does not know digits" in "".join(table)
+    assert len(outputs(out, "image/png")) == 3, "live display, dots, cost"
+    assert out.stat().st_size < 1_000_000
+
+
+def test_table_1(tmp_path):
+    out = tmp_path / "out.ipynb"
+    small = {"results": str(tmp_path / "runs"), "ks": [1, 4]}
+    papermill.execute_notebook(PROJECT / "notebooks" / "partial_channels.ipynb", out, small, cwd=PROJECT, **QUIET)
+    assert "paper: GPU memory (MB)" in "".join(outputs(out, "text/html")[-1])
+    assert "times." in "".join(outputs(out, "text/markdown"))
+    assert len(outputs(out, "image/png")) == 2, "live display, memory"
+
+
 def test_a_misspelt_parameter_ends_papermill_with_an_error(tmp_path):
     typo = ["-p", "datset", "cifar100"]
     command = [sys.executable, "-m", "papermill", "notebooks/search.ipynb", tmp_path / "out.ipynb", "-k", "python3", *typo]

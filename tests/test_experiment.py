@@ -19,7 +19,7 @@ from drnas_lib.records import RecordError, RunFolder, RunLocked, read_json
 from drnas_lib.search import SearchError
 from tests.conftest import SMALL, SMALL_STAGES
 
-OF_THE_CLOCK = ("seconds", "images_per_s")
+OF_THE_CLOCK = ("seconds", "images_per_s", "searches_at_once")
 
 
 def history(settings):

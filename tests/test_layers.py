@@ -10,17 +10,23 @@ from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
     (
-        *("genotype", "records", "config", "presets", "darts_presets", "space_rules", "parameters", "speed_config"),
-        *("recipes", "cells", "retrain_config", "tables_config"),
+        *("genotype", "records", "config", "search_settings", "presets", "darts_presets", "method_presets", "space_rules"),
+        *("parameters", "speed_config", "recipes", "cells", "retrain_config", "tables_config"),
     ),
-    ("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report"),
-    ("training_plots", "darts_tables", "retrain_report"),
+    ("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),
+    ("comparison", "comparison_plots", "comparison_report", "training_plots", "darts_tables", "retrain_report"),
     ("data", "spaces"),
     ("architecture",),
     ("nets",),
     ("methods",),
-    ("device", "schedule", "learning_rate", "checkpoint", "bilevel", "ranks"),
-    ("search", "retrain", "retrain_run", "experiment", "live", "live_training", "speed", "distributed", "darts_costs"),
+    (
+        *("device", "precision", "schedule", "learning_rate", "checkpoint", "optimisers"),
+        *("bilevel", "steps", "captured", "ranks"),
+    ),
+    (
+        *("search", "retrain", "retrain_run", "experiment", "together", "live", "live_training", "speed"),
+        *("comparison_run", "distributed", "darts_costs"),
+    ),
     ("hessian", "exploration", "constrained", "theory"),
 )
 ROW = {name: number for number, names in enumerate(ROWS, start=1) for name in names}

@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 import yaml
 
+from drnas_lib.comparison import ComparisonConfig, PartialChannelsConfig
 from drnas_lib.config import ParameterError, SearchConfig
 from drnas_lib.records import PROJECT
 
@@ -59,8 +60,8 @@ def test_the_smoke_run_takes_every_step():
     assert (settings.evaluate, settings.train_epochs) == ("train", 1)
 
 
-def notebook_parameters():
-    cells = json.loads((PROJECT / "notebooks" / "search.ipynb").read_text(encoding="utf-8"))["cells"]
+def notebook_parameters(name="search"):
+    cells = json.loads((PROJECT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
     (cell,) = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
     return ast.parse("".join(cell["source"])).body
 
@@ -69,3 +70,35 @@ def test_the_notebook_has_the_parameters_of_the_library_in_the_same_order_with_t
     notebook = {line.target.id: ast.literal_eval(line.value) for line in notebook_parameters()}
     library = {name: field.default for name, field in SearchConfig.model_fields.items()}
     assert list(notebook.items()) == list(library.items())
+
+
+COMPARISONS = {"nas_bench_201": ComparisonConfig, "partial_channels": PartialChannelsConfig}
+FILES_OF_COMPARISONS = [file for name in COMPARISONS for file in sorted((PROJECT / "params" / name).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_a_comparison_has_the_parameters_of_its_notebook(name):
+    notebook = {line.target.id: ast.literal_eval(line.value) for line in notebook_parameters(name)}
+    library = {field: info.default for field, info in COMPARISONS[name].model_fields.items()}
+    assert list(notebook) == list(library)
+    assert {n: sorted(v) if n == "methods" else v for n, v in notebook.items()} == {
+        n: sorted(v) if n == "methods" else v for n, v in library.items()
+    }
+
+
+@pytest.mark.parametrize("file", FILES_OF_COMPARISONS, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_a_comparison_file_is_valid_and_named_after_its_data_and_preset(file):
+    values = values_of(file)
+    config = COMPARISONS[file.parent.name].of(values)
+    searches = config.searches()
+    assert searches and file.stem.endswith(config.preset)
+    assert file.stem.startswith("published") or all(file.stem.startswith(search.settings.dataset) for search in searches)
+    assert all(bool(search.settings.reduced) == (config.preset != "full") for search in searches)
+    for name in values:
+        assert values[name] != COMPARISONS[file.parent.name].model_fields[name].default, f"{name} is what it would be anyway"
+
+
+def test_table_4_and_table_1_have_a_file_each():
+    assert {f"{file.parent.name}/{file.stem}" for file in FILES_OF_COMPARISONS} >= {
+        "nas_bench_201/published_full", "nas_bench_201/cifar10_reduced_cpu", "partial_channels/published_full",
+    }  # fmt: skip

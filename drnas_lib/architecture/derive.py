@@ -10,6 +10,6 @@ def softmax_scores(eta: Tensor, mask: Tensor) -> Tensor:
 
 
 DERIVATIONS = {  # of (method, eta, mask)
-    "mean": lambda method, eta, mask: method.mean(),  # eq. 4
+    "mean": lambda method, eta, mask: method.scores(),  # of DrNAS the Dirichlet mean (eq. 4)
     "softmax": lambda method, eta, mask: softmax_scores(eta, mask),
 }

@@ -5,13 +5,14 @@ from torch import Tensor
 
 from drnas_lib.architecture import dirichlet
 from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.methods.method import Method
 
 
-class DrNAS:
+class DrNAS(Method):
     """theta ~ Dir(ELU(eta) + 1), one draw for each forward pass, shared by all cells of a group."""
 
     def __init__(self, variables: ArchVariables):
-        self.variables = variables
+        super().__init__(variables)
         self.pruned()
 
     def pruned(self) -> None:

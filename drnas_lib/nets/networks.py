@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from drnas_lib.config import SearchSettings
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype
 from drnas_lib.nets.darts_discrete import DartsNetwork
 from drnas_lib.nets.discrete import DiscreteNetwork
+from drnas_lib.search_settings import SearchSettings
 
 
 def _nb201(genotype: Nb201Genotype, settings: SearchSettings, classes: int, in_channels: int) -> nn.Module:

@@ -44,6 +44,8 @@ class SuperNet(Skeleton):
     `mask` (G, E, O) names the operations that exist at all; None means all of them.
     """
 
+    cell = SuperCell
+
     def __init__(
         self,
         space: Space,
@@ -55,7 +57,7 @@ class SuperNet(Skeleton):
         in_channels: int = 3,
     ):
         mask = torch.ones(space.shape, dtype=torch.bool) if mask is None else mask.detach().cpu()
-        super().__init__(lambda width: SuperCell(space, width, k, mask[0]), channels, cells_per_stage, classes, in_channels)
+        super().__init__(lambda width: self.cell(space, width, k, mask[0]), channels, cells_per_stage, classes, in_channels)
         self.k = k
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:

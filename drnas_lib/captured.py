@@ -1,0 +1,109 @@
+"""The steps of an epoch, launched one after another: on a GPU a graph that is captured once and replayed, elsewhere the same code as it is.
+
+Captured are the batches, the augmentation, the draw of theta, both steps, both optimisers and the meter. What changes from step to step
+lies in tensors that stay where they are: the plans of the epoch, the number of the step, the learning rate, the random stream's offset.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from drnas_lib.data.batches import DeviceImages, Plan
+
+WARM_UP = 3  # steps on a side stream, in which libraries choose kernels and allocate workspaces
+AHEAD = 16  # steps launched but not finished: enough to keep the device busy, and an interrupt is soon heard
+
+
+class Launcher:
+    """Runs the epochs of one step object (see bilevel.Bilevel) on one stage's network.
+
+    `generator` is the random stream of theta on the device. With `capture`, the default, steps on a GPU are captured if the step
+    object is `capturable`; the numbers are those of running it as it is.
+    """
+
+    def __init__(self, step, train: DeviceImages, valid: DeviceImages, generator: torch.Generator, capture: bool = True):
+        self.step, self.train, self.valid, self.generator = step, train, valid, generator
+        self.device = train.device
+        self.captures = capture and step.capturable and self.device.type == "cuda"
+        self.number = torch.zeros((), dtype=torch.int64, device=self.device)  # of the step within the epoch
+        self.plans: tuple[Plan, Plan] | None = None
+        self.graphs: dict[bool, torch.cuda.CUDAGraph] = {}  # by whether eta moves
+        if self.captures:
+            self.stream = torch.cuda.Stream(self.device)
+            self.pool = torch.cuda.graph_pool_handle()  # shared: one graph runs at a time, and none leaves anything behind in it
+
+    def epoch(self, train: Plan, valid: Plan, moves_eta: bool) -> Iterator[int]:
+        """Launch every step of the plans, yielding how many were launched so far. The caller waits by reading the meter."""
+        self._load(train, valid)
+        run = self._replayed if self.captures else self._plain
+        yield from run(len(train.index), moves_eta)
+
+    def one(self, moves_eta: bool) -> None:
+        """The whole step at `number`, which then counts on: the same launches, shapes and addresses every time."""
+        train, valid = self.plans
+        batch = self.train.batch(train, self.number)
+        self.step.advance(batch, self.valid.batch(valid, self.number) if moves_eta else None, moves_eta)
+        self.number.add_(1)
+
+    def _load(self, train: Plan, valid: Plan) -> None:
+        """Put the epoch's plans where the graphs look for them, and start at the first step."""
+        if self.plans is None:
+            self.plans = Plan(train.index.clone(), train.draws.clone()), Plan(valid.index.clone(), valid.draws.clone())
+        for ours, new in zip(self.plans, (train, valid)):
+            ours.index.copy_(new.index)
+            ours.draws.copy_(new.draws)
+        self.number.zero_()
+
+    def _plain(self, steps: int, moves_eta: bool) -> Iterator[int]:
+        for i in range(steps):
+            self.one(moves_eta)
+            yield i + 1
+
+    def _replayed(self, steps: int, moves_eta: bool) -> Iterator[int]:
+        if moves_eta not in self.graphs:
+            self.graphs[moves_eta] = self._capture(moves_eta)
+        graph, unfinished = self.graphs[moves_eta], deque()
+        self.stream.wait_stream(torch.cuda.current_stream(self.device))
+        for i in range(steps):
+            with torch.cuda.stream(self.stream):  # not across the yield: another search may launch in between
+                graph.replay()
+                unfinished.append(self.stream.record_event())
+            if len(unfinished) > AHEAD:
+                unfinished.popleft().synchronize()
+            yield i + 1
+        torch.cuda.current_stream(self.device).wait_stream(self.stream)
+
+    def _capture(self, moves_eta: bool) -> torch.cuda.CUDAGraph:
+        """The graph of one step. Warming up takes real steps, so all that they change is put back: capturing leaves no trace."""
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self.generator)
+        with traceless([*self.step.tensors(), self.number], self.generator):
+            self._warm_up(moves_eta)
+            with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
+                self.one(moves_eta)
+        return graph
+
+    def _warm_up(self, moves_eta: bool) -> None:
+        here = torch.cuda.current_stream(self.device)
+        self.stream.wait_stream(here)
+        with torch.cuda.stream(self.stream):
+            for _ in range(WARM_UP):
+                self.number.zero_()  # an epoch may be shorter than the warm-up
+                self.one(moves_eta)
+        here.wait_stream(self.stream)
+
+
+@contextmanager
+def traceless(tensors: list[Tensor], generator: torch.Generator) -> Iterator[None]:
+    """After the block `tensors` hold what they held before, in place, and `generator` draws what it would have drawn."""
+    before, chance = [tensor.detach().clone() for tensor in tensors], generator.get_state()
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(tensors, before):
+                tensor.copy_(value)
+        generator.set_state(chance)

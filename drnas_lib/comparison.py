@@ -1,0 +1,223 @@
+"""Which searches make Table 4 and Table 1, and what they have found: parameters in, settings and a DataFrame of runs out. No torch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import BeforeValidator
+
+from drnas_lib import table_search
+from drnas_lib.benchmark import DATASETS as OF_THE_BENCHMARK
+from drnas_lib.config import Device, Place, Protocol, SearchConfig, SearchSettings
+from drnas_lib.method_presets import METHODS, options
+from drnas_lib.parameters import Parameters, Truth, choice, integer, integers, nearest
+from drnas_lib.presets import FAMILIES
+from drnas_lib.records import RunFolder, read_json, resolve
+from drnas_lib.table_search import TableSearchConfig, TableSearchSettings
+
+# What is less than the protocol: the same for every method, so that all take as many steps on as many images.
+PRESETS: dict[str, dict] = {
+    "full": {},
+    "reduced_cpu": {"epochs": 20, "cells": 1, "channels": 8, "subset": 2560, "batch_size": 64, "arch_lr": 1e-2},
+    "smoke": {"epochs": 2, "cells": 1, "channels": 8, "subset": 128, "batch_size": 32, "train_epochs": 1},
+}
+# Of the parameters that only some methods read, those that grow with the search; the others are as published.
+FEWER: dict[str, dict] = {
+    "full": {},
+    "reduced_cpu": {"controller_updates": 1, "monitored": 2, "candidate_batch": 64},
+    "smoke": {"controller_updates": 1, "controller_samples": 4, "candidates": 8, "monitored": 2, "candidate_batch": 32},
+}
+NOT_FOR = {"published": ("train_epochs",), "own": ("arch_lr",)}  # data of one's own are trained on, and have a quick eta anyway
+Preset = choice(*PRESETS)
+K = integers(1)
+
+
+def names(table: Iterable[str], *more: Iterable[str]):
+    """Some names of the tables, as a list or as text with commas."""
+
+    def read(value: Any) -> list[str]:
+        known = [name for part in (table, *more) for name in part]
+        if isinstance(value, str):
+            value = [word.strip(" []'\"") for word in value.split(",")]
+        if not isinstance(value, list | tuple) or not value:
+            raise ValueError(f"allowed is a list of some of {', '.join(known)}.")
+        for name in value:
+            if name not in known:
+                raise ValueError(f"{name!r} is not one of {', '.join(known)}.{nearest(name, known)}")
+        return list(dict.fromkeys(value))
+
+    return Annotated[list[str], BeforeValidator(read)]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One search of a table: the row it belongs to and its settings."""
+
+    row: str
+    label: str
+    settings: SearchSettings
+
+
+def reduced(dataset: str, preset: str, method: str, protocol: str, changes: dict) -> dict:
+    """The parameters of a search under a preset: `epochs` shared out over the stages, warm-ups as the same share of their stage."""
+    values = dict(PRESETS[preset])
+    total = values.pop("epochs", None)
+    usual = SearchConfig.of({"dataset": dataset, "method": method, "protocol": protocol} | changes).settings().stages
+    if total is not None:
+        epochs = [max(1, round(total * s.epochs / sum(t.epochs for t in usual))) for s in usual]
+        warmup = [min(e - 1, round(e * s.arch_warmup / s.epochs)) for e, s in zip(epochs, usual)]
+        values |= {"epochs": epochs, "arch_warmup": warmup, "k": [s.k for s in usual], "keep": [s.keep for s in usual]}
+        if SearchConfig.of({"dataset": dataset, "method": method, "protocol": protocol}).settings().lr_half_period:
+            values["lr_half_period"] = total  # of a swinging rate one fall is left, or the last epochs would be its highest
+    values = {n: v for n, v in values.items() if n not in NOT_FOR[FAMILIES[dataset]]}
+    return values | {n: v for n, v in FEWER[preset].items() if n in options(method, protocol)} | changes
+
+
+class ComparisonConfig(Parameters):
+    """The parameters of notebooks/nas_bench_201.ipynb."""
+
+    datasets: names(FAMILIES) = ["digits"]
+    methods: names(METHODS, table_search.POLICIES) = [*table_search.POLICIES, *METHODS]
+    seeds: integers(0) = [0]
+    preset: Preset = "smoke"
+    protocol: Protocol = "released"
+    baseline_protocol: Protocol = "paper"
+    device: Device = "auto"
+    at_once: integer(1) | None = 1
+    results: Place = "results/search"
+    table_results: Place = "results/table_search"
+    table_seeds: integers(1) = [500]
+    rerun: Truth = False
+
+    def _problems(self) -> list[str]:
+        if "folder" in self.datasets:
+            return ["datasets with 'folder': a folder of one's own is searched with notebooks/search.ipynb."]
+        return []
+
+    def searches(self) -> list[Wanted]:
+        """Those that train a supernet, data set by data set, seed by seed, in the order of Table 4."""
+        return [
+            Wanted(method, METHODS[method].label, self._settings(dataset, method, seed))
+            for dataset in self.datasets
+            for seed in self.seeds
+            for method in METHODS
+            if method in self.methods
+        ]
+
+    def _settings(self, dataset: str, method: str, seed: int) -> SearchSettings:
+        protocol = self.protocol if method == "drnas" else self.baseline_protocol
+        changes = {"progressive": False} if method == "drnas" else {}  # Table 4 is without stages
+        values = reduced(dataset, self.preset, method, protocol, changes)
+        given = {"dataset": dataset, "method": method, "protocol": protocol, "seed": seed, "device": self.device, "results": self.results}
+        return SearchConfig.of(values | given).settings()
+
+    def lookups(self) -> list[TableSearchSettings]:
+        """Those that look cells up in the benchmark's table."""
+        (seeds,) = self.table_seeds
+        return [
+            TableSearchConfig.of({"dataset": d, "method": m, "seeds": seeds, "results": self.table_results}).settings()
+            for d in self.datasets
+            if d in OF_THE_BENCHMARK
+            for m in self.methods
+            if m in table_search.POLICIES
+        ]
+
+
+class PartialChannelsConfig(Parameters):
+    """The parameters of notebooks/partial_channels.ipynb."""
+
+    datasets: names(FAMILIES) = ["digits"]
+    ks: K = [1, 2, 4, 8]
+    progressive: Truth = True
+    seeds: integers(0) = [0]
+    preset: Preset = "smoke"
+    protocol: Protocol = "released"
+    progressive_protocol: Protocol = "paper"
+    device: Device = "auto"
+    at_once: integer(1) | None = 1
+    results: Place = "results/search"
+    rerun: Truth = False
+
+    def _problems(self) -> list[str]:
+        if "folder" in self.datasets:
+            return ["datasets with 'folder': a folder of one's own is searched with notebooks/search.ipynb."]
+        channels = PRESETS[self.preset].get("channels", 16)
+        return [f"ks={self.ks}: {k} does not divide the {channels} channels of preset {self.preset!r}." for k in self.ks if channels % k]
+
+    def searches(self) -> list[Wanted]:
+        """One K after another, then the progressive search, for each data set and seed."""
+        kinds = [(str(k), self.protocol, {"progressive": False, "k": [k]}) for k in self.ks]
+        kinds += [("ours", self.progressive_protocol, {"progressive": True})] if self.progressive else []
+        return [
+            Wanted(row, "progressive" if row == "ours" else f"K = {row}", self._settings(dataset, protocol, changes, seed))
+            for dataset in self.datasets
+            for seed in self.seeds
+            for row, protocol, changes in kinds
+        ]
+
+    def _settings(self, dataset: str, protocol: str, changes: dict, seed: int) -> SearchSettings:
+        values = reduced(dataset, self.preset, "drnas", protocol, changes)
+        given = {"dataset": dataset, "protocol": protocol, "seed": seed, "device": self.device, "results": self.results}
+        return SearchConfig.of(values | given).settings()
+
+
+def runs(wanted: list[Wanted]) -> pd.DataFrame:
+    """A row for every finished seed of these searches, seeds that were not asked for included; columns as in `_run`."""
+    rows, seen = [], set()
+    for search in wanted:
+        place = resolve(search.settings.folder).parent
+        if place in seen:
+            continue
+        seen.add(place)
+        folders = sorted(place.glob("seed*"), key=lambda path: int(path.name.removeprefix("seed")))
+        rows += [_run(search, read_json(folder / "record.json")) for folder in folders if RunFolder(folder).done]
+    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+
+
+RUN_COLUMNS = [
+    "row", "label", "dataset", "seed", "reduced", "protocol", "genotype", "valid_acc_pct", "test_acc_pct", "search_s", "gpu_peak_memory_mb",
+    "activation_mb", "stage_memory", "device",
+]  # fmt: skip
+
+
+def _run(search: Wanted, record: dict) -> dict:
+    dataset, stages = record["parameters"]["dataset"], record["stages"]
+    gpu = [stage["gpu_peak_memory_mb"] for stage in stages if stage["gpu_peak_memory_mb"]]
+    return {
+        "row": search.row,
+        "label": search.label,
+        "dataset": dataset,
+        "seed": record["parameters"]["seed"],
+        "reduced": "; ".join(record["reduced"]),
+        "protocol": record["protocol"],
+        "genotype": record["genotype"],
+        "valid_acc_pct": _accuracy(record, "valid"),
+        "test_acc_pct": _accuracy(record, "test"),
+        "search_s": record["metrics"]["search_s"],
+        "gpu_peak_memory_mb": max(gpu, default=None),
+        "activation_mb": max(stage["activation_mb"] for stage in stages),
+        "stage_memory": stages,
+        "device": record["device"],
+    }
+
+
+def _accuracy(record: dict, split: str) -> float | None:
+    """Of the found cell: as the benchmark has it, or after training it here; None where it was not judged."""
+    evaluation, key = record.get("evaluation", {}), f"{record['parameters']['dataset']}_{split}_acc_pct"
+    derived = [cell for cell in evaluation.get("cells", ()) if cell["cell"] == "derived"]
+    return (derived[0] if derived else evaluation).get(key)
+
+
+def lookup_runs(lookups: list[TableSearchSettings]) -> pd.DataFrame:
+    """The seeds of the finished searches on the table, in the columns of `runs`."""
+    rows = []
+    for settings in lookups:
+        folder = RunFolder(settings.folder)
+        if folder.done:
+            seconds = read_json(folder.file("record.json"))["metrics"]["wall_s"] / settings.seeds
+            found = pd.read_csv(folder.file("seeds.csv"))
+            found.columns = [name.removeprefix(f"{settings.dataset}_") for name in found.columns]
+            of_all = {"row": settings.method, "label": table_search.LABELS[settings.method], "dataset": settings.dataset, "reduced": ""}
+            rows += [of_all | row | {"search_s": seconds, "device": "table"} for row in found.to_dict("records")]
+    return pd.DataFrame(rows, columns=RUN_COLUMNS)

@@ -1,0 +1,189 @@
+"""The comparison of Table 4 and Table 1 read back from its files: tables, figures and sentences. No torch."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
+
+from drnas_lib import comparison_plots, table_search, tables
+from drnas_lib.benchmark import DATASETS, Benchmark, BenchmarkError, MissingBenchmark
+from drnas_lib.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, lookup_runs, runs
+from drnas_lib.records import PROJECT, read_json
+from drnas_lib.table_search import LABELS, SECONDS_PER_QUERY, TableSearchConfig
+
+PAPER = PROJECT / "params" / "paper"
+RESNET, OPTIMUM = "ResNet (He et al., 2016)", "optimal"
+Reasons = dict[tuple[str, str], str]
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+def _benchmark() -> Benchmark | None:
+    try:
+        return Benchmark.load()
+    except (MissingBenchmark, BenchmarkError):
+        return None
+
+
+def _styled(table: pd.DataFrame) -> Styler:
+    """Left-aligned text; the paper's lines grey, ours strong."""
+    style = table.style.set_properties(**{"text-align": "left", "white-space": "nowrap"})
+    notes = [column for column in ("note",) if column in table.columns]
+    style = style.set_properties(subset=notes, **{"white-space": "normal", "min-width": "18em"})
+    weights = {"paper": "color: #777", "ours": "font-weight: bold"}
+    return style.apply(lambda row: [weights.get(row.name[1], "")] * len(row), axis=1)
+
+
+def _first(text: str, length: int = 160) -> str:
+    return text if len(text) <= length else text[: length - 1].rsplit(" ", 1)[0] + " …"
+
+
+@dataclass(frozen=True)
+class Table4Report:
+    """`runs` has a row per finished seed, `reasons` says by (label, data set) why there is none."""
+
+    runs: pd.DataFrame
+    reasons: Reasons
+    datasets: list[str]
+    paper: dict
+
+    @classmethod
+    def read(cls, config: ComparisonConfig, reasons: Reasons) -> "Table4Report":
+        """What is on disk for these parameters, whichever seeds."""
+        parts = [part for part in (lookup_runs(config.lookups()), runs(config.searches())) if len(part)]
+        found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=RUN_COLUMNS)
+        return cls(found, reasons, config.datasets, read_json(PAPER / "table4.json"))
+
+    def _labels(self) -> list[str]:
+        return [row["method"] for row in self.paper["rows"]]
+
+    def _notes(self) -> dict[str, str]:
+        notes = {RESNET: "no search: the paper quotes NAS-Bench-201's row of a ResNet, which is not one of its cells"}
+        if not set(self.datasets) & set(DATASETS):
+            notes |= dict.fromkeys(LABELS.values(), f"looks cells up in the benchmark, which does not know {', '.join(self.datasets)}")
+        for label in self._labels():
+            of_label = [f"{dataset}: {_first(why)}" for (name, dataset), why in self.reasons.items() if name == label]
+            if of_label:
+                notes[label] = "; ".join(of_label)
+        return notes
+
+    def _with_optimum(self) -> pd.DataFrame:
+        benchmark = _benchmark()
+        if benchmark is None:
+            return self.runs
+        best = [
+            {"row": "optimal", "label": OPTIMUM, "dataset": dataset, "seed": 0, "reduced": ""}
+            | {f"{split}_acc_pct": benchmark.optimum(dataset, split)[1] for split in ("valid", "test")}
+            for dataset in DATASETS
+        ]
+        return pd.concat([self.runs, pd.DataFrame(best)], ignore_index=True) if len(self.runs) else pd.DataFrame(best, columns=RUN_COLUMNS)
+
+    def table(self) -> Styler:
+        """Table 4, every row of the paper and what is beside it."""
+        notes = self._notes() | ({} if _benchmark() else {OPTIMUM: "needs the benchmark's table"})
+        return _styled(tables.table4(self.paper["rows"], self._with_optimum(), notes))
+
+    def dots(self) -> Figure | Markdown:
+        """Every seed against the optimum."""
+        shown = self.runs.dropna(subset=["test_acc_pct"])
+        if not len(shown):
+            return Markdown("No seed has an accuracy yet.")
+        return comparison_plots.seeds_against_optimum(shown, self.paper["rows"], self._labels())
+
+    def conclusion(self) -> Markdown:
+        """One sentence for each data set."""
+        said = [self._of(dataset) for dataset in self.datasets]
+        return Markdown("\n\n".join(said))
+
+    def _of(self, dataset: str) -> str:
+        found = self.runs[(self.runs.dataset == dataset) & ~self.runs.row.isin(table_search.POLICIES)].dropna(subset=["test_acc_pct"])
+        if not len(found):
+            return f"**{dataset}: nothing to compare yet.**"
+        means = found.groupby("label").test_acc_pct.agg(["mean", "size"]).sort_values("mean", ascending=False)
+        ranking = ", ".join(
+            f"{comparison_plots.short(label)} {row['mean']:.2f} % (n = {row['size']:.0f})" for label, row in means.iterrows()
+        )
+        less = sorted({reason for reason in found.reduced if reason})
+        caution = (
+            " These are reduced runs: they show that every method runs and what it costs under one budget; their accuracies, of so few "
+            "seeds and steps, rank nothing and belong in no column of the paper."
+            if less
+            else ""
+        )
+        return f"**{dataset}, test accuracy of the found cells: {ranking}.**{caution}"
+
+    def cost(self) -> Figure | Markdown:
+        """Seconds and memory of each search."""
+        searched = self.runs[~self.runs.row.isin(table_search.POLICIES)]
+        return comparison_plots.cost(searched, self._labels()) if len(searched) else Markdown("Nothing was searched yet.")
+
+
+def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
+    """Random search and REINFORCE on the table under other costs of a query and both published rates, beside the paper's rows."""
+    benchmark, rows, lines = _benchmark(), {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}, {}
+    if benchmark is None:
+        return Markdown("Without the benchmark's table there is nothing to look up.")
+    (seeds,) = config.table_seeds
+    for method, rate in (("random", 0.001), ("reinforce", 0.001), ("reinforce", 0.5)):
+        name = method if method == "random" else f"{method}, rate {rate}"
+        lines[name, "paper"] = {f"{d} test": tables.spread(**rows[LABELS[method]][f"{d}_test"]) for d in DATASETS}
+        for factor in FACTORS:
+            line = {}
+            for dataset in DATASETS:
+                given = {"dataset": dataset, "method": method, "policy_lr": rate, "seeds": seeds}
+                settings = TableSearchConfig.of(given | {"seconds_per_query": factor * SECONDS_PER_QUERY[dataset]}).settings()
+                accuracy = table_search.search(settings, benchmark)[f"{dataset}_test_acc_pct"]
+                line[f"{dataset} test"] = f"{tables.measured(accuracy)}  ({settings.queries} queries)"
+            lines[name, f"cost × {factor:g}"] = line
+    table = pd.DataFrame.from_dict(lines, orient="index")
+    table.index = pd.MultiIndex.from_tuples(table.index, names=["search", ""])
+    return _styled(table)
+
+
+@dataclass(frozen=True)
+class Table1Report:
+    """Partial channels: `runs` has a row per finished seed and K."""
+
+    runs: pd.DataFrame
+    reasons: Reasons
+    datasets: list[str]
+    paper: dict
+
+    @classmethod
+    def read(cls, config: PartialChannelsConfig, reasons: Reasons) -> "Table1Report":
+        return cls(runs(config.searches()), reasons, config.datasets, read_json(PAPER / "table1.json"))
+
+    def table(self) -> Styler:
+        notes = {dataset: _first(why) for (_, dataset), why in self.reasons.items()}
+        return _styled(tables.table1(self.paper["rows"], self.runs, notes))
+
+    def memory(self) -> Figure | Markdown:
+        """Memory of every stage, the paper's GPU figures beside it where ours are GPU figures too."""
+        if not len(self.runs):
+            return Markdown("Nothing was searched yet.")
+        return comparison_plots.memory_by_stage(self.runs, self.paper["rows"])
+
+    def conclusion(self) -> Markdown:
+        if not len(self.runs):
+            return Markdown("**Nothing to compare yet.**")
+        said = []
+        for dataset, of_set in self.runs.groupby("dataset", sort=False):
+            first, last = of_set.iloc[0], of_set[of_set.row != "ours"].iloc[-1]
+            ratio = first.activation_mb / last.activation_mb
+            said.append(
+                f"**{dataset}: from {first.label} to {last.label} the activations that a step keeps fall from {first.activation_mb:.1f} to "
+                f"{last.activation_mb:.1f} MB, {ratio:.1f} times.**" + _progressive(of_set, first)
+            )
+        reduced = " The runs are reduced, so their accuracies are no statement about K." if (self.runs.reduced != "").any() else ""
+        return Markdown("\n\n".join(said) + reduced)
+
+
+def _progressive(of_set: pd.DataFrame, first: pd.Series) -> str:
+    ours = of_set[of_set.row == "ours"]
+    if not len(ours):
+        return ""
+    stages = ", then ".join(
+        f"{s['activation_mb']:.1f} MB at K = {s['k']} with {s['operations_kept']} operations" for s in ours.iloc[0].stage_memory
+    )
+    return f" The progressive search needs {stages}, against {first.activation_mb:.1f} MB of {first.label}."

@@ -1,0 +1,59 @@
+"""PC-DARTS (Xu et al., ICLR 2020): DARTS on 1/K of the channels, with learnt weights of whole edges against the noise of so few.
+
+A second set of variables, one number for each edge; their softmax over the edges that enter a node multiplies these edges' outputs,
+the channels that pass by included. The cell is judged by the product of both softmaxes.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.methods.method import Method
+from drnas_lib.nets.edge_weights import EdgeWeightedNet
+from drnas_lib.spaces.space import Space
+
+NONE = 0  # the position of the operation 'none'
+
+
+class PCDARTS(Method):
+    """theta (G, E, O + 1): softmax(eta), then the weight of the edge, which the network reads from the last column.
+
+    `edge_normalisation=False` leaves these weights at 1: partial channels alone. `none_in_cell=False` derives the cell without 'none'.
+    """
+
+    network = EdgeWeightedNet
+
+    def __init__(self, variables: ArchVariables, targets: tuple[int, ...], edge_normalisation: bool = True, none_in_cell: bool = True):
+        super().__init__(variables)
+        eta = variables.eta
+        self.edge_eta = nn.Parameter(torch.zeros(eta.shape[:2], dtype=eta.dtype, device=eta.device))  # G E
+        self.edge_normalisation, self.none_in_cell = edge_normalisation, none_in_cell
+        together = torch.tensor([[a == b for b in targets] for a in targets], device=eta.device)
+        self.register_buffer("together", together.to(eta.dtype), persistent=False)  # E E: 1 where two edges enter the same node
+
+    @classmethod
+    def build(cls, variables: ArchVariables, space: Space, seed: int, options: dict) -> "PCDARTS":
+        return cls(variables, tuple(target for _, target in space.edges), **options)
+
+    def learnt(self) -> list[nn.Parameter]:
+        return [self.variables.eta, self.edge_eta] if self.edge_normalisation else [self.variables.eta]
+
+    def edge_weights(self) -> Tensor:
+        """(G, E): softmax of `edge_eta` over the edges entering the same node, or 1 everywhere."""
+        if not self.edge_normalisation:
+            return torch.ones_like(self.edge_eta)
+        powers = (self.edge_eta - self.edge_eta.amax(-1, keepdim=True).detach()).exp()
+        return powers / (powers @ self.together)
+
+    def sample(self, generator) -> Tensor:
+        return torch.cat([self.logits().softmax(-1), self.edge_weights()[..., None]], -1)
+
+    def mean(self) -> Tensor:
+        return self.logits().softmax(-1)
+
+    def scores(self) -> Tensor:
+        """The product of both softmaxes; where 'none' is excluded it scores -1, below every other."""
+        product = self.mean() * self.edge_weights()[..., None]
+        if not self.none_in_cell:
+            product = torch.cat([torch.full_like(product[..., :1], -1.0), product[..., NONE + 1 :]], -1)
+        return product

@@ -1,0 +1,83 @@
+"""ENAS: the controller learns, its gradient is REINFORCE's, and its state travels."""
+
+import torch
+
+from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.methods.controller import Controller
+from drnas_lib.methods.enas import ENAS
+from drnas_lib.methods.method import Arena
+from drnas_lib.spaces import SPACES
+
+SPACE = SPACES["nb201"]
+
+
+class Likes(torch.nn.Module):
+    """Stands in for a supernet: the share of the edges with one operation is the share of its answers that are right."""
+
+    def forward(self, x, theta):
+        share = float(theta[0, :, 3].mean())
+        right = torch.arange(len(x)) < round(share * len(x))
+        return torch.stack([right.float(), 1 - right.float()], 1)  # the right class is 0
+
+
+def made(updates=40, lr=0.02):
+    variables = ArchVariables(SPACE.shape, torch.Generator().manual_seed(0))
+    return ENAS(variables, candidates=20, monitored=5, controller_lr=lr, controller_updates=updates, controller_samples=10, seed=0)
+
+
+def arena(seed=0):
+    batch = torch.zeros(60, 1, 2, 2), torch.zeros(60, dtype=torch.long)
+    return Arena(Likes(), None, lambda count: [batch] * count, torch.Generator().manual_seed(seed))
+
+
+def test_the_log_probability_is_that_of_the_choices():
+    """Every cell of two edges with three operations: the probabilities that the controller gives sum to one, and match its frequencies."""
+    torch.manual_seed(0)
+    controller = Controller(2, 3)
+    with torch.no_grad():
+        for parameter in controller.parameters():
+            parameter.mul_(20)
+        chosen, log_p, entropy = controller(6000, torch.Generator().manual_seed(1))
+    number = chosen[:, 0] * 3 + chosen[:, 1]
+    p = {int(n): float(log_p[number == n][0].exp()) for n in number.unique()}
+    assert len(p) == 9 and abs(sum(p.values()) - 1) < 1e-5
+    for n, value in p.items():
+        frequency = float((number == n).float().mean())
+        assert abs(frequency - value) < 5 * (value / 6000) ** 0.5
+    assert float((entropy - -log_p).mean()) < 0.05, "the mean of -log p is the entropy"
+
+
+def test_the_expected_reward_improves():
+    method, stage = made(), arena()
+    before = float(method.mean()[0, :, 3].mean())
+    for epoch in range(4):
+        method.after_epoch(stage, last=epoch == 3)
+    after = float(method.mean()[0, :, 3].mean())
+    assert before < 0.35 and after > before + 0.2
+    assert float((method.best == 3).float().mean()) >= 0.5, "of 20 cells the best is kept"
+    assert stage.net.training
+
+
+def test_baseline_starts_from_the_samples_and_then_moves_one_percent():
+    method, stage = made(updates=1), arena()
+    method.after_epoch(stage, last=False)
+    first = method.baseline
+    method.after_epoch(stage, last=False)
+    assert abs(method.baseline - first) <= 0.01 * 1.01
+
+
+def test_state_continues_exactly():
+    whole, parts = made(updates=3), made(updates=3)
+    stage = arena()
+    for _ in range(2):
+        whole.after_epoch(stage, last=False)
+    first = arena()
+    parts.after_epoch(first, last=False)
+    fresh = made(updates=3)
+    fresh.load_state_dict(parts.state_dict())
+    second = arena()
+    second.chance.set_state(first.chance.get_state())
+    fresh.after_epoch(second, last=False)
+    assert whole.baseline == fresh.baseline
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), fresh.parameters()))
+    assert torch.equal(whole.best, fresh.best)

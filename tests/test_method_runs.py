@@ -1,0 +1,83 @@
+"""Every method in the loop: stopped and continued it ends with the same bits; its choice of a cell; its memory."""
+
+import csv
+
+import pytest
+
+from drnas_lib.experiment import run
+from drnas_lib.method_presets import METHODS, options
+from drnas_lib.records import RunFolder, read_json
+from tests.conftest import SMALL
+
+OF_THE_CLOCK = ("seconds", "images_per_s")
+FEW = {"candidates": 5, "monitored": 2, "candidate_batch": 32, "controller_updates": 2, "controller_samples": 3}
+OTHERS = [name for name in METHODS if name != "drnas"]
+
+
+def small(name, **more):
+    few = {option: value for option, value in FEW.items() if option in options(name, "paper")}
+    warmup = {"arch_warmup": [1]} if name == "pc_darts" else {}
+    return SMALL | {"method": name, "protocol": "paper", "epochs": [3], "subset": 128} | few | warmup | more
+
+
+def results(settings):
+    folder = RunFolder(settings.folder)
+    with open(folder.file("history.csv")) as file:
+        rows = [{key: value for key, value in row.items() if key not in OF_THE_CLOCK} for row in csv.DictReader(file)]
+    record = read_json(folder.file("record.json"))
+    return rows, folder.file("eta.csv").read_text(), record["genotype"], record["supernet_sha256"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_stopped_after_every_epoch_ends_with_the_same_bits(settings, name):
+    whole, parts = settings(small(name)), settings(small(name), name="parts")
+    list(run(whole))
+    for _ in range(6):
+        generator = run(parts)
+        try:
+            next(generator)  # of a continued run, the epoch that was already there
+            next(generator)
+        except StopIteration:
+            break
+        generator.close()
+    assert RunFolder(parts.folder).done
+    assert results(whole) == results(parts)
+
+
+def test_methods_differ(settings):
+    found = set()
+    for name in METHODS:
+        list(run(settings(small(name) | {"arch_warmup": [0], "k": [1], "keep": [5]})))
+        found.add(results(settings(small(name) | {"arch_warmup": [0], "k": [1], "keep": [5]}))[3])
+    assert len(found) == len(METHODS)
+
+
+def test_one_operation_of_each_edge_keeps_less(settings):
+    kept = {}
+    for name in ("darts", "gdas", "pc_darts"):
+        list(run(settings(small(name))))
+        kept[name] = float(results(settings(small(name)))[0][-1]["activation_mb"])
+    assert kept["gdas"] < 0.7 * kept["darts"] and kept["pc_darts"] < 0.7 * kept["darts"]
+
+
+def test_weights_only_methods_see_no_validation_batch_and_leave_eta(settings):
+    list(run(settings(small("rsps"))))
+    rows, eta, _, _ = results(settings(small("rsps")))
+    assert all(row["valid_loss_nats"] == "" for row in rows)
+    values = [row.rsplit(",", 1)[1] for row in eta.splitlines()[1:]]
+    assert values[:30] == values[30:60] == values[60:]
+
+
+@pytest.mark.parametrize("name", ["gdas", "pc_darts", "snas"])
+def test_other_methods_prune_and_widen_too(settings, name):
+    stages = {"epochs": [2, 2], "k": [4, 2], "keep": [5, 3], "arch_warmup": [0, 0], "progressive": True}
+    these = settings(small(name) | stages)
+    list(run(these))
+    rows, *_ = results(these)
+    assert [(row["k"], row["operations_kept"]) for row in rows] == [("4", "5"), ("4", "5"), ("2", "3"), ("2", "3")]
+
+
+def test_split_that_looks_at_test_images(settings):
+    these = settings(small("darts", split="test_half", epochs=[1]))
+    list(run(these))
+    assert "split" in these.stem and results(these)[2]
