@@ -5,10 +5,13 @@ import csv
 import pytest
 import torch
 
+from drnas_lib.data.sources import load
 from drnas_lib.experiment import run
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.records import RunFolder, read_json
+from drnas_lib.search import Search
 from drnas_lib.spaces import SPACES
+from tests.fake_capture import problems, recorded
 from tests.test_experiment import history, results
 
 TINY = dict(dataset="digits", subset=128, batch_size=32, evaluate="none")
@@ -76,3 +79,32 @@ def test_training_compares_the_cell_with_others(settings):
     assert [cell["cell"] for cell in cells] == ["derived", "random", "all_skip"]
     assert cells[2]["parameters"] <= min(cell["parameters"] for cell in cells)
     assert cells[2]["genotype"].count("skip_connect") == 16
+
+
+@pytest.mark.parametrize("base", [DARTS, NOISE], ids=["partial channels", "noise, drop path, cutout"])
+@pytest.mark.parametrize("moves_eta", [True, False], ids=["eta moves", "eta rests"])
+def test_nothing_in_a_step_would_break_a_capture(settings, base, moves_eta):
+    search = Search(settings(base), load("digits", None), torch.device("cpu"))
+    train = search.train.plan(32, search.order)
+    valid = search.valid.plan(32, search.order, steps=len(train.index), replacement=True)
+    next(search.launcher.epoch(train, valid, moves_eta))
+
+    def one():
+        search.launcher.number.zero_()
+        return recorded(lambda: search.launcher.one(moves_eta))
+
+    assert problems(one(), one()) == []
+
+
+def test_both_sides_of_the_second_order_difference_see_the_same_noise(settings):
+    """With weights that stay, both losses are then equal."""
+    search = Search(settings(NOISE, bilevel="second"), load("digits", None), torch.device("cpu"))
+    search.step.net.set_drop_path(0.5)
+    losses, train_loss = [], search.step._train_loss
+    search.step._train_loss = lambda *batch: losses.append(train_loss(*batch)) or losses[-1]
+    search.step._set_weights = lambda *move: None
+    batch = search.train.batch(search.train.plan(32, search.order), 0)
+    search.step.unrolled_gradient(batch, batch)
+    of_inner_step, plus, minus = losses
+    assert torch.equal(plus, minus) and not torch.equal(plus, of_inner_step)
+    assert not search.step.capturable

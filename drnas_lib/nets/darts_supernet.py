@@ -97,6 +97,7 @@ class DartsSuperNet(DartsSkeleton):
         )
         self.k, self.generator = k, generator
         self.register_buffer("drop", torch.zeros(()) if drop_path else None, persistent=False)  # a schedule sets it in every epoch
+        self.draws = drop_path or any("noise" in source.stacked for cell in self.cells for source in cell.sources)
         self.of_group = [next((cell for cell in self.cells if cell.reduces == bool(g)), None) for g in range(len(space.groups))]
         for g, cell in enumerate(self.of_group):
             if cell is not None:
