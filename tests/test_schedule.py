@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from drnas_lib.schedule import LR_AFTER_WIDENING, Stage, continued, places, restart_cosine, restart_epoch
+from drnas_lib.schedule import LR_AFTER_WIDENING, Stage, continued, places, restart_cosine, restart_epoch, rising, warmed
 
 STAGES = (Stage(5, 8, 5), Stage(5, 4, 3))
 
@@ -50,3 +50,9 @@ def test_restart_epoch_jumps_once():
 def test_all_agree_in_a_single_stage():
     for place in places((Stage(4, 1, 5),)):
         assert len({round(rule(place, 4, 0.1, 0.0), 12) for rule in LR_AFTER_WIDENING.values()}) == 1
+
+
+def test_warm_up_and_rise():
+    assert [warmed(epoch, 5, 0.5, 0.4) for epoch in (0, 4, 5)] == [0.1, 0.5, 0.4]
+    assert warmed(0, 0, 0.5, 0.4) == 0.4
+    assert [rising(epoch, 50, 0.6) for epoch in (0, 49)] == [0, 0.6] and rising(0, 1, 0.6) == 0
