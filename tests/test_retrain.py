@@ -264,8 +264,8 @@ def photographs(tmp_path_factory):
 def test_an_image_folder_goes_through_and_resumes_with_the_same_bits(photographs, tmp_path):
     """The ImageNet network and recipe, reduced, on a list of some of the images, read by workers."""
     (listed,) = write_lists(scan(photographs / "train"), [60], 0, tmp_path / "some")
-    small = dict(dataset="imagenet", data_folder=str(photographs), index_list=str(listed), image_size=32, channels=4, cells=3, batch_size=64)
-    small |= dict(epochs=6, warmup_epochs=2, lr=0.05, device="cpu", results=str(tmp_path))
+    small = dict(dataset="imagenet", data_folder=str(photographs), index_list=str(listed), image_size=32, channels=4, cells=3)
+    small |= dict(batch_size=64, epochs=6, warmup_epochs=2, lr=0.05, device="cpu", results=str(tmp_path))
     whole, stopped = (RetrainConfig.of(small | changes).settings() for changes in ({"workers": 2}, {"workers": 0, "name": "stopped"}))
     rows = [progress.row for progress in run(whole)]
     generator = run(stopped)
