@@ -3,11 +3,12 @@
     torchrun --nproc-per-node 8 -m drnas_lib.distributed -f params/retrain/drnas_imagenet_imagenet_released.yaml -p seed 1
 
 `batch_size` stays that of the whole: each process sees its share of every batch, gradients are averaged, normalisations count the
-whole batch, the first process alone writes. The same command continues an interrupted run. On several machines, add torchrun's
---nnodes, --rdzv-backend c10d and --rdzv-endpoint; all must see the same files.
+whole batch, the first process alone writes, and prints the row of every epoch as JSON. The same command continues an interrupted
+run. On several machines, add torchrun's --nnodes, --rdzv-backend c10d and --rdzv-endpoint; all must see the same files.
 """
 
 import argparse
+import json
 import os
 import sys
 from contextlib import contextmanager
@@ -18,9 +19,12 @@ import torch
 import torch.distributed
 import yaml
 
+from drnas_lib.checkpoint import CheckpointError
+from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.parameters import ParameterError
 from drnas_lib.ranks import Together
-from drnas_lib.records import resolve
+from drnas_lib.records import RunLocked, resolve
+from drnas_lib.retrain import RetrainError
 from drnas_lib.retrain_config import RetrainConfig, RetrainSettings
 from drnas_lib.retrain_run import run
 
@@ -81,11 +85,12 @@ def main(arguments: list[str] | None = None) -> int:
         config = RetrainConfig.of(parameters(arguments))
         settings = of_this_process(config.settings(), local, processes)
         with group(settings.device) as ranks:
+            said = 0
             for progress in run(settings, rerun=config.rerun, ranks=ranks):
-                if ranks.first:
-                    row = progress.row
-                    print(f"epoch {row['epoch']} of {progress.epochs}: loss {row['train_loss_nats']:.4f}", flush=True)
-    except (ParameterError, LostProcess) as error:
+                for row in progress.history[said:] if ranks.first else ():
+                    print(json.dumps(row), flush=True)
+                said = len(progress.history)
+    except (ParameterError, LostProcess, RetrainError, RunLocked, CheckpointError, MissingData, DamagedData) as error:
         print(f"process {rank}: {error}", file=sys.stderr, flush=True)
         return 2
     return 0

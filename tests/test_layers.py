@@ -17,7 +17,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     ("nets",),
     ("methods",),
     ("device", "schedule", "learning_rate", "checkpoint", "bilevel", "ranks"),
-    ("search", "retrain", "retrain_run", "experiment", "live", "live_training", "speed", "distributed", "darts_costs"),
+    ("search", "retrain", "retrain_run", "experiment", "live", "live_training", "speed", "distributed", "launch", "darts_costs"),
     ("hessian", "exploration", "constrained", "theory"),
 )
 ROW = {name: number for number, names in enumerate(ROWS, start=1) for name in names}
