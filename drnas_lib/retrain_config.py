@@ -60,6 +60,8 @@ class RetrainSettings:
     cell_source: str
     published: bool
     paper_rows: dict
+    space: str  # of the search that found the cell, and its method; empty where it was not one of ours
+    method: str
     dataset: str
     protocol: str
     recipe_name: str
@@ -195,6 +197,8 @@ class RetrainConfig(Parameters):
             cell_source=cell.source,
             published=cell.published,
             paper_rows=cell.paper_rows,
+            space=cell.space,
+            method=cell.method,
             stem=stem,
             folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
             reduced=tuple(self._reductions(macro, published, recipe, shape)),

@@ -108,7 +108,7 @@ def test_table_6_finds_searches_on_its_spaces(finished):
     as_cifar10(results / settings.stem / "seed0", "full", 0, 3.0)
     folder = RunFolder(results / "full" / "seed0")
     record = read_json(folder.file("record.json"))
-    record["parameters"]["cell"] = "s2_cifar10_drnas_paper-seed0"
+    record["parameters"] |= {"space": "s2", "method": "DrNAS"}
     write_json(folder.file("record.json"), record)
     table = tables.table6(results).set_index(["method", ""])
     assert table.loc[("DrNAS", "ours"), "S2"] == "3.00 (n=1)" and table.loc[("DARTS", "ours"), "S2"] == "not run"
