@@ -8,6 +8,7 @@ from drnas_lib.genotype import Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.parameters import nearest
 from drnas_lib.records import PROJECT, RecordError, read_json, resolve
 
+USUAL_DECAY = 3e-4  # of the weights, in every search but R-DARTS (L2)
 PUBLISHED = PROJECT / "params" / "genotypes"
 
 
@@ -26,6 +27,7 @@ class Cell:
     paper_rows: dict[str, str] = field(default_factory=dict)
     note: str = ""
     space: str = ""  # of the search that found it
+    method: str = ""  # of that search, as Table 6 calls it
 
 
 def published() -> dict[str, Cell]:
@@ -72,10 +74,20 @@ def _of_run(path: Path) -> Cell:
     (seed,) = seeds
     genotype = genotype_from_json(read_json(seed / "genotype.json"))
     try:
-        space = read_json(seed / "record.json")["parameters"]["space"]
+        searched = read_json(seed / "record.json")["parameters"]
+        space, method = searched["space"], _method(searched)
     except (RecordError, KeyError, TypeError):
-        space = ""
-    return Cell(f"{_plain(seed.parent.name)}-{seed.name}", genotype, f"the search in {seed.parent.name}/{seed.name}", space=space)
+        space = method = ""
+    source = f"the search in {seed.parent.name}/{seed.name}"
+    return Cell(f"{_plain(seed.parent.name)}-{seed.name}", genotype, source, space=space, method=method)
+
+
+def _method(searched: dict) -> str:
+    """DARTS with drop path, or with more weight decay than usual, is R-DARTS (Zela et al. 2020)."""
+    if searched["method"] != "darts":
+        return {"drnas": "DrNAS"}.get(searched["method"], searched["method"])
+    robust = "R-DARTS (DP)" if searched.get("drop_path") else "R-DARTS (L2)"
+    return robust if searched.get("drop_path") or searched["weight_decay"] > USUAL_DECAY else "DARTS"
 
 
 def _plain(text: str) -> str:

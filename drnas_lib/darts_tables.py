@@ -59,6 +59,7 @@ def runs(results: str = RUNS) -> pd.DataFrame:
                 "cell": parameters["cell"],
                 "dataset": parameters["dataset"],
                 "space": parameters.get("space", ""),
+                "method": parameters.get("method", ""),
                 "recipe": parameters["recipe_name"],
                 "protocol": record["protocol"],
                 "seed": parameters["seed"],
@@ -77,7 +78,7 @@ def runs(results: str = RUNS) -> pd.DataFrame:
 
 
 RUN_COLUMNS = [
-    "cell", "dataset", "space", "recipe", "protocol", "seed", "full", "test error, last (%)", "test error, best (%)",
+    "cell", "dataset", "space", "method", "recipe", "protocol", "seed", "full", "test error, last (%)", "test error, best (%)",
     "parameters (M)", "multiply-adds (M)", "hours", "device", "data", "reduced",
 ]  # fmt: skip
 
@@ -131,9 +132,10 @@ def mean_and_spread(values: pd.Series) -> str:
 
 def shown(table: pd.DataFrame):
     """A table as a notebook shows it."""
-    digits = {column: "{:.3f}" for column in table if "params" in column} | {column: "{:.0f}" for column in table if "multiply" in column}
+    digits = {column: "{:.3f}" for column in table if "param" in column} | {column: "{:.0f}" for column in table if "multiply" in column}
     digits |= {"paper: params (M)": "{:.1f}", "paper: top-1 error (%)": "{:.1f}", "paper: top-5 error (%)": "{:.1f}"}
-    digits |= {"search cost (GPU days)": "{:g}", "hours": "{:.2f}"} | {c: "{:.2f}" for c in table if c.startswith("test error")}
+    digits |= {"value": "{:.2f}", "paper: DrNAS": "{:.4f}", "search cost (GPU days)": "{:g}", "hours": "{:.2f}"}
+    digits |= {c: "{:.2f}" for c in table if c.startswith("test error")}
     style = table.style.hide(axis="index").format({c: d for c, d in digits.items() if c in table}, na_rep="–")
     return style.set_properties(**{"text-align": "left"})
 
@@ -178,13 +180,13 @@ def error_sentence(columns: Columns, results: str = RUNS) -> str:
 def reduced_runs(results: str = RUNS) -> pd.DataFrame:
     """Trainings that are shorter or smaller than the recipe, or differ from it: not to be compared with the paper."""
     found = runs(results)
-    return found[~found.full.astype(bool)].drop(columns=["full", "space"])
+    return found[~found.full.astype(bool)].drop(columns=["full"])
 
 
 def reduced_on_robust_spaces(results: str = RUNS) -> pd.DataFrame:
     """Those of them whose cell a search on S1 to S4 found."""
     found = reduced_runs(results)
-    return found[found.cell.str.match("s[1-4]_").astype(bool)]
+    return found[found.space.isin([space.lower() for space in SPACES])]
 
 
 def table6(results: str = RUNS) -> pd.DataFrame:
@@ -194,16 +196,9 @@ def table6(results: str = RUNS) -> pd.DataFrame:
     for row in paper(6)["rows"]:
         unsure = row.get("uncertain", {})
         rows.append({"method": row["method"], "": "paper"} | {s: f"{row[s]:.2f}{' ?' if s in unsure else ''}" for s in SPACES})
-        found = full[full.cell.str.contains(METHODS[row["method"]], regex=False)]
-        rows.append({"method": row["method"], "": "ours"} | {s: mean_and_spread(_of_space(found, s)) for s in SPACES})
+        found = full[full.method == row["method"]].set_index("space")["test error, last (%)"]
+        rows.append({"method": row["method"], "": "ours"} | {s: mean_and_spread(found[found.index == s.lower()]) for s in SPACES})
     return pd.DataFrame(rows)
-
-
-METHODS = {"DARTS": "_darts_", "R-DARTS (DP)": "_rdarts-dp_", "R-DARTS (L2)": "_rdarts-l2_", "DrNAS": "_drnas_"}
-
-
-def _of_space(found: pd.DataFrame, space: str) -> pd.Series:
-    return found[found.cell.str.startswith(f"{space.lower()}_")]["test error, last (%)"]
 
 
 def uncertain() -> pd.DataFrame:

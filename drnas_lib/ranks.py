@@ -38,7 +38,10 @@ class Together:
     def wrap(self, net: nn.Module) -> nn.Module:
         """Normalisations of `net`, in place, count the whole batch; the result computes with averaged gradients."""
         device = next(net.parameters()).device
-        return DistributedDataParallel(across_ranks(net), device_ids=[device] if device.type == "cuda" else None, broadcast_buffers=False)
+        # static_graph: a cell may have nodes that nothing reads, whose weights get no gradient.
+        return DistributedDataParallel(
+            across_ranks(net), device_ids=[device] if device.type == "cuda" else None, broadcast_buffers=False, static_graph=True
+        )
 
     def total(self, value: Tensor) -> Tensor:
         torch.distributed.all_reduce(value)

@@ -60,6 +60,8 @@ class RetrainSettings:
     cell_source: str
     published: bool
     paper_rows: dict
+    space: str  # of the search that found the cell, and its method; empty where it was not one of ours
+    method: str
     dataset: str
     protocol: str
     recipe_name: str
@@ -111,6 +113,7 @@ class RetrainConfig(Parameters):
     data_folder: Place | None = None
     index_list: Place | None = None
     workers: Whole = 4
+    processes: Count = 1
     results: Place = "results/retrain"
     name: Name | None = None
     rerun: Truth = False
@@ -171,6 +174,8 @@ class RetrainConfig(Parameters):
             yield f"warmup_epochs={recipe.warmup_epochs} with epochs={recipe.epochs}: fewer than the epochs."
         if recipe.schedule == "linear_tail" and recipe.epochs <= TAIL_EPOCHS:
             yield f"epochs={recipe.epochs} with protocol='released': its last {TAIL_EPOCHS} epochs are a tail of their own; more than that."
+        if recipe.batch_size % self.processes:
+            yield f"processes={self.processes} with batch_size={recipe.batch_size}: each needs an equal share of a batch."
         if self.subset is not None and self.subset < recipe.batch_size:
             yield f"subset={self.subset} with batch_size={recipe.batch_size}: an epoch needs a whole batch."
 
@@ -192,6 +197,8 @@ class RetrainConfig(Parameters):
             cell_source=cell.source,
             published=cell.published,
             paper_rows=cell.paper_rows,
+            space=cell.space,
+            method=cell.method,
             stem=stem,
             folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
             reduced=tuple(self._reductions(macro, published, recipe, shape)),

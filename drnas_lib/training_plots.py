@@ -18,7 +18,7 @@ def training_curves(history: pd.DataFrame, dataset: str, paper_error_pct: float 
     error.plot(history.epoch, 100 - history.train_acc_pct, color=OURS, label="training batches", **marker)
     error.plot(tested.epoch, 100 - tested.test_acc_pct, color=OTHER, ls="--", label="test", **marker)
     if paper_error_pct is not None:
-        error.axhline(paper_error_pct, color=REFERENCE, ls=":", label=f"paper, test: {paper_error_pct:g} %")
+        error.axhline(paper_error_pct, color=REFERENCE, ls=":", label=f"paper, at full length: {paper_error_pct:g} %")
     error.set(xlabel="epoch", ylabel=f"{dataset} top-1 error (%)", ylim=(0, None))
     schedule.plot(history.epoch, history.lr, color=OURS, label="learning rate", **marker)
     schedule.set(xlabel="epoch", ylabel="learning rate", ylim=(0, None))

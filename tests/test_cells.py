@@ -27,7 +27,7 @@ def test_a_searchs_run_by_its_seed_or_by_the_folder_above():
     cell = find(f"{FOUND}/seed0")
     assert cell == find(FOUND)
     assert cell.genotype == genotype_from_json(json.loads((PROJECT / FOUND / "seed0" / "genotype.json").read_text()))
-    assert cell.space == "nb201" and not cell.published and cell.name.endswith("-seed0")
+    assert (cell.space, cell.method) == ("nb201", "DrNAS") and not cell.published and cell.name.endswith("-seed0")
 
 
 def test_a_file_with_the_bare_genotype(tmp_path):
@@ -59,3 +59,19 @@ def test_what_is_missing_or_ambiguous(tmp_path):
         find(str(tmp_path))
     with pytest.raises(GenotypeError):
         find(str(tmp_path / "seed0"))
+
+
+@pytest.mark.parametrize(
+    ("searched", "method"),
+    [
+        ({"method": "darts", "weight_decay": 3e-4, "drop_path": 0.0}, "DARTS"),
+        ({"method": "darts", "weight_decay": 3e-4}, "DARTS"),
+        ({"method": "darts", "weight_decay": 3e-4, "drop_path": 0.2}, "R-DARTS (DP)"),
+        ({"method": "darts", "weight_decay": 81e-4, "drop_path": 0.0}, "R-DARTS (L2)"),
+        ({"method": "gdas", "weight_decay": 3e-4}, "gdas"),
+    ],
+)
+def test_a_search_is_named_as_table_6_names_it(tmp_path, searched, method):
+    (tmp_path / "genotype.json").write_text(json.dumps(published()["darts_v2"].genotype.to_json()))
+    (tmp_path / "record.json").write_text(json.dumps({"parameters": searched | {"space": "s2"}}))
+    assert (find(str(tmp_path)).space, find(str(tmp_path)).method) == ("s2", method)

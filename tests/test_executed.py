@@ -82,6 +82,23 @@ def test_table_1(tmp_path):
     assert len(outputs(out, "image/png")) == 2, "live display, memory"
 
 
+def test_retrain_end_to_end(tmp_path):
+    out = tmp_path / "out.ipynb"
+    small = dict(dataset="digits", channels=2, cells=3, subset=64, batch_size=32, epochs=2, results=str(tmp_path))
+    papermill.execute_notebook(PROJECT / "notebooks" / "retrain.ipynb", out, small, cwd=PROJECT, **QUIET)
+    assert len(outputs(out, "image/png")) == 4, "live display, curves, both cells"
+    said = "".join("".join(text) for text in outputs(out, "text/markdown"))
+    assert "test error on digits" in said and "This was a reduced run" in said
+
+
+@pytest.mark.parametrize(("name", "figures"), [("darts_space", 4), ("robust_spaces", 0)])
+def test_tables_are_made_of_files(tmp_path, name, figures):
+    out = tmp_path / "out.ipynb"
+    papermill.execute_notebook(PROJECT / "notebooks" / f"{name}.ipynb", out, cwd=PROJECT, **QUIET)
+    assert len(outputs(out, "image/png")) == figures
+    assert "not run" in "".join("".join(text) for text in outputs(out, "text/html"))
+
+
 def test_a_misspelt_parameter_ends_papermill_with_an_error(tmp_path):
     typo = ["-p", "datset", "cifar100"]
     command = [sys.executable, "-m", "papermill", "notebooks/search.ipynb", tmp_path / "out.ipynb", "-k", "python3", *typo]

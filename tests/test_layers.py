@@ -25,7 +25,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     ),
     (
         *("search", "retrain", "retrain_run", "experiment", "together", "live", "live_training", "speed"),
-        *("comparison_run", "distributed", "darts_costs"),
+        *("comparison_run", "distributed", "launch", "darts_costs"),
     ),
     ("hessian", "exploration", "constrained", "theory"),
 )

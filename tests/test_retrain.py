@@ -15,11 +15,15 @@ from torch.nn import functional as F
 from drnas_lib import checkpoint, retrain_run
 from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.data.feed import UNREADABLE
+from drnas_lib.data.image_files import scan
+from drnas_lib.data.index_lists import write as write_lists
 from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, RunLocked, read_json
 from drnas_lib.retrain import RetrainError, Training, score
 from drnas_lib.retrain_config import RetrainConfig
 from drnas_lib.retrain_run import run
+from tests.data.images import damaged, fill, odd_kinds
+from tests.data.images import photographs as parts_of_photographs
 
 CPU = torch.device("cpu")
 SMALL = dict(dataset="digits", channels=2, cells=3, subset=96, batch_size=32, epochs=3, cutout=2)
@@ -243,3 +247,36 @@ def test_nb201_cells_train_in_the_same_loop(settings):
     these = settings(genotype="|nor_conv_3x3~0|+|skip_connect~0|none~1|+|none~0|none~1|avg_pool_3x3~2|", cells=1, cutout=0)
     rows = [progress.row for progress in run(these)]
     assert [row["test_acc_pct"] is None for row in rows] == [True, True, False]
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    """An ImageNet-style folder: 603 training and 303 test files of six classes, three damaged in each, odd kinds among them."""
+    root = tmp_path_factory.mktemp("photographs")
+    for part, per_class, seed in (("train", 99, 0), ("val", 49, 1)):
+        fill(root / part, per_class, seed)
+        (image,) = parts_of_photographs(1, seed + 7)
+        for name, content in (odd_kinds(image) | damaged(image)).items():
+            (root / part / "class1" / name).write_bytes(content)
+    return root
+
+
+def test_an_image_folder_goes_through_and_resumes_with_the_same_bits(photographs, tmp_path):
+    """The ImageNet network and recipe, reduced, on a list of some of the images, read by workers."""
+    (listed,) = write_lists(scan(photographs / "train"), [60], 0, tmp_path / "some")
+    small = dict(dataset="imagenet", data_folder=str(photographs), index_list=str(listed), image_size=32, channels=4, cells=3)
+    small |= dict(batch_size=64, epochs=6, warmup_epochs=2, lr=0.05, device="cpu", results=str(tmp_path))
+    whole, stopped = (RetrainConfig.of(small | changes).settings() for changes in ({"workers": 2}, {"workers": 0, "name": "stopped"}))
+    rows = [progress.row for progress in run(whole)]
+    generator = run(stopped)
+    next(generator), next(generator), next(generator)
+    generator.close()
+    list(run(stopped))
+    assert results(whole) == results(stopped)
+    record = read_json(RunFolder(whole.folder).file("record.json"))
+    unreadable = record["data"]["unreadable"]
+    assert {f"val/class1/{name}.jpg" for name in ("cut", "empty", "text")} <= set(unreadable["files"])
+    assert unreadable["count"] == len(unreadable["files"]) and "some_60pct" in record["data"]["source"]
+    assert "imagenet_test_top5_error_pct_last" in record["metrics"]
+    assert [row["lr"] for row in rows] == pytest.approx([0.025, 0.05, 0.05 * 4 / 5, 0.05 * 3 / 5, 0.05 * 2 / 5, 0.05 / 5])
+    assert rows[-1]["train_loss_nats"] < rows[0]["train_loss_nats"]

@@ -33,7 +33,7 @@ def train_view(size: int, jitter: bool = True) -> transforms.Compose:
     return transforms.Compose([transforms.RandomResizedCrop(size), transforms.RandomHorizontalFlip(), *colours])
 
 
-def test_view(size: int) -> transforms.Compose:
+def centre_view(size: int) -> transforms.Compose:
     """The short side at 256/224 of `size`, then the centre."""
     return transforms.Compose([transforms.Resize(size * 256 // 224), transforms.CenterCrop(size)])
 
@@ -121,13 +121,18 @@ class StreamFeed:
         self.steps = len(self.order)
         self.train_loader = self._loader(Images(train, train_view(size), size, seed, substitute=True), self.order, workers)
         in_order = EpochOrder(len(test), TEST_BATCH, seed, share, shuffled=False)
-        self.test_loader = self._loader(Images(test, test_view(size), size, seed, substitute=False), in_order, workers)
+        self.test_loader = self._loader(Images(test, centre_view(size), size, seed, substitute=False), in_order, workers)
         self.mean, self.std = (255 * torch.tensor(values, device=device)[:, None, None] for values in (MEAN, STD))
 
     def _loader(self, images: Images, order: EpochOrder, workers: int) -> DataLoader:
-        pinned = self.device.type == "cuda"
         return DataLoader(
-            images, batch_sampler=order, num_workers=workers, persistent_workers=workers > 0, collate_fn=_together, pin_memory=pinned
+            images,
+            batch_sampler=order,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            collate_fn=_together,
+            pin_memory=self.device.type == "cuda",
+            generator=torch.Generator(),  # else every pass would draw from the process' own
         )
 
     @property

@@ -30,13 +30,21 @@ class RankNorm(nn.BatchNorm2d):
 
 
 def across_ranks(net: nn.Module) -> nn.Module:
-    """The same network, every BatchNorm2d replaced by one over all processes, with the same parameters and buffers.
+    """`net` with every BatchNorm2d replaced by one over all processes, which has the same parameters and buffers.
 
     On GPUs by PyTorch's SyncBatchNorm, elsewhere by RankNorm.
     """
     if next(net.parameters()).device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(net)
-    for module in net.modules():
-        if type(module) is nn.BatchNorm2d:
-            module.__class__ = RankNorm  # the same parameters, which an optimiser may hold already
+    for parent in list(net.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.BatchNorm2d:
+                setattr(parent, name, _over_ranks(child))
     return net
+
+
+def _over_ranks(norm: nn.BatchNorm2d) -> RankNorm:
+    new = RankNorm(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+    new.weight, new.bias = norm.weight, norm.bias  # the very parameters, which an optimiser may hold already
+    new.running_mean, new.running_var, new.num_batches_tracked = norm.running_mean, norm.running_var, norm.num_batches_tracked
+    return new.train(norm.training)
