@@ -15,6 +15,7 @@ from drnas_lib.data.batches import DeviceImages, Plan
 
 WARM_UP = 3  # steps on a side stream, in which libraries choose kernels and allocate workspaces
 AHEAD = 16  # steps launched but not finished: enough to keep the device busy, and an interrupt is soon heard
+NOTICES_GENERATORS = (2, 14)  # PyTorch from which a capture finds the random streams it uses; naming them is deprecated there
 
 
 class Launcher:
@@ -67,19 +68,22 @@ class Launcher:
             self.graphs[moves_eta] = self._capture(moves_eta)
         graph, unfinished = self.graphs[moves_eta], deque()
         self.stream.wait_stream(torch.cuda.current_stream(self.device))
-        for i in range(steps):
-            with torch.cuda.stream(self.stream):  # not across the yield: another search may launch in between
-                graph.replay()
-                unfinished.append(self.stream.record_event())
-            if len(unfinished) > AHEAD:
-                unfinished.popleft().synchronize()
-            yield i + 1
-        torch.cuda.current_stream(self.device).wait_stream(self.stream)
+        try:
+            for i in range(steps):
+                with torch.cuda.stream(self.stream):  # not across the yield: another search may launch in between
+                    graph.replay()
+                    unfinished.append(self.stream.record_event())
+                if len(unfinished) > AHEAD:
+                    unfinished.popleft().synchronize()
+                yield i + 1
+        finally:  # after an interrupt too, or freed memory could be written to by steps on their way
+            torch.cuda.current_stream(self.device).wait_stream(self.stream)
 
     def _capture(self, moves_eta: bool) -> torch.cuda.CUDAGraph:
         """The graph of one step. Warming up takes real steps, so all that they change is put back: capturing leaves no trace."""
         graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self.generator)
+        if torch.__version__ < NOTICES_GENERATORS:
+            graph.register_generator_state(self.generator)
         with traceless([*self.step.tensors(), self.number], self.generator):
             self._warm_up(moves_eta)
             with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):

@@ -33,6 +33,7 @@ def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[st
         ax.set(xlabel=f"{dataset} test accuracy (%)", ylim=(len(labels) - 0.5, -0.5))
         ax.set_yticks(range(len(labels)), [*map(short, labels)] if ax is axes[0, 0] else [])
         ax.grid(axis="y", color="0.92")
+        ax.set_axisbelow(True)
     _key(axes[0, -1], runs, any(f"{dataset}_test" in paper[0] for dataset in datasets))
     return figure
 
@@ -42,7 +43,7 @@ def _paper(ax: Axes, dataset: str, published: dict, labels: list[str]) -> None:
     for place, label in enumerate(labels):
         value = published[label].get(key)
         if value:
-            ax.errorbar(value["mean"], place, xerr=value["std"] or 0, fmt="D", color=OTHER, ms=5, lw=1.2, capsize=2.5, zorder=1)
+            ax.errorbar(value["mean"], place, xerr=value["std"] or 0, fmt="D", color=OTHER, ms=5, lw=1.2, capsize=2.5, zorder=3)
     if key in published["optimal"]:
         ax.axvline(published["optimal"][key]["mean"], color=REFERENCE, ls="--", lw=1.2, zorder=0)
 

@@ -28,7 +28,7 @@ def _benchmark() -> Benchmark | None:
 
 def _styled(table: pd.DataFrame) -> Styler:
     """Left-aligned text; the paper's lines grey, ours strong."""
-    style = table.style.set_properties(**{"text-align": "left", "white-space": "nowrap"})
+    style = table.style.format(escape="html").format_index(escape="html").set_properties(**{"text-align": "left", "white-space": "nowrap"})
     notes = [column for column in ("note",) if column in table.columns]
     style = style.set_properties(subset=notes, **{"white-space": "normal", "min-width": "18em"})
     weights = {"paper": "color: #777", "ours": "font-weight: bold"}
@@ -97,7 +97,7 @@ class Table4Report:
         return Markdown("\n\n".join(said))
 
     def _of(self, dataset: str) -> str:
-        found = self.runs[(self.runs.dataset == dataset) & ~self.runs.row.isin(table_search.POLICIES)].dropna(subset=["test_acc_pct"])
+        found = self.runs[self.runs.dataset == dataset].dropna(subset=["test_acc_pct"])
         if not len(found):
             return f"**{dataset}: nothing to compare yet.**"
         means = found.groupby("label").test_acc_pct.agg(["mean", "size"]).sort_values("mean", ascending=False)

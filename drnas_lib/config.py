@@ -128,21 +128,8 @@ class SearchConfig(Parameters):
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
             yield f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so {least} or more."
-
-        yield from self._not_of_the_method(values)
-
-    def _not_of_the_method(self, values: dict[str, Any]) -> Iterator[str]:
-        row, known = METHODS[self.method], method_presets.options(self.method, self.protocol)
-        for name in OPTIONS:
-            if getattr(self, name) is not None and name not in known:
-                readers = ", ".join(m for m in METHODS if name in method_presets.options(m, self.protocol))
-                yield f"{name}={getattr(self, name)} with method={self.method!r}: only {readers} read it."
-        if values["step"] not in row.steps:
-            yield f"step={values['step']!r} with method={self.method!r}: allowed are {', '.join(row.steps)}."
-        if values["step"] == "single_level" and values["bilevel"] == "second":
-            yield "step='single_level' with bilevel='second': the second order looks one training step ahead, which is another batch."
-        if row.steps == method_presets.WEIGHTS_ONLY and len(set(self._stage_lists()["keep"])) > 1:
-            yield f"keep={self._stage_lists()['keep']} with method={self.method!r}: it learns nothing to prune by."
+        given = {name for name in OPTIONS if getattr(self, name) is not None}
+        yield from method_presets.contradictions(self.method, self.protocol, given, values, self._stage_lists()["keep"])
 
     def _wrong_number_of_stages(self) -> list[str]:
         given = {name: getattr(self, name) for name in STAGE_LISTS if getattr(self, name) is not None}

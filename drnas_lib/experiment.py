@@ -67,9 +67,7 @@ def launches(settings: SearchSettings, rerun: bool, company: Company) -> Generat
             _clear(folder)
         with reproducible(device, PRECISIONS[settings.precision]):
             if not searched:
-                search = Search(settings, dataset, device)
-                yield from search.run(folder, company)
-                _write_search(folder, settings, dataset, device, search)
+                yield from _search(folder, settings, dataset, device, company)
             genotype = genotype_from_json(read_json(folder.file("genotype.json")))
             yield from _evaluate(folder, settings, dataset, device, genotype)
         folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
@@ -83,6 +81,13 @@ def _dataset(settings: SearchSettings, company: Company) -> Dataset:
     if key not in company.datasets:
         company.datasets[key] = load(*key)
     return company.datasets[key]
+
+
+def _search(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, company: Company) -> Iterator[Launched | Epoch]:
+    """Apart, so that the supernet's memory is free again before cells are trained."""
+    search = Search(settings, dataset, device)
+    yield from search.run(folder, company)
+    _write_search(folder, settings, dataset, device, search)
 
 
 def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:

@@ -5,7 +5,7 @@ when it is asked for that method; where it cannot be asked, the method's own set
 DrNAS (presets.py), and for the data sets of one's own only what makes a method itself is taken: lengths and rates were not made for them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from drnas_lib.presets import Stages
@@ -108,6 +108,20 @@ def adapted(method: str, protocol: str, published: bool, stages: Stages, setting
         lists = {name: [own.get(name, getattr(stages, name)[0])] for name in OF_THE_STAGE}
         stages = Stages(keep=stages.keep, **lists)
     return stages, settings | {name: value for name, value in own.items() if name not in OF_THE_STAGE}
+
+
+def contradictions(method: str, protocol: str, given: set[str], settings: dict, keep: list[int]) -> Iterator[str]:
+    """What of the stated options (`given`), the settings and the operations kept in each stage does not suit the method."""
+    row = METHODS[method]
+    for name in sorted(given - options(method, protocol).keys()):
+        readers = [other for other in METHODS if name in options(other, protocol)]
+        yield f"{name} with method={method!r}: only {', '.join(readers)} read it."
+    if settings["step"] not in row.steps:
+        yield f"step={settings['step']!r} with method={method!r}: allowed are {', '.join(row.steps)}."
+    if settings["step"] == "single_level" and settings["bilevel"] == "second":
+        yield "step='single_level' with bilevel='second': the second order looks one training step ahead, which is another batch."
+    if row.steps == WEIGHTS_ONLY and min(keep) < max(keep):
+        yield f"keep={keep} with method={method!r}: it learns nothing to prune by."
 
 
 def _of(table: Mapping[str, dict], protocol: str) -> dict:

@@ -139,8 +139,11 @@ def trained_cells(cells: pd.DataFrame, column: str) -> Figure:
     return figure
 
 
-def ratios(table: pd.DataFrame, value: str, label: str) -> Figure:
-    """Grouped bars over K of a measured `value` for two implementations, the ratio written above; columns `k`, `implementation`."""
+def ratios(table: pd.DataFrame, value: str, label: str, reference: str | None = None) -> Figure:
+    """Grouped bars over K of a measured `value` for two implementations, the ratio written above; columns `k`, `implementation`.
+
+    `reference` is a column of the paper's values, drawn beside them where there are any.
+    """
     figure, ((ax,),) = new_figure(width=7.5, height=3.2)
     wide = table.pivot(index="k", columns="implementation", values=value)[["plain", "ours"]]
     place = np.arange(len(wide))
@@ -148,10 +151,43 @@ def ratios(table: pd.DataFrame, value: str, label: str) -> Figure:
         ax.bar(place + offset, wide[name], 0.4, color=colour, label=name)
     for x, ratio, top in zip(place, wide.plain / wide.ours, wide.max(axis=1)):
         ax.annotate(f"×{ratio:.2f}", (x, top), ha="center", xytext=(0, 3), textcoords="offset points")
+    if reference is not None:
+        published = table.drop_duplicates("k").set_index("k")[reference].reindex(wide.index)
+        ax.plot(place, published.astype(float), "D", color=REFERENCE, label="paper")
     ax.set(xlabel="K (1/K of the channels mixed)", ylabel=label)
     ax.set_xticks(place, wide.index)
     ax.margins(y=0.15)
     ax.legend(frameon=False)
+    return figure
+
+
+def throughput(company: pd.DataFrame) -> Figure:
+    """Images per second of all searches against how many run at once; columns `searches`, `images_per_s`, `over_one`."""
+    figure, ((ax,),) = new_figure(width=6.0, height=3.2)
+    ax.plot(company.searches, company.images_per_s, "o-", color=OURS, label="measured")
+    ax.plot(company.searches, company.images_per_s.iloc[0] * company.searches, ls=":", color="0.5", label="each as fast as one alone")
+    for row in company.itertuples():
+        at = row.searches, row.images_per_s
+        ax.annotate(f"×{row.over_one:.2f} the time", at, xytext=(4, -12), textcoords="offset points", fontsize=8)
+    ax.set(xlabel="searches at once", ylabel="images/s of all", ylim=(0, None))
+    ax.set_xticks(company.searches)
+    ax.margins(x=0.12)
+    ax.legend(frameon=False)
+    return figure
+
+
+def profile(rows: pd.DataFrame, device: str) -> Figure:
+    """Horizontal bars: time of each kind of operator or kernel in one step; columns `name`, `calls`, `ms`, `share`."""
+    figure, ((ax,),) = new_figure(width=9.0, height=0.3 * len(rows) + 1.0)
+    names = [name if len(name) <= 60 else f"{name[:57]}..." for name in rows.name]
+    ax.barh(range(len(rows)), rows.ms, color=[OURS] * (len(rows) - 1) + ["0.65"])
+    for place, row in enumerate(rows.itertuples()):
+        text = f"{100 * row.share:.0f} %, {row.calls} calls"
+        ax.annotate(text, (row.ms, place), va="center", xytext=(3, 0), textcoords="offset points", fontsize=8)
+    ax.set_yticks(range(len(rows)), names, fontsize=8)
+    ax.invert_yaxis()
+    ax.margins(x=0.15)
+    ax.set(xlabel="time in one step (ms)", title=f"one step on {device}")
     return figure
 
 

@@ -46,9 +46,10 @@ class Precision:
 
 
 class _Narrow(TorchFunctionMode):
-    """Convolutions within the block, and so their gradients, take inputs rounded to `dtype`, add up in float32 and give their input's type.
+    """Convolutions called within the block take inputs rounded to `dtype`, add up in float32 and give their input's type.
 
-    Autocast would also narrow the products inside normalisation and pooling, whose sums need the digits.
+    So do their gradients where autograd finds them; the derivative that nets/mixed_sum.py writes out stays float32. Autocast would also
+    narrow the products inside normalisation and pooling, whose sums need the digits.
     """
 
     def __init__(self, dtype: torch.dtype):

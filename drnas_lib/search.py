@@ -103,6 +103,8 @@ class Search:
         captures = self.capture and self.method.capturable
         self.launcher = Launcher(self.step, self.train, self.valid, self.chance, captures)
         self.activation = self.activation_mb()
+        if self.device.type == "cuda":  # replays allocate nothing, so a stage's peak is that of its capture
+            torch.cuda.reset_peak_memory_stats(self.device)
 
     def advance(self, stage: int) -> None:
         """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
@@ -121,6 +123,7 @@ class Search:
     def state(self) -> dict:
         """What a checkpoint holds."""
         return {
+            "device": self.device.type,
             "stage": self.stage,
             "method": self.method.state_dict(),  # with eta and its mask
             "arch_optimiser": self.arch_optimiser.state_dict(),
@@ -134,7 +137,13 @@ class Search:
         }
 
     def restore(self, state: dict) -> None:
-        """Become the search that `state()` described."""
+        """Become the search that `state()` described. Raises CheckpointError where that one ran on another kind of device."""
+        if state["device"] != self.device.type:
+            raise checkpoint.CheckpointError(
+                f"the run was begun on {state['device']} and cannot go on exactly on {self.device.type}, which draws other numbers. "
+                f"Continue with device={state['device']!r}, give this run another name with the parameter `name`, or start over with "
+                "rerun=True."
+            )
         self.method.load_state_dict(state["method"])
         self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
@@ -171,8 +180,6 @@ class Search:
     def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
         lr = LR_AFTER_WIDENING[s.lr_after_widening](place, s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min)
         lr = warmed(place.epoch, s.lr_warmup, s.weight_lr, lr)
         self.step.set_lr(lr)

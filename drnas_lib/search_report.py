@@ -12,6 +12,8 @@ from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.records import RecordError, RunFolder, read_json
 
+DIRICHLET = ("drnas",)  # methods whose eta is a concentration
+
 
 @dataclass(frozen=True)
 class SearchReport:
@@ -66,11 +68,16 @@ class SearchReport:
     def trajectory_sentence(self) -> Markdown:
         first, last = self.history.iloc[0], self.history.iloc[-1]
         gap = last.train_acc_pct - last.valid_acc_pct
+        if math.isnan(gap):  # a method that looks at no validation batch while it trains
+            return Markdown(
+                f"Training batches went from {first.train_acc_pct:.1f} % to {last.train_acc_pct:.1f} % in {len(self.history)} epochs; "
+                "no validation batch moves η here. These are batch averages of a supernet, not the accuracy of a cell."
+            )
         return Markdown(
             f"Training batches went from {first.train_acc_pct:.1f} % to {last.train_acc_pct:.1f} % in {len(self.history)} epochs; "
             f"in the last, validation batches reached {last.valid_acc_pct:.1f} %, {abs(gap):.1f} points "
             f"{'below' if gap > 0 else 'above'} them. "
-            "Both are batch averages of a supernet with random mixing weights, not the accuracy of a cell."
+            "Both are batch averages of a supernet under its mixing weights, not the accuracy of a cell."
         )
 
     def concentrations(self) -> Figure:
@@ -79,9 +86,11 @@ class SearchReport:
     def concentration_sentence(self) -> Markdown:
         last, settled = self.history.iloc[-1], self._settled()
         flat = math.log(last.operations_kept)
+        dirichlet = self.record["parameters"]["method"] in DIRICHLET
+        elsewise = "" if dirichlet else " It only pictures η here, which this method reads otherwise."
         return Markdown(
-            f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start). The mean mixture of an edge has an "
-            f"entropy of {last.mean_entropy_nats:.3f} nats, where {flat:.3f} would be flat over the "
+            f"β now spans {last.beta_min:.2f} to {last.beta_max:.2f} (1 everywhere at the start).{elsewise} "
+            f"The mean mixture of an edge has an entropy of {last.mean_entropy_nats:.3f} nats, where {flat:.3f} would be flat over the "
             f"{last.operations_kept} operations kept; "
             f"the derived cell last changed in epoch {settled}."
         )

@@ -1,6 +1,6 @@
 """The parameters of the speed notebook."""
 
-from drnas_lib.config import Count, Device, PerStage, Place
+from drnas_lib.config import BatchSize, Count, Device, PerStage, Place, Precision
 from drnas_lib.parameters import Parameters, choice
 
 Space = choice("nb201")
@@ -11,13 +11,23 @@ class SpeedConfig(Parameters):
 
     space: Space = "nb201"
     ks: PerStage = [1, 2, 4, 8]
-    batch_size: Count = 64
+    at_once: PerStage | None = None
+    batch_size: BatchSize = 64
     cells: Count = 5
     channels: Count = 16
+    images: Count = 50_000
+    precision: Precision = "float32"
     repeats: Count = 5
+    steps: Count | None = None
     device: Device = "auto"
     results: Place = "results/speed"
 
     def _problems(self) -> list[str]:
-        wrong = [k for k in self.ks if self.channels % k]
-        return [f"ks={self.ks} with channels={self.channels}: {wrong[0]} does not divide the channels."] if wrong else []
+        found = [f"ks={self.ks} with channels={self.channels}: {k} does not divide the channels." for k in self.ks if self.channels % k][:1]
+        needed = 1 + self.repeats * (self.steps or 1)
+        if self.images // 2 // self.batch_size < needed:
+            found.append(
+                f"images={self.images} with batch_size={self.batch_size}, repeats={self.repeats}, steps={self.steps}: half of the images "
+                f"are trained on, and {needed} batches are timed, so {2 * needed * self.batch_size} or more."
+            )
+        return found

@@ -111,6 +111,7 @@ class Measured:
     def launched(self, epochs: list[int]) -> None:
         """A step of one of the runs, which launched so many epochs each. Judged is an epoch of each after its first, which captures."""
         if self.settled or len(epochs) < self.allowed or min(epochs) == 0:
+            self._from = []  # a round is counted whole or not at all
             return
         if len(epochs) != len(self._from):
             self._began, self._steps, self._from = self.clock(), 0, list(epochs)

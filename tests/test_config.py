@@ -26,7 +26,7 @@ BAD = [
     ({"dataset": "ImageNet16"}, ["dataset='ImageNet16'", "Did you mean `imagenet16-120`?"]),
     ({"dataset": None}, ["dataset=None", "allowed are digits"]),
     ({"method": "dart"}, ["method='dart'", "allowed are rsps, enas, darts", "Did you mean `darts`?"]),
-    ({"method": "drnas", "tau_start": 1.0}, ["tau_start=1.0 with method='drnas'", "only gdas, snas read it"]),
+    ({"method": "drnas", "tau_start": 1.0}, ["tau_start with method='drnas'", "only gdas, snas read it"]),
     ({"method": "gdas", "step": "weights_only"}, ["step='weights_only' with method='gdas'", "allowed are arch_first"]),
     ({"method": "rsps", "step": "arch_first"}, ["step='arch_first' with method='rsps'", "allowed are weights_only"]),
     ({"method": "snas", "step": "single_level", "bilevel": "second"}, ["step='single_level' with bilevel='second'"]),

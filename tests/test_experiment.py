@@ -136,6 +136,16 @@ def test_other_settings_in_the_same_folder_are_refused(settings):
     assert len(list(run(settings(name="mine", lam=0.5), rerun=True))) == 2
 
 
+def test_a_run_begun_on_another_kind_of_device_is_not_continued(settings, monkeypatch):
+    generator = run(settings())
+    next(generator)
+    generator.close()
+    load = checkpoint.load
+    monkeypatch.setattr(checkpoint, "load", lambda *args: load(*args) | {"device": "cuda"})
+    with pytest.raises(CheckpointError, match="begun on cuda.*device='cuda'.*rerun=True"):
+        list(run(settings()))
+
+
 def test_two_processes_cannot_share_a_folder(settings):
     these = settings()
     generator = run(these)

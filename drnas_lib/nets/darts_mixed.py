@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from drnas_lib.nets.blocks import Run, runs
 from drnas_lib.nets.channel_map import ChannelMap
 from drnas_lib.nets.darts_operations import BY_STRIDE, under
-from drnas_lib.nets.mixed_sum import Run, runs
 
 
 class MixedEdges(nn.Module):
@@ -30,7 +30,7 @@ class MixedEdges(nn.Module):
         self.positions = {name: kept[name] for name in operations if name in stacked and kept[name]}
         self.stacked = nn.ModuleDict({name: stacked[name](channels, len(edges), stride) for name, edges in self.positions.items()})
         self.shared = nn.ModuleDict({name: shared[name](channels, stride) for name in operations if name in shared and kept[name]})
-        self.runs = [runs(edges, channels) for edges in self.positions.values()]
+        self.runs = [runs(tuple(edges), channels) for edges in self.positions.values()]
         self.activates = any(operation.reads_active for operation in self.stacked.values())
         # (edge, operation) of every mixing weight, in the order of use; None where the edge has dropped the operation.
         self.plan = [(e, column[name]) if mask[e][column[name]] else None for e in range(self.edges) for name in self.shared]

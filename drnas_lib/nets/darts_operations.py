@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.channel_map import ChannelMap, channel_choice
-from drnas_lib.nets.mixed_sum import EPS
 from drnas_lib.nets.stacked import MOMENTUM, Maps, StackedDepthwise, StackedPointwise
+from drnas_lib.nets.statistics import EPS
 
 
 def under(name: str, maps: Maps) -> Maps:

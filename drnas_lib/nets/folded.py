@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from drnas_lib.nets.mixed_sum import EPS
+from drnas_lib.nets.statistics import EPS
 
 
 class _Moments(torch.autograd.Function):

@@ -1,153 +1,193 @@
-"""The weighted sum over the operations of all edges that leave one node, in as few passes over memory as it takes.
+"""The mixed operations of all edges that leave one node, as one differentiable function with as few passes over memory as it takes.
 
-For an edge e with target channels c:   out_e = sum_l theta_el z_l  +  sum_t theta_et (y_te - m_te) / sqrt(v_te + eps)
+For an edge e with c target channels:   out_e = base_e + sum_l theta_el z_l + K_e r + b_e + theta_et (y_e - m_e) / sqrt(v_e + eps)
 
-z_l are tensors that every edge shares (the input itself, its pooling); y_t are outputs of convolutions, one block of channels for
-each edge that keeps the operation, normalised without learnt scale. theta is the scale of the affine map that normalisation needs
-anyway, so weighting costs nothing.
+z_l are what every edge shares (the input itself, its pooling), r = ReLU(x), K_e and b_e the folded 1x1 convolution (pointwise.py) and
+y_e the output of the 3x3 convolution, normalised without learnt scale. theta is the scale of the affine map that normalisation needs
+anyway, so weighting costs nothing. The derivative is written out: everything that reaches x is added up in place.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-EPS = 1e-5
+from drnas_lib.nets.blocks import Blocks
+from drnas_lib.nets.pointwise import Folded
+from drnas_lib.nets.pool import avg_pool_3x3
+from drnas_lib.nets.statistics import EPS, Moments, input_covariance, input_means, pointwise_moments, wide_moments
 
 
 @dataclass(frozen=True)
-class Run:
-    """A block of consecutive edges: channels [source, source + length) of y go to channels [target, target + length) of out."""
+class Edges:
+    """What is fixed within a stage: n = `edges`, c = `channels`, and of each operation the edges that keep it, None where none does."""
 
-    target: int
-    source: int
-    length: int
+    edges: int
+    channels: int
+    skip: Blocks | None
+    pool: Blocks | None
+    point: Blocks | None
+    wide: Blocks | None
 
+    @property
+    def width(self) -> int:
+        """n c."""
+        return self.edges * self.channels
 
-def runs(positions: list[int], channels: int) -> tuple[Run, ...]:
-    """`positions` (ascending) of the edges that keep an operation, as the fewest blocks of `channels` channels each."""
-    found: list[Run] = []
-    for place, position in enumerate(positions):
-        if found and found[-1].target + found[-1].length == position * channels:
-            last = found.pop()
-            found.append(Run(last.target, last.source, last.length + channels))
-        else:
-            found.append(Run(position * channels, place * channels, channels))
-    return tuple(found)
+    @property
+    def nothing(self) -> bool:
+        return self.skip is self.pool is self.point is self.wide is None
 
-
-def input_means(x: Tensor, kernel: int) -> Tensor:
-    """Mean over batch and positions of what each weight of a size-keeping convolution sees, zeros beyond the border included.
-
-    x (B, c, H, W) -> (c, k, k) in float64. Its product with the weights is the mean of the convolution's output.
-    """
-    B, _, H, W = x.shape
-    margin = kernel // 2
-    total = F.pad(x.sum(0).double(), (margin,) * 4)  # c H+2m W+2m
-    return total.unfold(1, H, 1).unfold(2, W, 1).sum((-2, -1)) / (B * H * W)
-
-
-def output_moments(y: Tensor, weight: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance (m,) of y (B, m, H, W), the convolution with `weight` (m, c, k, k) of an input that has `seen` (c, k, k).
-
-    The mean comes from the small input and the squares from row norms, which vectorise: a fifth of the time of a one-pass variance on a
-    CPU. What is subtracted is added up in float64, so that it costs no digits.
-    """
-    B, m, H, W = y.shape
-    mean = weight.flatten(1).double() @ seen.flatten()
-    square = torch.linalg.vector_norm(y.reshape(B, m, H * W), dim=2).double().square().sum(0) / (B * H * W)
-    return mean.to(y.dtype), (square - mean.square()).clamp_min(0.0).to(y.dtype)
-
-
-@dataclass(frozen=True)
-class _Term:
-    """One y_t in the forward pass: `weight` is theta of every channel, (m c,)."""
-
-    y: Tensor
-    weight: Tensor
-    mean: Tensor
-    variance: Tensor
-    runs: tuple[Run, ...]
-
-    @cached_property
-    def scale(self) -> Tensor:
-        return self.weight * torch.rsqrt(self.variance + EPS)
-
-    def covers(self, width: int) -> bool:
-        """Whether it is there for every channel of the result."""
-        return self.runs == (Run(0, 0, width),)
-
-    def slices(self) -> list[tuple[slice, slice]]:
-        """Channels of y and of the result, run by run."""
-        return [(slice(r.source, r.source + r.length), slice(r.target, r.target + r.length)) for r in self.runs]
+    @property
+    def shared(self) -> slice:
+        """Columns, in theta (n, O), of the operations that give every edge the same tensor."""
+        columns = [blocks.column for blocks in (self.skip, self.pool) if blocks is not None]
+        return slice(columns[0], columns[-1] + 1, max(columns[-1] - columns[0], 1)) if columns else slice(0)
 
 
 class MixedSum(torch.autograd.Function):
-    """`apply(training, blocks, moments, shape, bias, base, z, theta_z, *pairs)` with shape = (B, n, c, H, W).
+    """`apply(edges, running, x, theta, base, point, wide)` -> out (B, n c, H, W), mean and variance of `point`, then of `wide`, (m c,) each.
 
-    `bias` (n c,) or None and `base` (B, n c, H, W) or None are added to the result; z (B, L, c, H, W) or None with theta_z (n, L);
-    `pairs` alternates y_t (B, m_t c, H, W) and theta_t (m_t,); `blocks[t]` are the runs of y_t and `moments[t]` its mean and variance,
-    each (m_t c,). Returns (B, n c, H*W).
+    x (B, c, H, W); theta (n, O); base (B, n c, H, W) or None; weights `point` (m c, c, 1, 1) and `wide` (m c, c, 3, 3) or None;
+    `running` None in training, else the statistics to use, in the order of the result. The statistics carry no gradient and are None
+    where there is no convolution. Weights that need no gradient cost none.
     """
 
     @staticmethod
-    def forward(ctx, training, blocks, moments, shape, bias, base, z, theta_z, *pairs):
-        B, n, c, H, W = shape
-        terms = [
-            _Term(y, theta.repeat_interleave(c), mean, variance, block)
-            for y, theta, block, (mean, variance) in zip(pairs[::2], pairs[1::2], blocks, moments)
-        ]
-        like = next(tensor for tensor in (bias, z, *pairs) if tensor is not None)
-        shift = like.new_zeros(n * c) if bias is None else bias.clone()
-        for term in terms:
-            for part, place in term.slices():
-                shift[place].addcmul_(term.scale[part], term.mean[part], value=-1.0)
-        whole = next((t for t, term in enumerate(terms) if term.covers(n * c)), None)
-        if whole is not None:  # normalising it writes the result's first version, all shifts included
-            first = terms.pop(whole)
-            rest = torch.addcmul(shift, first.scale, first.mean)
-            out = F.batch_norm(first.y.flatten(2), first.mean, first.variance, first.weight, rest, training=False, eps=EPS)
-        else:
-            out = shift[None, :, None].expand(B, -1, H * W).contiguous()
-        for term in terms:
-            for part, place in term.slices():
-                out[:, place].addcmul_(term.y[:, part].flatten(2), term.scale[None, part, None])
-        if z is not None:
-            out.view(B, n, -1).baddbmm_(theta_z.expand(B, *theta_z.shape), z.flatten(2))
+    def forward(ctx, edges: Edges, running, x, theta, base, point, wide):
+        B, c, H, W = x.shape
+        theta_z = theta[:, edges.shared]  # n L
+        z = x.new_empty(theta_z.shape[1], B, c, H, W)
+        if edges.skip is not None:
+            x = z[0].copy_(x)
+        if edges.pool is not None:
+            avg_pool_3x3(x, out=z[-1])
+        active = seen = folded = covariance = bias = y = None
+        of_point = of_wide = None, None
+        if point is not None or wide is not None:
+            active = F.relu(x)  # B c H W
+            seen = input_means(active) if running is None else None
+        if point is not None:
+            matrix = point.flatten(1).double()
+            if running is None:
+                mean = seen[:, 1, 1]
+                covariance = input_covariance(active, mean)
+                of_point = pointwise_moments(matrix, mean, covariance)
+            else:
+                of_point = running[0].double(), running[1].double()
+            folded = Folded.of(matrix, edges.point.theta(theta).double(), of_point)
+            bias = edges.point.spread(folded.bias.to(x.dtype))
+        scale = None
+        if wide is not None:
+            y, scale = F.conv2d(active, wide, padding=1), edges.wide.theta(theta)
+            of_wide = wide_moments(y, wide, seen) if running is None else running[2:]
+            of_wide = of_wide[0].to(x.dtype), of_wide[1].to(x.dtype)
+        out = _normalised(edges, x, y, scale, of_wide, bias)
+        if folded is not None:
+            kernel = edges.point.spread(folded.kernel.to(x.dtype))
+            out.view(B, -1, H * W).baddbmm_(kernel.expand(B, -1, -1), active.flatten(2))
+        if len(z):
+            out.view(B, edges.edges, -1).baddbmm_(theta_z.expand(B, -1, -1), z.view(len(z), B, -1).transpose(0, 1))
         if base is not None:
-            out.add_(base.flatten(2))
-        ctx.save_for_backward(z, theta_z, *pairs, *(m for pair in moments for m in pair))
-        ctx.settings = training, blocks, shape, len(pairs) // 2, whole
-        return out
+            out.add_(base)
+        ctx.save_for_backward(theta, active, y, z, scale, wide, *of_wide)
+        ctx.settings = edges, folded, seen, covariance
+        statistics = *of_point, *of_wide
+        ctx.mark_non_differentiable(*(value for value in statistics if value is not None))
+        ctx.set_materialize_grads(False)
+        return out, *statistics
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
-        training, blocks, (B, n, c, H, W), convolutions, whole = ctx.settings
-        z, theta_z, *rest = ctx.saved_tensors
-        pairs, moments = rest[: 2 * convolutions], rest[2 * convolutions :]
-        grad = grad.reshape(B, n * c, H, W)
-        grad_bias = grad_z = grad_theta_z = None
-        by_edge = grad.view(B, n, -1)  # B n c*H*W
-        if ctx.needs_input_grad[6]:
-            grad_z = torch.bmm(theta_z.T.expand(B, *theta_z.T.shape), by_edge).view_as(z)
-        if ctx.needs_input_grad[7]:
-            grad_theta_z = torch.bmm(by_edge, z.flatten(2).transpose(1, 2)).sum(0)  # n L
-        gradients = []
-        for t in range(convolutions):
-            y, theta = pairs[2 * t : 2 * t + 2]
-            mean, variance = moments[2 * t : 2 * t + 2]
-            parts = [grad.narrow(1, run.target, run.length) for run in blocks[t]]
-            received = parts[0].contiguous() if len(parts) == 1 else torch.cat(parts, 1)
-            sums = ctx.needs_input_grad[4] and t == whole  # the pass that normalisation needs anyway also sums the gradient
-            wanted = [ctx.needs_input_grad[8 + 2 * t], ctx.needs_input_grad[9 + 2 * t], sums]
+    def backward(ctx, grad, *_):
+        edges, folded, seen, covariance = ctx.settings
+        theta, active, y, z, scale, wide, mean, variance = ctx.saved_tensors
+        _, _, needs_x, needs_theta, needs_base, needs_point, needs_wide = ctx.needs_input_grad
+        training, grad = seen is not None, grad.contiguous()
+        B, _, H, W = grad.shape
+        flat = grad.view(B, -1, H * W)
+        grad_x = grad_point = grad_wide = summed = None
+        grad_theta = torch.zeros_like(theta) if needs_theta else None
+        if wide is not None:
+            # The pass that normalisation needs anyway also sums the gradient.
+            wanted = [True, needs_theta, folded is not None and edges.wide.everywhere]
+            inverse = (variance + EPS).rsqrt_()
             grad_y, grad_scale, summed = torch.ops.aten.native_batch_norm_backward(
-                received, y, theta.repeat_interleave(c), mean, variance, mean, torch.rsqrt(variance + EPS), training, EPS, wanted
+                edges.wide.gather(grad, 1), y, scale, mean, variance, mean, inverse, training, EPS, wanted
             )
-            grad_bias = summed if sums else grad_bias
-            gradients += [grad_y, grad_scale.view(-1, c).sum(1) if wanted[1] else None]
-        if ctx.needs_input_grad[4] and grad_bias is None:
-            grad_bias = grad.sum((0, 2, 3))
-        return None, None, None, None, grad_bias, grad if ctx.needs_input_grad[5] else None, grad_z, grad_theta_z, *gradients
+            if needs_theta:
+                edges.wide.add_theta(grad_theta, grad_scale)
+            summed = summed if wanted[2] else None
+            grad_x, grad_wide, _ = torch.ops.aten.convolution_backward(
+                grad_y, active, wide, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [needs_x, needs_wide, False]
+            )
+            del grad_y
+        if folded is not None:
+            summed = grad.sum((0, 2, 3)) if summed is None else summed
+            grad_x, of_theta, of_weight = _pointwise_backward(
+                edges.point, folded, flat, summed, active, seen, covariance, grad_x, needs_x, needs_theta or needs_point
+            )
+            if needs_theta:
+                edges.point.add_theta(grad_theta, of_theta.to(theta.dtype))
+            grad_point = of_weight.to(grad.dtype)[..., None, None] if needs_point else None
+        if grad_x is not None:
+            torch.ops.aten.threshold_backward.grad_input(grad_x, active, 0, grad_input=grad_x)
+        if len(z):
+            by_edge = grad.view(B, edges.edges, -1)
+            if needs_theta:
+                grad_theta[:, edges.shared] = torch.bmm(by_edge, z.view(len(z), B, -1).permute(1, 2, 0)).sum(0)  # n L
+            if needs_x:
+                received = torch.bmm(theta[:, edges.shared].T.expand(B, -1, -1), by_edge).view(B, len(z), -1, H, W)
+                grad_x = _add(grad_x, received[:, 0]) if edges.skip is not None else grad_x
+                grad_x = _add(grad_x, avg_pool_3x3(received[:, -1], adjoint=True)) if edges.pool is not None else grad_x
+        return None, None, grad_x, grad_theta, grad if needs_base else None, grad_point, grad_wide
+
+
+def _normalised(edges: Edges, x: Tensor, y: Tensor | None, scale: Tensor | None, moments: Moments, bias: Tensor | None) -> Tensor:
+    """scale (y - m) / sqrt(v + eps) on the edges that have a y, plus `bias` (n c,): the result's first version, (B, n c, H, W)."""
+    mean, variance = moments
+    if y is not None and edges.wide.everywhere:
+        return F.batch_norm(y, mean, variance, scale, bias, training=False, eps=EPS)
+    shift = x.new_zeros(edges.width) if bias is None else bias
+    if y is None:
+        return shift[None, :, None, None].expand(len(x), -1, *x.shape[2:]).contiguous()
+    gain = scale * (variance + EPS).rsqrt_()
+    shift = edges.wide.spread(-gain * mean) + shift
+    out = shift[None, :, None, None].expand(len(x), -1, *x.shape[2:]).contiguous()
+    for run in edges.wide.of_channels:
+        out[:, run.whole].addcmul_(y[:, run.stacked], gain[run.stacked, None, None])
+    return out
+
+
+def _pointwise_backward(blocks, folded, flat, summed, active, seen, covariance, grad_x, needs_x, needs_kernel):
+    """grad_x (B, c, H, W) with the folded convolution's part added, and the gradients of its theta (m c,) and weight (m c, c).
+
+    flat (B, n c, H*W) is the gradient of the result and `summed` (n c,) its sum; `seen` and `covariance` are None at fixed statistics.
+    """
+    B, count, of_theta, of_weight = len(flat), flat.shape[0] * flat.shape[2], None, None
+    rest = active.flatten(2)
+    if needs_kernel or seen is not None:
+        of_kernel = blocks.gather(torch.bmm(flat, rest.transpose(1, 2)).sum(0)).double()  # m*c c
+        of_bias = blocks.gather(summed).double()
+        of_theta, of_weight = folded.backward(of_kernel, of_bias)
+    if needs_x:
+        kernel = blocks.spread(folded.kernel.to(flat.dtype)).T.expand(B, -1, -1)
+        if grad_x is None:
+            grad_x = torch.bmm(kernel, flat).view_as(active)
+        else:
+            grad_x.view(B, -1, flat.shape[2]).baddbmm_(kernel, flat)
+    if seen is not None:
+        mean = seen[:, 1, 1]
+        weighted, of_output_mean, of_mean = folded.through_statistics(of_theta, of_bias)
+        of_weight = of_weight.addmm_(weighted, covariance, alpha=2).addr_(of_output_mean, mean)
+        if needs_x:
+            matrix = (folded.weight.T @ weighted).mul_(2 / count)  # the covariance's part, symmetric
+            shift = of_mean.div_(count).sub_(matrix @ mean)
+            grad_x.view(B, -1, flat.shape[2]).baddbmm_(matrix.to(flat.dtype).expand(B, -1, -1), rest)
+            grad_x.add_(shift.to(flat.dtype)[:, None, None])
+    return grad_x, of_theta, of_weight
+
+
+def _add(total: Tensor | None, part: Tensor) -> Tensor:
+    return part.contiguous() if total is None else total.add_(part)

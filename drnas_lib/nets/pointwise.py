@@ -1,32 +1,43 @@
 """A 1x1 convolution, its normalisation and its mixing weight as one matrix product.
 
-y = W x is linear, so the batch statistics of y follow from those of x, without ever computing y:
-mean(y) = W mean(x), var(y) = diag(W cov(x) W^T). With them known, theta (y - mean) / sqrt(var + eps) is the product with
-s W plus the bias -s mean, s = theta / sqrt(var + eps). Saves writing, reading and keeping y. Autograd follows the few small matrices.
+y = W r is linear, so its batch statistics follow from those of r (statistics.py), without ever computing y. With them known,
+theta (y - mean) / sqrt(var + eps) is the product with K = s W plus the bias -s mean(y), s = theta / sqrt(var + eps). Saves writing,
+reading and keeping y; the derivative is that of the few small matrices, in float64.
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from drnas_lib.nets.mixed_sum import EPS
+from drnas_lib.nets.statistics import EPS, Moments
 
 
-def input_covariance(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (c,) and covariance (c, c) over batch and pixels of x (B, c, H, W), in float64; differentiable."""
-    flat = x.flatten(2)  # B c H*W
-    count = flat.shape[0] * flat.shape[2]
-    mean = flat.sum(2).sum(0, dtype=torch.float64) / count
-    square = torch.bmm(flat, flat.transpose(1, 2)).sum(0, dtype=torch.float64) / count
-    return mean, square - torch.outer(mean, mean)
+@dataclass(frozen=True)
+class Folded:
+    """`kernel` K (m, c) and `bias` (m,), and what their derivative needs: weight W (m, c), theta, rsqrt(var + eps), mean(y), each (m,)."""
 
+    kernel: Tensor
+    bias: Tensor
+    weight: Tensor
+    theta: Tensor
+    inverse: Tensor
+    mean: Tensor
 
-def pointwise_moments(weight: Tensor, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and biased variance (m,) of the convolution with `weight` (m, c, 1, 1), in float64; differentiable."""
-    kernel = weight.flatten(1).double()  # m c
-    return kernel @ mean, ((kernel @ covariance) * kernel).sum(1).clamp_min(0.0)
+    @classmethod
+    def of(cls, weight: Tensor, theta: Tensor, moments: Moments) -> "Folded":
+        mean, variance = moments
+        inverse = (variance + EPS).rsqrt_()
+        scale = theta * inverse
+        return cls(scale[:, None] * weight, (scale * mean).neg_(), weight, theta, inverse, mean)
 
+    def backward(self, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """From the gradients of `kernel` (m, c) and `bias` (m,) to that of theta (m,), and of the weight (m, c) at fixed statistics."""
+        of_scale = torch.addcmul((kernel * self.weight).sum(1), bias, self.mean, value=-1)
+        return of_scale.mul_(self.inverse), (self.theta * self.inverse)[:, None] * kernel
 
-def fold(weight: Tensor, theta: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """Kernel (m, c) and bias (m,) in the dtype of `weight` (m, c, 1, 1); theta, mean, variance are (m,)."""
-    scale = theta.double() * torch.rsqrt(variance.double() + EPS)
-    return (scale[:, None] * weight.flatten(1)).to(weight.dtype), (-scale * mean).to(weight.dtype)
+    def through_statistics(self, of_theta: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What the statistics add: V W (m, c) with V the gradient of var(y), the gradient of mean(y) (m,) and that of mean(r) (c,)."""
+        of_variance = (of_theta * self.theta).mul_(self.inverse.square()).mul_(-0.5)
+        of_mean = (bias * self.theta).mul_(self.inverse).neg_()
+        return of_variance[:, None] * self.weight, of_mean, self.weight.T @ of_mean

@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from drnas_lib.nets.mixed import KERNELS, MOMENTUM, MixedSource
-from drnas_lib.nets.mixed_sum import EPS
 from drnas_lib.nets.partial import channel_shuffle
+from drnas_lib.nets.statistics import EPS
 from drnas_lib.nets.supernet import SuperCell, SuperNet
+from drnas_lib.spaces.space import Space
 
 
 def chosen_conv(source: MixedSource, name: str, position: int, active: Tensor) -> Tensor:
@@ -33,6 +34,10 @@ class SinglePathCell(SuperCell):
     the official GDAS code, so that they receive a gradient without their operations.
     """
 
+    def __init__(self, space: Space, channels: int, k: int, mask: Tensor):
+        super().__init__(space, channels, k, mask)
+        self.operations = space.operations
+
     def forward(self, x: Tensor, theta: Tensor, chosen: list[int]) -> Tensor:
         """x (B, C, H, W), theta (E, O), chosen (E,) the operation of each edge -> (B, C, H, W)."""
         arriving: list[Tensor | None] = [None] * len(self.leaving)  # the mixed channels of nodes 1, 2, ...
@@ -40,10 +45,10 @@ class SinglePathCell(SuperCell):
         for node, (edges, source) in enumerate(zip(self.leaving, self.sources)):
             mixed, passed = (x, None) if self.k == 1 else x.split([self.mixed, x.shape[1] - self.mixed], 1)
             bypass = passed if bypass is None else bypass + passed
-            names = list(source.columns)
-            active = F.relu(mixed) if any(names[chosen[e]] in KERNELS for e in edges) else None
+            names = {e: self.operations[chosen[e]] for e in edges}
+            active = F.relu(mixed) if any(name in KERNELS for name in names.values()) else None
             for position, e in enumerate(edges):
-                out = self._edge(source, names[chosen[e]], position, mixed, active)
+                out = self._edge(source, names[e], position, mixed, active)
                 if theta.requires_grad:
                     weight = theta[e, chosen[e]]
                     others = theta[e].sum() - weight

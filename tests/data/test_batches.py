@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from scipy.stats import chisquare
 from torchvision.transforms.v2 import functional as tv
 
 from drnas_lib.data.augment import Augment
-from drnas_lib.data.batches import DeviceImages
+from drnas_lib.data.batches import DeviceImages, distinct
 from drnas_lib.data.sources import ImageSet
 
 CPU = torch.device("cpu")
@@ -45,6 +46,20 @@ def test_with_replacement_a_batch_is_distinct_and_batches_are_independent():
     shown = torch.bincount(plan.index.flatten(), minlength=40)  # of 500 batches, each with probability 0.8
     assert (shown - 400).abs().max() < 5 * (500 * 0.8 * 0.2) ** 0.5
     assert numbered(40).plan(8, seeded(), replacement=True).index.shape == (5, 8)
+
+
+@pytest.mark.parametrize(("count", "below"), [(1, 1), (7, 7), (5, 8), (64, 25_000)])
+def test_distinct_numbers_of_a_row_are_distinct(count, below):
+    rows = distinct(300, count, below, seeded())
+    assert rows.shape == (300, count) and rows.min() >= 0 and rows.max() < below
+    assert all(len(row.unique()) == count for row in rows)
+
+
+def test_every_ordered_pair_of_distinct_numbers_is_as_likely():
+    rows = distinct(20_000, 2, 4, seeded())
+    counts = torch.bincount(rows[:, 0] * 4 + rows[:, 1], minlength=16).view(4, 4)
+    assert counts.diag().sum() == 0
+    assert chisquare(counts[~torch.eye(4, dtype=torch.bool)]).pvalue > 1e-4
 
 
 def test_a_pass_can_be_shortened_but_not_stretched():

@@ -90,6 +90,6 @@ def test_unchosen_weights_enter_as_scalars():
         for sign in (1, -1):
             moved = theta.detach().clone()
             moved[e, o] += sign * step
-            sides.append((cell(x, moved.requires_grad_(), operations) * weight).sum())
+            sides.append((cell(x, moved.requires_grad_(), operations) * weight).sum().detach())
         assert float(ours[e, o]) == pytest.approx(float(sides[0] - sides[1]) / (2 * step), rel=1e-5, abs=1e-6)
     assert float(ours[3, 1]) == pytest.approx(float(weight.sum())), "edge 0 -> 3 is none: a scalar added to every pixel of the output"

@@ -1,11 +1,13 @@
-"""drnas_lib.nets.supernet, mixed, mixed_sum and pool against the plain oracle."""
+"""drnas_lib.nets.supernet, mixed, mixed_sum, pointwise, statistics, blocks and pool against the plain oracle."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from drnas_lib.nets.mixed_sum import Run, input_means, output_moments, runs
-from drnas_lib.nets.pool import WithPool, avg_pool_3x3, band
+from drnas_lib.nets.blocks import Run, runs
+from drnas_lib.nets.pointwise import Folded
+from drnas_lib.nets.pool import avg_pool_3x3
+from drnas_lib.nets.statistics import input_covariance, input_means, pointwise_moments, wide_moments
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.spaces import SPACES
 from tests.nets.plain import PlainSuperNet, copy_weights, pairs
@@ -85,33 +87,46 @@ def test_only_none_gives_zero():
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 5), (8, 8), (7, 3)])
 def test_pool_is_the_built_in_pool(size):
     x = torch.randn(2, 3, *size, dtype=torch.float64)
-    ours = avg_pool_3x3(x, band(size[0], x), band(size[1], x))
+    ours = avg_pool_3x3(x)
     torch.testing.assert_close(ours, F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), rtol=1e-12, atol=1e-12)
 
 
-def test_input_and_pool_side_by_side():
-    x = torch.randn(2, 3, 4, 6, dtype=torch.float64, requires_grad=True)
-    both = WithPool.apply(x, band(4, x), band(6, x))
-    torch.testing.assert_close(both, torch.stack([x, F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)], 1), rtol=1e-12, atol=1e-12)
-    assert torch.autograd.gradcheck(lambda x: WithPool.apply(x, band(4, x), band(6, x)), x)
+@pytest.mark.parametrize("size", [(1, 5), (8, 8), (7, 3)])
+def test_the_adjoint_of_the_pool(size):
+    x, y = torch.randn(2, 2, 3, *size, dtype=torch.float64)
+    there, back = avg_pool_3x3(x), avg_pool_3x3(y, adjoint=True)
+    torch.testing.assert_close((there * y).sum(), (x * back).sum(), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("kernel", [1, 3])
-def test_moments_of_a_convolution_follow_from_its_input(kernel):
+def test_moments_of_a_wide_convolution_follow_from_its_input():
     generator = torch.Generator().manual_seed(0)
     x = 3 + torch.randn(16, 4, 7, 5, generator=generator)
-    weight = torch.randn(6, 4, kernel, kernel, generator=generator)
-    y = F.conv2d(x, weight, padding=kernel // 2)
-    mean, variance = output_moments(y, weight, input_means(x, kernel))
-    exact = F.conv2d(x.double(), weight.double(), padding=kernel // 2)
+    weight = torch.randn(6, 4, 3, 3, generator=generator)
+    mean, variance = wide_moments(F.conv2d(x, weight, padding=1), weight, input_means(x))
+    exact = F.conv2d(x.double(), weight.double(), padding=1)
     torch.testing.assert_close(mean.double(), exact.mean((0, 2, 3)), rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(variance.double(), exact.var((0, 2, 3), correction=0), rtol=1e-4, atol=0)
 
 
+def test_a_folded_pointwise_convolution_is_the_normalised_one():
+    generator = torch.Generator().manual_seed(0)
+    x, weight = 3 + torch.randn(16, 4, 7, 5, generator=generator).double(), torch.randn(6, 4, generator=generator).double()
+    theta = torch.rand(6, generator=generator).double()
+    y = F.conv2d(x, weight[..., None, None])
+    center = input_means(x)[:, 1, 1]
+    torch.testing.assert_close(center, x.mean((0, 2, 3)), rtol=1e-12, atol=1e-12)
+    mean, variance = pointwise_moments(weight, center, input_covariance(x, center))
+    torch.testing.assert_close(mean, y.mean((0, 2, 3)), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(variance, y.var((0, 2, 3), correction=0), rtol=1e-10, atol=0)
+    folded = Folded.of(weight, theta, (mean, variance))
+    ours = F.conv2d(x, folded.kernel[..., None, None], folded.bias)
+    torch.testing.assert_close(ours, theta[:, None, None] * F.batch_norm(y, None, None, training=True), rtol=1e-10, atol=1e-10)
+
+
 def test_runs_are_the_fewest_blocks():
-    assert runs([0, 1, 2], 4) == (Run(0, 0, 12),)
-    assert runs([0, 2], 4) == (Run(0, 0, 4), Run(8, 4, 4))
-    assert runs([], 4) == ()
+    assert runs((0, 1, 2), 4) == (Run(0, 0, 12),)
+    assert runs((0, 2), 4) == (Run(0, 0, 4), Run(8, 4, 4))
+    assert runs((), 4) == ()
 
 
 def test_k_must_divide_the_channels():

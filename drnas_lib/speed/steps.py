@@ -1,41 +1,15 @@
-"""Two implementations of one step timed side by side: in turn, in one process, so that a drifting machine hurts both alike."""
+"""The arithmetic of one step in two implementations: in turn, in one process, so that a drifting machine hurts both alike."""
 
-import importlib.util
 import statistics
-import time
-from collections.abc import Callable
 
 import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from drnas_lib.device import choose, describe, reproducible
 from drnas_lib.nets.memory import activation_bytes
-from drnas_lib.nets.supernet import SuperNet
-from drnas_lib.records import PROJECT, environment, resolve, write_csv, write_json
 from drnas_lib.spaces import SPACES
-from drnas_lib.speed_config import SpeedConfig
-
-ORACLE = PROJECT / "tests" / "nets" / "plain.py"
-
-
-def implementations() -> dict[str, type]:
-    """The oracle that the tests compare with, and the library's supernet."""
-    spec = importlib.util.spec_from_file_location("plain_oracle", ORACLE)
-    oracle = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(oracle)
-    return {"plain": oracle.PlainSuperNet, "ours": SuperNet}
-
-
-def seconds(action: Callable[[], object], device: torch.device) -> float:
-    """One call, until the device has finished."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    began = time.perf_counter()
-    action()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began
+from drnas_lib.speed.clock import seconds
+from drnas_lib.speed.plain import implementations
 
 
 def supernet_steps(
@@ -95,27 +69,3 @@ def ratios(table: pd.DataFrame, value: str = "step_ms") -> pd.Series:
     """Plain over ours for every K."""
     wide = table.pivot(index="k", columns="implementation", values=value)
     return (wide.plain / wide.ours).rename(f"plain / ours, {value}")
-
-
-def measure(config: SpeedConfig) -> pd.DataFrame:
-    """Measure as configured and keep table and circumstances in `results`, a file for each device and size."""
-    device = choose(config.device)
-    with reproducible(device):
-        table = supernet_steps(config.space, config.ks, config.batch_size, config.cells, config.channels, config.repeats, device)
-    stem = f"{config.space}_{device.type}_batch{config.batch_size}_cells{config.cells}_channels{config.channels}"
-    folder = resolve(config.results)
-    write_csv(folder / f"{stem}.csv", table.to_dict("records"))
-    about = {"parameters": config.model_dump(), "device": describe(device), "environment": environment()}
-    write_json(folder / f"{stem}.json", about)
-    return table
-
-
-def conclusion(table: pd.DataFrame) -> str:
-    """What the table says, in a sentence."""
-    times, memory = ratios(table), table[table.implementation == "ours"].set_index("k").activation_mb
-    said = ", ".join(f"×{ratio:.2f} at K={k}" for k, ratio in times.items())
-    least, most = memory.index.max(), memory.index.min()
-    return (
-        f"**A step takes the plain supernet longer by {said}. At K={least} the activations kept for the backward pass are "
-        f"{memory[least] / memory[most]:.2f} of those at K={most}; the paper's GPU memory is 949 / 2437 = 0.39 from K=1 to K=8.**"
-    )
