@@ -76,6 +76,8 @@ class Bilevel:
         self.arch_optimiser, self.generator = arch_optimiser, generator
         self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
         self.forward = precision.forward(net)
+        self.draws = getattr(net, "draws", False)  # random numbers in the network itself
+        self.capturable = not (second_order and self.draws)  # a graph cannot set its random stream back
         self.arch_gradient = self.unrolled_gradient if second_order else self.first_order_gradient
         self.parameters = list(net.parameters())
         self.weight_optimiser = Sgd(self.parameters, weights)
@@ -164,8 +166,10 @@ class Bilevel:
         direct, direction = gradient[:learnt], gradient[learnt:]
 
         radius = PERTURBATION / torch.stack(torch._foreach_norm(direction)).norm().clamp_min(1e-12)
-        sides = []
+        sides, stream = [], self.generator.get_state() if self.draws else None
         for sign in (1.0, -1.0):
+            if self.draws:
+                self.generator.set_state(stream)  # the same noise and the same dropped paths, for the same reason
             self._set_weights(start, direction, sign * radius)
             sides += torch.autograd.grad(self._train_loss(train, fixed), fixed)
         with torch.no_grad():

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
@@ -12,16 +12,19 @@ from typing import Any
 from drnas_lib import method_presets
 from drnas_lib.method_presets import METHODS, OPTIONS
 from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, text
-from drnas_lib.presets import DISAGREEMENTS, FAMILIES, PROGRESSIVE_BY_DEFAULT, Stages, preset
+from drnas_lib.presets import DISAGREEMENTS, FAMILIES, Stages, preset, usually_progressive
+from drnas_lib.search_settings import SearchSettings, StageSettings
+from drnas_lib.space_rules import MOST_OPERATIONS, RULES, SHRINKS, contradictions, first_keep
 
-OPERATIONS = 5
-Space = choice("nb201")
+Space = choice(*RULES)
+Macro = choice(*SHRINKS)
 Dataset = choice(*FAMILIES)
 Method = one_of(METHODS)
 Protocol = choice(*DISAGREEMENTS)
 LrAfterWidening = choice("continued", "restart_epoch", "restart_cosine")
 Regulariser = choice("adam_decay", "penalty", "kl")
 Bilevel = choice("first", "second")
+Derive = choice("mean", "softmax")
 Step = choice("arch_first", "weights_first", "single_level", "weights_only")
 Split = choice("halves", "test_half")
 Precision = choice("float32", "tf32", "bf16")
@@ -35,73 +38,18 @@ Amount = integer(0)
 BatchSize = integer(2)  # normalisation needs two images
 Pixels = integer(8)
 PerStage = integers(1)
-Keep = integers(1, OPERATIONS)
+Keep = integers(1, MOST_OPERATIONS)
 Warmup = integers(0)
 Positive = number("a number above 0", lambda value: value > 0)
 NotNegative = number("a number, 0 or more", lambda value: value >= 0)
+Probability = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs", "snapshots")
 # Came later: at these values they are not in the fingerprint, so that runs of before are still known.
 LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
+LATER |= {"macro": "cifar", "lr_warmup": 0, "drop_path": 0.0, "cutout": 0, "derive": "mean"}
 LONGEST_STEM = 100
-
-
-@dataclass(frozen=True)
-class StageSettings:
-    """A stage: see schedule.Stage."""
-
-    epochs: int
-    k: int
-    keep: int
-    arch_warmup: int
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """Every value that a search needs, and where it is kept."""
-
-    space: str
-    dataset: str
-    method: str
-    protocol: str
-    seed: int
-    device: str
-    stages: tuple[StageSettings, ...]
-    batch_size: int
-    channels: int
-    cells: int
-    subset: int | None
-    weight_lr: float
-    weight_lr_min: float
-    lr_half_period: int | None
-    momentum: float
-    nesterov: bool
-    weight_decay: float
-    grad_clip: float
-    lr_after_widening: str
-    arch_lr: float
-    lam: float
-    regulariser: str
-    step: str
-    bilevel: str
-    split: str
-    options: dict  # parameters that only this method reads
-    precision: str
-    evaluate: str
-    train_epochs: int | None
-    image_size: int | None
-    data_folder: str | None
-    stem: str
-    folder: str  # of the run, relative to the project
-    reduced: tuple[str, ...]  # why this is less than the protocol's run; empty when it is not
-    fingerprint: str  # of everything that the result depends on
-    arch_betas: tuple[float, float] = (0.5, 0.999)  # Adam for eta, in the code
-    snapshots: int = 0  # keep the supernet every so many epochs, for the studies; 0: never
-
-    def as_dict(self) -> dict:
-        """JSON-ready."""
-        return asdict(self)
 
 
 class SearchConfig(Parameters):
@@ -119,11 +67,13 @@ class SearchConfig(Parameters):
     keep: Keep | None = None
     arch_warmup: Warmup | None = None
     batch_size: BatchSize | None = None
+    macro: Macro | None = None
     channels: Count | None = None
     cells: Count | None = None
     subset: Count | None = None
     weight_lr: Positive | None = None
     weight_lr_min: NotNegative | None = None
+    lr_warmup: Amount | None = None
     lr_half_period: Count | None = None
     momentum: Momentum | None = None
     nesterov: Truth | None = None
@@ -135,6 +85,9 @@ class SearchConfig(Parameters):
     regulariser: Regulariser | None = None
     step: Step | None = None
     bilevel: Bilevel | None = None
+    drop_path: Probability | None = None
+    cutout: Amount | None = None
+    derive: Derive | None = None
     split: Split | None = None
     tau_start: Positive | None = None
     tau_end: Positive | None = None
@@ -171,8 +124,7 @@ class SearchConfig(Parameters):
             yield "dataset='folder' without data_folder: say where the image folder is."
         if self.image_size is not None and self.dataset != "folder":
             yield f"image_size={self.image_size} with dataset={self.dataset!r}: only dataset='folder' resizes."
-        if self.image_size is not None and self.image_size % 4:
-            yield f"image_size={self.image_size}: the network halves the image twice, so it must be a multiple of 4."
+        yield from contradictions(self, values)
         if values["weight_lr_min"] > values["weight_lr"]:
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
@@ -196,14 +148,13 @@ class SearchConfig(Parameters):
 
     def _wrong_stages(self) -> Iterator[str]:
         lists, channels = self._stage_lists(), self._resolved()["channels"]
-        if lists["keep"][0] != OPERATIONS:
-            yield f"keep={lists['keep']}: the first stage has learnt nothing to prune by, so it keeps all {OPERATIONS} operations."
+        yield from first_keep(self.space, lists["keep"])
         for earlier, later in pairwise(lists["keep"]):
             if later > earlier:
                 yield f"keep={lists['keep']}: it cannot grow from {earlier} to {later}, since stages prune."
         for earlier, later in pairwise(lists["k"]):
-            if earlier % later:
-                yield f"k={lists['k']}: {later} must divide {earlier}, since stages widen by whole sets of channels."
+            if later > earlier:
+                yield f"k={lists['k']}: it cannot grow from {earlier} to {later}, since stages widen."
         for k in lists["k"]:
             if channels % k:
                 yield f"k={lists['k']} with channels={channels}: {k} does not divide the channels."
@@ -218,7 +169,7 @@ class SearchConfig(Parameters):
         return len(self.epochs) > 1 if whole else self._usually_progressive()
 
     def _usually_progressive(self) -> bool:
-        return METHODS[self.method].progressive and PROGRESSIVE_BY_DEFAULT[self.protocol]
+        return METHODS[self.method].progressive and usually_progressive(self.space, self.protocol)
 
     def _preset(self) -> tuple[Stages, dict]:
         stages, rest = preset(self.space, self.dataset, self.protocol, self._progressive())
@@ -258,7 +209,7 @@ class SearchConfig(Parameters):
             **values,
             stem=stem,
             folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
-            reduced=tuple(_reductions(lists, values, stages, rest)),
+            reduced=tuple(_reductions(lists, values, stages, rest, RULES[self.space].cells)),
             fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         )
 
@@ -276,11 +227,11 @@ class SearchConfig(Parameters):
 
 
 
-def _reductions(lists, values, stages, rest):
+def _reductions(lists, values, stages, rest, cells):
     if sum(lists["epochs"]) < sum(stages.epochs):
         yield f"{sum(lists['epochs'])} instead of {sum(stages.epochs)} epochs"
     if values["subset"] is not None:
         yield f"{values['subset']} training images instead of all"
-    for name, label in (("cells", "cells per stage"), ("channels", "channels")):
+    for name, label in (("cells", cells), ("channels", "channels")):
         if values[name] < rest[name]:
             yield f"{values[name]} instead of {rest[name]} {label}"

@@ -1,24 +1,29 @@
 """One run from settings to `done.json`: search, judge the cell, write the records. Skips what is done and continues what is not."""
 
 import hashlib
-import random
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from drnas_lib import checkpoint, retrain
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.config import SearchSettings
+from drnas_lib.data.feed import MemoryFeed
+from drnas_lib.data.seeds import built
 from drnas_lib.data.sources import Dataset, load
 from drnas_lib.device import choose, describe, reproducible
-from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype, genotype_from_json
-from drnas_lib.nets.cost import nb201_cost
-from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.genotype import Genotype, genotype_from_json
+from drnas_lib.nets.cost import macs, parameters
+from drnas_lib.nets.networks import network
 from drnas_lib.precision import PRECISIONS
+from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import Company, Epoch, Launched, Search
 from drnas_lib.spaces import SPACES
+from drnas_lib.spaces.space import Space
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ def _cell_folder(folder: RunFolder, name: str) -> RunFolder:
 
 def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, search: Search) -> None:
     space, history = SPACES[settings.space], search.history
+    began = space.start(settings.stages[0].keep)  # what was never there has no eta
     write_csv(folder.file("history.csv"), history)
     write_csv(
         folder.file("eta.csv"),
@@ -126,6 +132,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset,
             for g, group in enumerate(space.groups)
             for j, (s, t) in enumerate(space.edges)
             for o, operation in enumerate(space.operations)
+            if began[g][j][o]
         ],
     )
     genotype = search.genotype()
@@ -149,7 +156,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset,
     write_json(folder.file("record.json"), record)
 
 
-def _digest(net: SuperNet) -> str:
+def _digest(net: torch.nn.Module) -> str:
     """SHA-256 of all weights and running statistics: equal for equal runs."""
     digest = hashlib.sha256()
     for name, value in net.state_dict().items():
@@ -171,7 +178,7 @@ def _alone(row: dict) -> bool:
     return row["peak_memory_mb"] is not None and row["searches_at_once"] == 1
 
 
-def _evaluate(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, genotype: Nb201Genotype) -> Iterator[Training]:
+def _evaluate(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, genotype: Genotype) -> Iterator[Training]:
     began = time.perf_counter()
     result = yield from EVALUATIONS[settings.evaluate](folder, settings, dataset, device, genotype)
     record = read_json(folder.file("record.json"))
@@ -198,27 +205,37 @@ def _look_up(folder, settings, dataset, device, genotype):
 
 
 def _train_cells(folder, settings, dataset, device, genotype):
-    """Train the derived cell, a random one and the all-skip one alike."""
-    draw = random.Random(settings.seed)
-    cells = {
-        "derived": genotype,
-        "random": Nb201Genotype(tuple(draw.choice(NB201_OPERATIONS) for _ in NB201_EDGES)),
-        "all_skip": Nb201Genotype(("skip_connect",) * len(NB201_EDGES)),
-    }
-    recipe = retrain.Recipe(settings.train_epochs, batch_size=settings.batch_size)
-    size, channels, classes = dataset.train.images.shape[-1], settings.channels, dataset.classes
+    """Train the derived cell, a random one and the all-skip one alike; where a space has no skip connection, the first two."""
+    if dataset.test is None:
+        raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
+    cells = {"derived": genotype} | _rivals(SPACES[settings.space], settings)
+    batch_size = min(settings.batch_size, len(dataset.train.labels) // 4)  # a small data set still gets a few steps an epoch
+    recipe = replace(RECIPES["nb201"], epochs=settings.train_epochs, batch_size=batch_size)
+    feed = MemoryFeed(dataset, recipe.batch_size, recipe.cutout, settings.seed, device)
+    image = tuple(dataset.train.images.shape[1:])
     found = []
     for name, cell in cells.items():
-        net = retrain.network(cell, dataset, channels, settings.cells, settings.seed)
+        net = built(settings.seed, lambda cell=cell: network(cell, settings, dataset.classes, image[0]))
+        cost = {"parameters": parameters(net), "macs": macs(net, image)}
         place = _cell_folder(folder, name)
         place.path.mkdir(parents=True, exist_ok=True)
         identity = f"{settings.fingerprint}-{dataset.fingerprint}-{cell}-{recipe}"
-        for row in retrain.train(net, dataset, recipe, settings.seed, device, place, identity):
+        for row in retrain.Training(net, feed, recipe, settings.seed, device, identity).run(place):
             yield Training(name, row, recipe.epochs)
-        cost = nb201_cost(cell, channels, settings.cells, classes, dataset.train.images.shape[1], size)
         accuracy = {f"{settings.dataset}_test_acc_pct": row["test_acc_pct"]}
-        found.append({"cell": name, "genotype": str(cell), **accuracy, "parameters": cost.parameters, "macs": cost.macs})
+        found.append({"cell": name, "genotype": str(cell), **accuracy, **cost})
     return {"epochs": recipe.epochs, "cells": found}
+
+
+def _rivals(space: Space, settings: SearchSettings) -> dict[str, Genotype]:
+    """Cells that owe nothing to the search: one of random scores, and skip connections everywhere."""
+    there = torch.tensor(space.start(settings.stages[0].keep))
+    draw = torch.rand(space.shape, generator=torch.Generator().manual_seed(settings.seed))
+    cells = {"random": space.genotype(draw.masked_fill(~there, -torch.inf))}
+    if "skip_connect" in space.operations:
+        skip = torch.tensor([name == "skip_connect" for name in space.operations])
+        cells["all_skip"] = space.genotype((skip & there).float())
+    return cells
 
 
 EVALUATIONS = {"none": _no_evaluation, "table": _look_up, "train": _train_cells}

@@ -125,6 +125,14 @@ class DartsGenotype:
             object.__setattr__(self, kind, cell)  # tuples throughout: lists would compare and hash differently
             object.__setattr__(self, f"{kind}_concat", concat)
 
+    def __str__(self) -> str:
+        """`normal: op~0 op~1 | op~0 op~2 | ...; reduce: ...`, a pair for each computed node, like the text of NAS-Bench-201."""
+        return "; ".join(f"{kind}: {self._text(kind)}" for kind in ("normal", "reduce"))
+
+    def _text(self, kind: str) -> str:
+        inputs = [f"{operation}~{source}" for source, _, operation in self.edges(kind)]
+        return " | ".join(f"{first} {second}" for first, second in zip(inputs[::2], inputs[1::2]))
+
     def edges(self, kind: str) -> tuple[Edge, ...]:
         """(source, target, operation) of the edges of the cell `kind`, 'normal' or 'reduce'."""
         cells = {"normal": self.normal, "reduce": self.reduce}

@@ -22,7 +22,7 @@ class Live:
 
     def __init__(self, space: str):
         self.edges = [f"{source} → {target}" for source, target in SPACES[space].edges]
-        self.operations = SPACES[space].operations
+        self.operations, self.groups = SPACES[space].operations, SPACES[space].groups
         self.empty = True
         self.handle = display(HTML("<i>starting …</i>"), display_id=True) or _Nowhere()
         self.bar = display(HTML(""), display_id=True) or _Nowhere()
@@ -71,7 +71,7 @@ class Live:
             self.first_epoch = None
             cell = progress.cell.replace("_", "-")
             return text + f"training the {cell} cell, epoch {row['epoch']} of {epochs}, loss {row['train_loss_nats']:.3f}"
-        left = f", about {_minutes((now - self.began) / seen * (epochs - row['epoch']))} left" if seen > 0 and row["epoch"] < epochs else ""
+        left = f", about {minutes((now - self.began) / seen * (epochs - row['epoch']))} left" if seen > 0 and row["epoch"] < epochs else ""
         accuracy = f"accuracy {row['train_acc_pct']:.1f} %"
         if row["valid_acc_pct"] is not None:
             accuracy += f" on weight batches, {row['valid_acc_pct']:.1f} % on η batches"
@@ -79,10 +79,14 @@ class Live:
         return text + f"<br><code>{row['genotype']}</code>"
 
     def _figure(self, progress):
-        figure, ((ax,),) = new_figure(width=7, height=2.8)
-        mean_bars(ax, progress.mean[0], self.edges, self.operations)
+        groups = len(self.groups)
+        figure, (axes,) = new_figure(columns=groups, width=7 if groups == 1 else 12, height=1.3 + 0.25 * len(self.edges))
+        for ax, group, mean in zip(axes, self.groups, progress.mean):
+            mean_bars(ax, mean, self.edges, self.operations)
+            if groups > 1:
+                ax.set_ylabel(f"{group} cell: {ax.get_ylabel()}")
         return figure
 
 
-def _minutes(seconds: float) -> str:
+def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

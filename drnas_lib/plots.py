@@ -10,35 +10,47 @@ from matplotlib.patches import FancyArrowPatch
 OPERATION_COLOURS = dict(
     zip(("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"), sns.color_palette("colorblind", 5))
 )
+OPERATION_COLOURS |= dict(  # the DARTS space's: no space has both 1x1 convolutions and these
+    zip(
+        ("max_pool_3x3", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "sep_conv_7x7", "conv_7x1_1x7", "noise"),
+        ["#949494", "#029e73", "#0a5c45", "#56b4e9", "#0b4a8f", "#ca9161", "#fbafe4", "#ece133"],
+    )
+)
 LABELS = {
     "none": "none",
     "skip_connect": "skip",
     "nor_conv_1x1": "conv 1×1",
     "nor_conv_3x3": "conv 3×3",
     "avg_pool_3x3": "avg pool 3×3",
+    "max_pool_3x3": "max pool 3×3",
+    **{f"{kind}_conv_{k}x{k}": f"{kind} conv {k}×{k}" for kind, k in (("sep", 3), ("sep", 5), ("sep", 7), ("dil", 3), ("dil", 5))},
+    "conv_7x1_1x7": "conv 1×7, 7×1",
+    "noise": "noise",
 }
 OURS, OTHER, REFERENCE = sns.color_palette("colorblind", 3)
 
 
-def new_figure(rows: int = 1, columns: int = 1, width: float = 9.0, height: float = 3.6) -> tuple[Figure, np.ndarray]:
+def new_figure(rows: int = 1, columns: int = 1, width: float = 9.0, height: float = 3.6, **of_grid) -> tuple[Figure, np.ndarray]:
     """A figure that is shown only when asked for, and its axes as an array of (rows, columns)."""
     figure = Figure(figsize=(width, height), dpi=90, layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
+    axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=of_grid)
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
 def mean_bars(ax: Axes, mean: list, edges: list[str], operations: tuple[str, ...]) -> None:
-    """Stacked bars: E[theta] (E, O), one bar per edge."""
+    """Stacked bars: E[theta] (E, O), one bar per edge; an operation that no edge has is left out."""
     left = np.zeros(len(edges))
-    for o, operation in enumerate(operations):
-        share = np.array([row[o] for row in mean])
+    shares = {operation: np.array([row[o] for row in mean]) for o, operation in enumerate(operations)}
+    shares = {operation: share for operation, share in shares.items() if share.any()}
+    for operation, share in shares.items():
         ax.barh(edges, share, left=left, color=OPERATION_COLOURS[operation], label=LABELS[operation], height=0.75)
         left += share
     ax.set(xlim=(0, 1), xlabel="mean mixing weight E[θ]", ylabel="edge (from → to)")
     ax.invert_yaxis()
-    ax.legend(ncols=len(operations), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8, handlelength=1)
+    columns = len(shares) if len(shares) <= 5 else -(-len(shares) // 2)
+    ax.legend(ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8, handlelength=1)
 
 
 def trajectory(history: pd.DataFrame) -> Figure:
@@ -55,21 +67,27 @@ def trajectory(history: pd.DataFrame) -> Figure:
 
 
 def concentrations(eta: pd.DataFrame) -> Figure:
-    """Heat maps of beta = ELU(eta) + 1 on every edge over the epochs, a panel per edge, one colour scale."""
+    """Heat maps of beta = ELU(eta) + 1 on every edge over the epochs, a panel per edge and group of cells, one colour scale."""
     beta = eta.assign(beta=np.where(eta.eta > 0, eta.eta, np.expm1(np.minimum(eta.eta, 0))) + 1)
-    edges = list(dict.fromkeys(beta.edge))
-    columns = min(3, len(edges))
-    figure, axes = new_figure(-(-len(edges) // columns), columns, 10, 2.1 * -(-len(edges) // columns) + 0.6)
+    panels = list(beta.groupby(["group", "edge"], sort=False))
+    groups = beta.group.nunique()
+    columns = 3 if groups == 1 else len(panels) // groups // 2
+    operations = [list(dict.fromkeys(of_edge.operation)) for _, of_edge in panels]
+    alike = groups > 1 and all(names == operations[0] for names in operations)  # then the labels of the first column serve all
+    rows, tallest = -(-len(panels) // columns), max(map(len, operations))
+    figure, axes = new_figure(rows, columns, 10 if groups == 1 else 14, (0.22 * tallest + 1.0) * rows + 0.6)
     spread = max(abs(np.log2(beta.beta.clip(lower=1e-3))).max(), 0.05)
-    for ax, edge in zip(axes.flat, edges):
-        of_edge = beta[beta.edge == edge]
-        grid = of_edge.pivot(index="operation", columns="epoch", values="beta").loc[list(dict.fromkeys(of_edge.operation))]
+    for i, (ax, ((group, edge), of_edge), names) in enumerate(zip(axes.flat, panels, operations)):
+        grid = of_edge.pivot(index="operation", columns="epoch", values="beta").loc[names]
         colours = np.log2(grid.clip(lower=1e-3))
         extent = (grid.columns[0] - 0.5, grid.columns[-1] + 0.5, len(grid) - 0.5, -0.5)
         image = ax.imshow(colours, aspect="auto", cmap="PuOr_r", vmin=-spread, vmax=spread, extent=extent, interpolation="nearest")
-        ax.set(title=f"edge {edge.replace('-', ' → ')}", xlabel="epoch")
-        ax.set_yticks(range(len(grid)), [LABELS[name] for name in grid.index], fontsize=8)
-    for ax in axes.flat[len(edges) :]:
+        where = f"edge {edge.replace('-', ' → ')}"
+        ax.set_title(where if groups == 1 else f"{group}, {where}", fontsize=None if groups == 1 else 9)
+        ax.set_xlabel("epoch" if i >= len(panels) - columns or groups == 1 else "")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set_yticks(range(len(grid)), [LABELS[name] for name in names] if not alike or i % columns == 0 else [], fontsize=8)
+    for ax in axes.flat[len(panels) :]:
         ax.set_visible(False)
     figure.colorbar(image, ax=list(axes.flat), label="log₂ β  (0: the flat prior β = 1)", shrink=0.8)
     return figure

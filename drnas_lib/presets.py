@@ -5,16 +5,20 @@
 
 from dataclasses import dataclass
 
+from drnas_lib import darts_presets
+
 # The published searches, and data of one's own, of which the paper says nothing.
 FAMILIES = {"digits": "own", "cifar10": "published", "cifar100": "published", "imagenet16-120": "published", "folder": "own"}
 
 NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "batch_size": 64,
+    "macro": "cifar",
     "channels": 16,
     "cells": 5,  # per stage of the skeleton: 15 cells in all
     "subset": None,
     "weight_lr": 0.025,
     "weight_lr_min": 0.001,
+    "lr_warmup": 0,
     "lr_half_period": None,  # epochs from the first to the last rate; None: all of them
     "momentum": 0.9,
     "nesterov": False,
@@ -25,6 +29,8 @@ NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "step": "arch_first",
     "split": "halves",
     "bilevel": "first",  # the text describes one unrolled step; the code, and so every published number, is first order
+    "drop_path": 0.0,
+    "cutout": 0,
     "precision": "float32",  # neither says; narrower products are there to be compared with it
     "evaluate": "table",
     "train_epochs": 200,  # the benchmark's own schedule
@@ -33,6 +39,7 @@ SETTINGS: dict[tuple[str, str], dict] = {
     ("nb201", "published"): NB201,
     # Small data: a short search needs a quicker eta. Chosen here; nothing is published.
     ("nb201", "own"): NB201 | {"cells": 1, "arch_lr": 1e-2, "evaluate": "train", "train_epochs": 5},
+    **darts_presets.SETTINGS,
 }
 DISAGREEMENTS = {
     # Adam's weight decay on eta; after widening, the code's new optimiser starts again from the first learning rate.
@@ -66,11 +73,21 @@ STAGES: dict[tuple[str, str, str, bool], Stages] = {
     ("nb201", "own", "released", True): Stages([20, 20], [4, 2], [5, 3], [4, 4]),
     ("nb201", "own", "paper", True): Stages([20, 20], [8, 4], [5, 3], [4, 4]),
     ("nb201", "own", "paper", False): Stages([40], [1], [5], [0]),
+    **{key: Stages(*lists) for key, lists in darts_presets.STAGES.items()},
 }
 PROGRESSIVE_BY_DEFAULT = {"paper": True, "released": False}  # the text describes the stages; the code's Table 4 had none
+
+
+def usually_progressive(space: str, protocol: str) -> bool:
+    """Whether a search has stages where the caller does not say: in the DARTS space always, in S1 to S4 there is nothing to prune."""
+    return {"nb201": PROGRESSIVE_BY_DEFAULT[protocol], "darts": True}.get(space, False)
 
 
 def preset(space: str, dataset: str, protocol: str, progressive: bool) -> tuple[Stages, dict]:
     """Stage lists and all other settings."""
     family = FAMILIES[dataset]
-    return STAGES[space, family, protocol, progressive], SETTINGS[space, family] | DISAGREEMENTS[protocol]
+    stages = STAGES.get((space, family, protocol, progressive)) or STAGES[space, family, protocol, False]
+    settings = SETTINGS[space, family] | DISAGREEMENTS[protocol]
+    # On NAS-Bench-201 both rules derive the same cell.
+    settings |= {"derive": "mean" if space == "nb201" else darts_presets.DERIVE[protocol]}
+    return stages, settings if progressive else settings | darts_presets.WITHOUT_STAGES.get((space, family), {})

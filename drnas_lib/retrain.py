@@ -1,98 +1,143 @@
-"""The one training loop: the network that a genotype stands for, trained on the whole training set and tested."""
+"""The one training loop: a network on a feed of images by a recipe, a row and a checkpoint per epoch, exact resume."""
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib import checkpoint
-from drnas_lib.data.augment import Augment
-from drnas_lib.data.batches import DeviceImages
-from drnas_lib.data.sources import Dataset
-from drnas_lib.genotype import Nb201Genotype
-from drnas_lib.nets.discrete import DiscreteNetwork
+from drnas_lib.data.feed import UNREADABLE, Feed
+from drnas_lib.data.seeds import seeded
+from drnas_lib.learning_rate import drop_path, learning_rate
+from drnas_lib.ranks import ALONE, Ranks
+from drnas_lib.recipes import Recipe
 from drnas_lib.records import RunFolder
-from drnas_lib.schedule import cosine
+
+TOP = 5
+MB = 1e6
 
 
 class RetrainError(RuntimeError):
-    """Training cannot go on; the message says what to change."""
+    """Training cannot go on; the message says what to change, and the last checkpoint is kept."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """NAS-Bench-201's training recipe (its section 2.2) apart from the length: SGD, Nesterov, cosine to zero."""
+class Training:
+    """The state of a training: network, optimiser, history. `run` continues from whatever is in `folder`.
 
-    epochs: int
-    batch_size: int = 256
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    `identity` names everything that the result depends on, so that no other run's checkpoint is taken for this one's.
+    """
 
+    def __init__(self, net: nn.Module, feed: Feed, recipe: Recipe, seed: int, device: torch.device, identity: str, ranks: Ranks = ALONE):
+        self.net, self.feed, self.recipe, self.seed = net, feed, recipe, seed
+        self.device, self.identity, self.ranks = device, identity, ranks
+        self.model = ranks.wrap(net.to(device))
+        self.parameters = list(net.parameters())
+        self.optimiser = torch.optim.SGD(
+            self.parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov, foreach=True
+        )
+        self.history: list[dict] = []
+        self.unreadable: list[str] = []
 
-def network(genotype: Nb201Genotype, dataset: Dataset, channels: int, cells: int, seed: int) -> DiscreteNetwork:
-    """The network of a genotype on a data set, its weights drawn from `seed`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return DiscreteNetwork(genotype, channels, cells, dataset.classes, dataset.train.images.shape[1])
+    def run(self, folder: RunFolder, on_step: Callable[[int, int], None] | None = None) -> Iterator[dict]:
+        """Yield the row of every epoch that is still to do; of a training that was finished, the last one again."""
+        self._restore(folder)
+        if len(self.history) == self.recipe.epochs:
+            yield self.history[-1]
+        for epoch in range(len(self.history), self.recipe.epochs):
+            try:
+                with seeded(self.device, self.seed, epoch, self.ranks.share.rank):  # drop path and noise
+                    row = self._epoch(epoch, on_step)
+            except RuntimeError as error:
+                if _out_of_memory(error):
+                    raise RetrainError(
+                        f"epoch {epoch + 1}: the memory of {self.device} is not enough for batch_size={self.recipe.batch_size} "
+                        f"({str(error).splitlines()[0]}). Lower batch_size, channels or cells; the epochs before are kept."
+                    ) from error
+                raise
+            if not math.isfinite(row["train_loss_nats"]):
+                raise RetrainError(f"epoch {epoch + 1}: the training loss is {row['train_loss_nats']}. Lower the learning rate (lr).")
+            self.history.append(row)
+            self.unreadable = self.ranks.union(sorted({*self.unreadable, *self.feed.unreadable}))
+            self._save(folder)
+            yield row
 
-
-def train(
-    net: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, device: torch.device, folder: RunFolder, identity: str
-) -> Iterator[dict]:
-    """Yield a row per epoch, continuing from the checkpoint in `folder`; the last row has `test_acc_pct`."""
-    if dataset.test is None:
-        raise RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
-    size = dataset.train.images.shape[-1]
-    images = DeviceImages(dataset.train, Augment(size, dataset.pad, dataset.flip, 0, dataset.mean, dataset.std), device)
-    test = DeviceImages(dataset.test, Augment(size, 0, False, 0, dataset.mean, dataset.std), device)
-    batch_size = min(recipe.batch_size, len(dataset.train.labels) // 4)  # a small data set still gets a few steps an epoch
-    net = net.to(device)
-    optimiser = torch.optim.SGD(
-        net.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True, foreach=True
-    )
-    order = torch.Generator().manual_seed(seed)
-    done, history = 0, []
-    saved = checkpoint.load(folder.path, identity, device)
-    if saved is not None:
-        net.load_state_dict(saved["net"])
-        optimiser.load_state_dict(saved["optimiser"])
-        order.set_state(saved["order"].cpu())
-        history, done = saved["history"], len(saved["history"])
-    for epoch in range(done, recipe.epochs):
+    def _epoch(self, epoch: int, on_step: Callable[[int, int], None] | None) -> dict:
         began = time.perf_counter()
-        optimiser.param_groups[0]["lr"] = lr = cosine(epoch, recipe.epochs, recipe.lr, 0.0)
-        net.train()
-        plan = images.plan(batch_size, order)
-        total = torch.zeros((), device=device)
-        for i in range(len(plan.index)):
-            x, y = images.batch(plan, i)
-            loss = F.cross_entropy(net(x), y)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            total += loss.detach()
-        row = {"epoch": epoch + 1, "lr": lr, "train_loss_nats": float(total) / len(plan.index)}
-        if not math.isfinite(row["train_loss_nats"]):
-            raise RetrainError(f"epoch {epoch + 1}: the training loss is {row['train_loss_nats']}. Lower the learning rate.")
-        if epoch + 1 == recipe.epochs:
-            row["test_acc_pct"] = accuracy(net, test)
-        row["seconds"] = time.perf_counter() - began
-        history.append(row)
-        state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "order": order.get_state(), "history": history}
-        checkpoint.save(folder.path, epoch + 1, identity, state)
-        yield row
-    if done == recipe.epochs:
-        yield history[-1]
+        lr, dropped = learning_rate(self.recipe, epoch), drop_path(self.recipe, epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        if self.recipe.drop_path:
+            self.net.drop.set_probability(dropped)
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        self.model.train()
+        sums = torch.zeros(3, dtype=torch.float64, device=self.device)  # loss, right, images
+        for step, (x, y) in enumerate(self.feed.epoch(epoch), start=1):
+            sums += self._step(x, y)
+            if on_step is not None:
+                on_step(step, self.feed.steps)
+        loss, right, images = self.ranks.total(sums).tolist()
+        seconds = time.perf_counter() - began
+        row = {"epoch": epoch + 1, "lr": lr, "drop_path": dropped, "train_loss_nats": loss / images, "train_acc_pct": 100 * right / images}
+        last = epoch + 1 == self.recipe.epochs
+        row |= self.test() if self.recipe.test_every_epoch or last else dict.fromkeys(TESTED)
+        peak = torch.cuda.max_memory_allocated(self.device) / MB if self.device.type == "cuda" else None
+        return row | {"images_per_s": images / seconds, "peak_memory_mb": peak, "seconds": time.perf_counter() - began}
+
+    def _step(self, x: Tensor, y: Tensor) -> Tensor:
+        """One step of the weights; (summed loss, right, images) of the batch."""
+        outputs = self.model(x)
+        logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
+        smoothing = self.recipe.label_smoothing
+        loss = F.cross_entropy(logits, y, label_smoothing=smoothing)
+        for extra in auxiliary:
+            loss = loss + self.recipe.auxiliary * F.cross_entropy(extra, y, label_smoothing=smoothing)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.recipe.grad_clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.grad_clip, foreach=True)
+        self.optimiser.step()
+        count = torch.full_like(loss, len(y))
+        return torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum(), count]).double()
+
+    @torch.no_grad()
+    def test(self) -> dict:
+        """Loss, top-1 and top-5 accuracy over all test images that can be read, in evaluation mode."""
+        self.net.eval()
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # loss, right, among the first five, images
+        for x, y in self.feed.test():
+            if len(y):
+                sums += score(self.net(x), y)
+        loss, first, among, images = self.ranks.total(sums).tolist()
+        return dict(zip(TESTED, (loss / images, 100 * first / images, 100 * among / images)))
+
+    def _restore(self, folder: RunFolder) -> None:
+        saved = checkpoint.load(folder.path, self.identity, self.device)
+        if saved is not None:
+            self.net.load_state_dict(saved["net"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.history, self.unreadable = saved["history"], saved["unreadable"]
+
+    def _save(self, folder: RunFolder) -> None:
+        if self.ranks.first:
+            state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
+            state |= {"history": self.history, "unreadable": self.unreadable}
+            checkpoint.save(folder.path, len(self.history), self.identity, state)
+        self.ranks.wait()
 
 
-@torch.no_grad()
-def accuracy(net: nn.Module, images: DeviceImages, batch_size: int = 500) -> float:
-    """Per cent of all images classified right, in eval mode, without augmentation."""
-    net.eval()
-    right = sum((net(x).argmax(1) == y).sum() for x, y in images.evaluation(batch_size))
-    return 100 * int(right) / len(images)
+TESTED = ("test_loss_nats", "test_acc_pct", "test_top5_acc_pct")
+
+
+def score(logits: Tensor, y: Tensor) -> Tensor:
+    """(summed loss, right, label among the first five, images) of logits (B, classes); images that could not be read do not count."""
+    loss = F.cross_entropy(logits, y, ignore_index=UNREADABLE, reduction="sum")
+    best = logits.topk(min(TOP, logits.shape[1]), 1).indices == y[:, None]  # B 5, the likeliest class first
+    return torch.stack([loss, best[:, 0].sum(), best.sum(), (y != UNREADABLE).sum()]).double()
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

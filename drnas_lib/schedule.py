@@ -35,6 +35,16 @@ def cosine(epoch: int, epochs: int, start: float, end: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * epoch / epochs)) / 2
 
 
+def warmed(epoch: int, warmup: int, start: float, otherwise: float) -> float:
+    """In the first `warmup` epochs a line that reaches `start` in the last of them; then `otherwise`."""
+    return start * (epoch + 1) / warmup if epoch < warmup else otherwise
+
+
+def rising(epoch: int, epochs: int, end: float) -> float:
+    """A line from 0 in the first epoch to `end` in the last: how R-DARTS schedules drop path and cutout."""
+    return end * epoch / max(1, epochs - 1)
+
+
 def continued(place: Place, epochs: int, start: float, end: float) -> float:
     """One cosine over all stages."""
     return cosine(place.epoch, epochs, start, end)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import torch
 
 from drnas_lib import checkpoint, snapshots
+from drnas_lib.architecture.derive import DERIVATIONS
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.captured import Launcher
-from drnas_lib.config import SearchSettings
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.sources import Dataset
@@ -20,12 +20,13 @@ from drnas_lib.data.splits import SPLITS, subset
 from drnas_lib.methods import METHODS
 from drnas_lib.methods.method import Arena, Batch
 from drnas_lib.nets.memory import activation_bytes
-from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.nets.supernets import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.optimisers import Adam, WeightOptimiser
 from drnas_lib.precision import PRECISIONS
 from drnas_lib.records import RunFolder
-from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places
+from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places, rising, warmed
+from drnas_lib.search_settings import SearchSettings
 from drnas_lib.spaces import SPACES
 from drnas_lib.steps import STEPS
 
@@ -67,21 +68,17 @@ class Search:
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
-        operations = self.space.shape[2]
-        if self.stages[0].keep != operations:
-            raise SearchError(f"keep[0]={self.stages[0].keep}: the first stage has learnt nothing to prune by; it keeps all {operations}.")
+        available = torch.tensor(self.space.start(self.stages[0].keep))
         images = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
         of_weights, of_arch = SPLITS[settings.split](images, dataset)
-        augment = Augment(images.images.shape[-1], dataset.pad, dataset.flip, 0, dataset.mean, dataset.std)
+        augment = Augment(images.images.shape[-1], dataset.pad, dataset.flip, settings.cutout, dataset.mean, dataset.std)
         self.train, self.valid = DeviceImages(of_weights, augment, device), DeviceImages(of_arch, augment, device)
-        self.net_settings = dict(
-            channels=settings.channels, cells_per_stage=settings.cells, classes=dataset.classes, in_channels=images.images.shape[1]
-        )
+        self.image_kind = dataset.classes, images.images.shape[1]
         self.identity = f"{settings.fingerprint}-{dataset.fingerprint}"
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta
         start = torch.Generator().manual_seed(settings.seed)
-        self.variables = ArchVariables(self.space.shape, start).to(device)
+        self.variables = ArchVariables(self.space.shape, start, available=available).to(device)
         self.method = METHODS[settings.method].build(self.variables, self.space, settings.seed, settings.options)
         regulariser = REGULARISERS[settings.regulariser](settings.lam)
         self.arch_optimiser = Adam(self.method.learnt(), settings.arch_lr, settings.arch_betas, regulariser.decay)
@@ -90,14 +87,15 @@ class Search:
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
         self._enter(self._net(0), 0)
 
-    def _net(self, stage: int) -> SuperNet:
+    def _net(self, stage: int) -> torch.nn.Module:
         """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed + stage)
-            net = self.method.network(self.space, self.stages[stage].k, self.variables.mask, **self.net_settings)
+            sizes = self.stages[stage].k, self.variables.mask, *self.image_kind
+            net = supernet(self.space, self.settings, self.method.network, *sizes, self.chance)
         return net.to(self.device).train()
 
-    def _enter(self, net: SuperNet, stage: int) -> None:
+    def _enter(self, net: torch.nn.Module, stage: int) -> None:
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
@@ -191,11 +189,15 @@ class Search:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
         lr = LR_AFTER_WIDENING[s.lr_after_widening](place, s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min)
+        lr = warmed(place.epoch, s.lr_warmup, s.weight_lr, lr)
         self.step.set_lr(lr)
         self.method.begin_epoch(place.epoch, len(self.places))
-        train = self.train.plan(s.batch_size, self.order)
+        holes = rising(place.epoch, len(self.places), 1.0)
+        train = self.train.plan(s.batch_size, self.order, holes=holes)
         steps = len(train.index)
-        valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True)
+        valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True, holes=holes)
+        if s.drop_path:
+            self.step.net.set_drop_path(rising(place.epoch, len(self.places), s.drop_path))
         moves_eta = place.epoch_in_stage >= stage.arch_warmup
         for launched in self.launcher.epoch(train, valid, moves_eta):
             yield Launched(launched, steps)
@@ -235,8 +237,9 @@ class Search:
         return Epoch(self.history[-1], self.method.mean().tolist(), len(self.places))
 
     def genotype(self):
-        """The cell that the method would give now; for DrNAS that of the Dirichlet mean (eq. 4)."""
-        return self.space.genotype(self.method.scores().detach())
+        """The cell that the method would give now, or that of softmax(eta) where the settings say so."""
+        scores = DERIVATIONS[self.settings.derive](self.method, self.variables.eta.detach(), self.variables.mask)
+        return self.space.genotype(scores.detach())
 
     def _arena(self) -> Arena:
         """What a method sees between epochs: full batches of the architecture half, in order or drawn and augmented."""
@@ -257,7 +260,7 @@ class Search:
 
         The mean of a few draws where the draw decides what is computed.
         """
-        order, chance = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0)
+        order, chance, random = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order), 0)
         before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
         for _ in range(self.method.probes):
@@ -265,4 +268,5 @@ class Search:
             used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / self.method.probes  # noqa: B023
         for buffer, value in zip(self.step.net.buffers(), before):
             buffer.copy_(value)
+        self.chance.set_state(random)
         return used / 1e6

@@ -7,9 +7,9 @@ import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from drnas_lib import plots
+from drnas_lib import cell_plots, plots
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
-from drnas_lib.genotype import Nb201Genotype, genotype_from_json
+from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.records import RecordError, RunFolder, read_json
 
 DIRICHLET = ("drnas",)  # methods whose eta is a concentration
@@ -22,7 +22,7 @@ class SearchReport:
     record: dict
     history: pd.DataFrame
     eta: pd.DataFrame
-    genotype: Nb201Genotype
+    genotype: Genotype
 
     @classmethod
     def read(cls, folder: str) -> "SearchReport":
@@ -102,7 +102,7 @@ class SearchReport:
     def cell(self) -> Figure:
         parameters = self.record["parameters"]
         title = f"cell found on {self.dataset}, {self.record['protocol']} protocol, seed {parameters['seed']}"
-        return plots.cell_graph(self.genotype.edges(), title)
+        return _DRAWN[type(self.genotype)](self.genotype, title)
 
     def accuracy(self) -> Figure | Markdown:
         """Figure of how good the cell is, by whatever way it was judged, or the reason why that is unknown."""
@@ -150,12 +150,13 @@ def _trained_accuracy(report: SearchReport) -> Figure:
 def _trained_conclusion(report: SearchReport) -> str:
     cells = _trained(report).set_index("cell")[report._key("test")]
     others = cells.drop("derived")
-    verdict = "beats both" if cells.derived > others.max() else "does not beat both" if cells.derived >= others.min() else "is behind both"
+    all_others = "both" if len(others) > 1 else "it"
+    better = f"beats {all_others}", f"is behind {all_others}"
+    verdict = better[0] if cells.derived > others.max() else f"does not beat {all_others}" if cells.derived >= others.min() else better[1]
+    shown = ", ".join(f"{_CALLED[name]} {accuracy:.2f} %" for name, accuracy in others.items())
     return (
         f"**Trained alike for {report.record['evaluation']['epochs']} epochs (one seed), the derived cell reaches "
-        f"{cells.derived:.2f} % test accuracy on {report.dataset} "
-        f"and {verdict}: the random cell {others['random']:.2f} %, all-skip {others['all_skip']:.2f} %.**"
-        + _reduced(report)
+        f"{cells.derived:.2f} % test accuracy on {report.dataset} and {verdict}: {shown}.**" + _reduced(report)
     )
 
 
@@ -164,6 +165,11 @@ def _reduced(report: SearchReport) -> str:
     return f" This was a reduced run ({'; '.join(reasons)}), not the paper's." if reasons else ""
 
 
+_CALLED = {"random": "the random cell", "all_skip": "all-skip"}
+_DRAWN = {
+    Nb201Genotype: lambda genotype, title: plots.cell_graph(genotype.edges(), title),
+    DartsGenotype: cell_plots.darts_cells,
+}
 _ACCURACY = {
     "table": _table_accuracy,
     "train": _trained_accuracy,

@@ -33,6 +33,15 @@ def test_search_end_to_end(tmp_path, where):
     assert read_json(folder / "record.json")["genotype"] in json.dumps(nbformat.read(out, as_version=4))
 
 
+def test_a_search_of_the_darts_space_end_to_end(tmp_path):
+    out = tmp_path / "out.ipynb"
+    size = dict(channels=12, cells=3, subset=128, batch_size=32, train_epochs=1, epochs=[1, 1], k=[6, 3], keep=[7, 4], arch_warmup=[0, 0])
+    values = size | {"space": "darts", "results": str(tmp_path / "runs")}
+    papermill.execute_notebook(PROJECT / "notebooks" / "search.ipynb", out, values, cwd=PROJECT, **QUIET)
+    assert len(outputs(out, "image/png")) == 5, "live display, trajectory, concentrations, both cells, accuracy"
+    assert "the derived cell reaches" in "".join("".join(text) for text in outputs(out, "text/markdown"))
+
+
 def test_a_long_search_stays_one_small_display(tmp_path):
     out = tmp_path / "out.ipynb"
     long = SEARCH | {"epochs": [60], "evaluate": "none", "train_epochs": None, "channels": 4, "subset": 64, "results": str(tmp_path)}
@@ -75,6 +84,23 @@ def test_table_1(tmp_path):
     assert "paper: GPU memory (MB)" in "".join(outputs(out, "text/html")[-1])
     assert "times." in "".join(outputs(out, "text/markdown"))
     assert len(outputs(out, "image/png")) == 2, "live display, memory"
+
+
+def test_retrain_end_to_end(tmp_path):
+    out = tmp_path / "out.ipynb"
+    small = dict(dataset="digits", channels=2, cells=3, subset=64, batch_size=32, epochs=2, results=str(tmp_path))
+    papermill.execute_notebook(PROJECT / "notebooks" / "retrain.ipynb", out, small, cwd=PROJECT, **QUIET)
+    assert len(outputs(out, "image/png")) == 4, "live display, curves, both cells"
+    said = "".join("".join(text) for text in outputs(out, "text/markdown"))
+    assert "test error on digits" in said and "This was a reduced run" in said
+
+
+@pytest.mark.parametrize(("name", "figures"), [("darts_space", 4), ("robust_spaces", 0)])
+def test_tables_are_made_of_files(tmp_path, name, figures):
+    out = tmp_path / "out.ipynb"
+    papermill.execute_notebook(PROJECT / "notebooks" / f"{name}.ipynb", out, cwd=PROJECT, **QUIET)
+    assert len(outputs(out, "image/png")) == figures
+    assert "not run" in "".join("".join(text) for text in outputs(out, "text/html"))
 
 
 def test_a_misspelt_parameter_ends_papermill_with_an_error(tmp_path):

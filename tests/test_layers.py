@@ -9,15 +9,24 @@ from pathlib import Path
 from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
-    ("genotype", "records", "config", "presets", "method_presets", "parameters", "speed_config", "study_config"),
-    ("benchmark", "benchmark_convert", "tables", "plots", "search_report", "table_search"),
-    ("comparison", "comparison_plots", "comparison_report"),
+    (
+        *("genotype", "records", "config", "search_settings", "presets", "darts_presets", "method_presets", "space_rules"),
+        *("parameters", "speed_config", "study_config", "recipes", "cells", "retrain_config", "tables_config"),
+    ),
+    ("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),
+    ("comparison", "comparison_plots", "comparison_report", "training_plots", "darts_tables", "retrain_report"),
     ("data", "spaces"),
     ("architecture",),
     ("nets",),
     ("methods",),
-    ("device", "precision", "schedule", "checkpoint", "snapshots", "optimisers", "bilevel", "steps", "captured"),
-    ("search", "retrain", "experiment", "together", "live", "speed", "comparison_run"),
+    (
+        *("device", "precision", "schedule", "learning_rate", "checkpoint", "snapshots", "optimisers"),
+        *("bilevel", "steps", "captured", "ranks"),
+    ),
+    (
+        *("search", "retrain", "retrain_run", "experiment", "together", "live", "live_training", "speed"),
+        *("comparison_run", "distributed", "launch", "darts_costs"),
+    ),
     ("trained", "study_runs", "hessian", "exploration", "theory", "pareto"),
     ("hessian_study", "proposition", "constrained"),
     ("lambda_ablation", "study_plots"),

@@ -13,7 +13,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from drnas_lib.records import PROJECT
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
-EXPECTED = {"search", "speed", "nas_bench_201", "partial_channels"}
+EXPECTED = {"search", "speed", "nas_bench_201", "partial_channels", "retrain", "darts_space", "robust_spaces"}
 LONGEST_CELL = 10  # lines, but for the parameters
 
 RUN_CELLS = """

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from drnas_lib.config import SearchConfig
-from drnas_lib.presets import FAMILIES, preset
+from drnas_lib.config import ParameterError, SearchConfig
+from drnas_lib.presets import FAMILIES, SETTINGS, STAGES, preset
 
 
 def settings(**values):
@@ -71,3 +71,45 @@ def test_every_preset_satisfies_its_own_checks(dataset, protocol, progressive):
 def test_both_schedules_of_a_protocol_on_own_data_take_as_long(dataset, protocol):
     plain, progressive = (sum(preset("nb201", dataset, protocol, many)[0].epochs) for many in (False, True))
     assert plain == progressive
+
+
+# epochs, K, operations kept, epochs before eta moves; channels and cells in all
+@pytest.mark.parametrize(
+    ("values", "expected", "size"),
+    [
+        ({"protocol": "released"}, [(25, 6, 7, 10), (25, 4, 4, 10)], (36, 20)),
+        ({"protocol": "paper"}, [(25, 6, 8, 10), (25, 3, 4, 10)], (36, 20)),
+        ({"protocol": "released", "progressive": False}, [(50, 1, 7, 10)], (16, 8)),
+        ({"protocol": "paper", "progressive": False}, [(50, 1, 8, 10)], (16, 8)),
+        ({"space": "s1"}, [(50, 1, 2, 0)], (16, 8)),
+        ({"space": "s3"}, [(50, 1, 3, 0)], (16, 8)),
+    ],
+)
+def test_published_searches_of_the_darts_space(values, expected, size):
+    values = {"space": "darts", "dataset": "cifar10"} | values
+    s = settings(**values)
+    assert stages(**values) == expected and (s.channels, s.cells) == size
+    assert s.reduced == () and s.evaluate == "none" and s.batch_size == 64
+
+
+def test_rates_of_the_darts_space():
+    darts, robust = settings(space="darts", dataset="cifar10"), settings(space="s2", dataset="cifar10")
+    assert (darts.weight_lr, darts.weight_lr_min, darts.arch_lr, darts.weight_decay) == (0.1, 0, 6e-4, 3e-4)
+    assert (robust.weight_lr, robust.weight_lr_min, robust.arch_lr) == (0.025, 0.001, 3e-4)
+    assert (darts.derive, settings(space="darts", protocol="paper").derive) == ("softmax", "mean")
+    expected = {"batch_size": 512, "weight_lr": 0.5, "lr_warmup": 5, "arch_lr": 6e-3, "channels": 48, "cells": 14}
+    assert SETTINGS["darts", "imagenet"].items() >= expected.items()
+    assert STAGES["darts", "imagenet", "released", True].k == [6, 3]
+
+
+@pytest.mark.parametrize("space", ["darts", "s1", "s2", "s3", "s4"])
+@pytest.mark.parametrize("dataset", ["digits", "cifar10", "cifar100"])
+@pytest.mark.parametrize("protocol", ["released", "paper"])
+def test_every_preset_of_the_darts_spaces_satisfies_its_own_checks(space, dataset, protocol):
+    assert settings(space=space, dataset=dataset, protocol=protocol).reduced == ()
+
+
+@pytest.mark.parametrize("method", ["gdas", "pc_darts", "rsps"])
+def test_methods_with_networks_of_their_own_stay_on_nb201(method):
+    with pytest.raises(ParameterError, match=f"method='{method}' with space='s2': allowed are drnas, darts"):
+        settings(space="s2", method=method)

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, continued, places, restart_cosine, restart_epoch
+from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, continued, places, restart_cosine, restart_epoch, rising, warmed
 
 STAGES = (Stage(5, 8, 5), Stage(5, 4, 3))
 
@@ -57,3 +57,9 @@ def test_a_half_period_shorter_than_the_search_makes_the_rate_swing():
     rates = [LR_AFTER_WIDENING["continued"](Place(epoch, 0, epoch), 10, 0.05, 0.0005) for epoch in range(41)]
     assert rates[0] == pytest.approx(0.05) and rates[10] == pytest.approx(0.0005) and rates[20] == pytest.approx(0.05)
     assert rates[:21] == pytest.approx(rates[20:]) and rates[3] == pytest.approx(rates[17])
+
+
+def test_warm_up_and_rise():
+    assert [warmed(epoch, 5, 0.5, 0.4) for epoch in (0, 4, 5)] == [0.1, 0.5, 0.4]
+    assert warmed(0, 0, 0.5, 0.4) == 0.4
+    assert [rising(epoch, 50, 0.6) for epoch in (0, 49)] == [0, 0.6] and rising(0, 1, 0.6) == 0

@@ -9,13 +9,22 @@ INITIAL_SCALE = 1e-3
 class ArchVariables(nn.Module):
     """`eta` (G, E, O), drawn from 1e-3 N(0, 1), and `mask` (G, E, O), true where an operation is still a candidate.
 
+    The mask begins as `available`, None for all; where it is false, eta is 0.
+
     eta = 0 is the anchor: there every concentration is 1 and every mixture is equally likely (section 2.2).
     """
 
-    def __init__(self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype = torch.float32):
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+        available: Tensor | None = None,
+    ):
         super().__init__()
-        self.eta = nn.Parameter(INITIAL_SCALE * torch.randn(shape, generator=generator, dtype=dtype))  # G E O
-        self.register_buffer("mask", torch.ones(shape, dtype=torch.bool))  # G E O
+        mask = torch.ones(shape, dtype=torch.bool) if available is None else available
+        self.eta = nn.Parameter(INITIAL_SCALE * torch.randn(shape, generator=generator, dtype=dtype) * mask)  # G E O
+        self.register_buffer("mask", mask.clone())  # G E O
         self.mask: Tensor
 
     @torch.no_grad()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 DRAWS = 5  # dy, dx, mirrored, centre of the hole: y, x
+FAR = -(1 << 20)  # a hole there leaves the image whole
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,17 @@ class Augment:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def draw(self, steps: int, batch: int, generator: torch.Generator) -> Tensor:
-        """(S, B, 5) int32 on the CPU: crop offsets in 0..2 pad, mirrored 0/1, centre of the hole in 0..size-1."""
+    def draw(self, steps: int, batch: int, generator: torch.Generator, holes: float = 1.0) -> Tensor:
+        """(S, B, 5) int32 on the CPU: crop offsets in 0..2 pad, mirrored 0/1, centre of the hole in 0..size-1.
+
+        With `holes` below 1, only that share of the images, drawn at random, gets one.
+        """
         limits = (2 * self.pad + 1, 2 * self.pad + 1, 2 if self.flip else 1, self.size, self.size)
         columns = [torch.randint(limit, (steps, batch), generator=generator, dtype=torch.int32) for limit in limits]
-        return torch.stack(columns, -1)
+        draws = torch.stack(columns, -1)
+        if self.cutout and holes < 1:
+            draws[..., 3:].masked_fill_((torch.rand(steps, batch, generator=generator) >= holes)[..., None], FAR)
+        return draws
 
     def padded(self, images: Tensor) -> Tensor:
         """uint8 (N, C, H, W) with `pad` zeros on every side."""

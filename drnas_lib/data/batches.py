@@ -32,12 +32,13 @@ class DeviceImages:
         return len(self.labels)
 
     def plan(
-        self, batch_size: int, generator: torch.Generator, steps: int | None = None, replacement: bool = False
+        self, batch_size: int, generator: torch.Generator, steps: int | None = None, replacement: bool = False, holes: float = 1.0
     ) -> Plan:
         """Draw an epoch. The draws are made on the CPU, so every device sees the same batches.
 
         By default one pass in random order, an incomplete last batch left out. With `replacement`, `steps` batches (by
-        default as many as one pass has), each of distinct images but independent of the others. Raises ValueError where
+        default as many as one pass has), each of distinct images but independent of the others. `holes` is the share of
+        images that cutout touches. Raises ValueError where
         the set is smaller than a batch, or one pass has fewer than `steps`.
         """
         if len(self) < batch_size:
@@ -52,7 +53,7 @@ class DeviceImages:
             index = torch.randperm(len(self), generator=generator)[: steps * batch_size].view(steps, batch_size)
         else:
             raise ValueError(f"{len(self)} images give {one_pass} batches of {batch_size} in a pass, not {steps}")
-        draws = self.augment.draw(steps, batch_size, generator)
+        draws = self.augment.draw(steps, batch_size, generator, holes)
         return Plan(index.to(self.device), draws.to(self.device))
 
     def batch(self, plan: Plan, step: int | Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from drnas_lib.data.decode import open_rgb
 from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.sources import ImageSet, Loaded, every_fifth
 
@@ -83,21 +84,9 @@ def _read(root: Path, classes: list[str], size: int, fewest: int) -> tuple[Image
 def _decode(path: Path, size: int) -> np.ndarray | None:
     """(size, size, 3) uint8, or None for a file that cannot be read."""
     try:
-        with Image.open(path) as image:
-            upright = _rgb(ImageOps.exif_transpose(image))
-        return np.asarray(ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR))
+        return np.asarray(ImageOps.fit(open_rgb(path), (size, size), Image.Resampling.BILINEAR))
     except Exception:  # decoders raise whatever the damaged bytes lead them to
         return None
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))  # convert() would turn all but black white
-    elif image.mode in ("I", "F"):
-        raise ValueError(f"mode {image.mode} does not say which value is white")
-    elif image.has_transparency_data:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
 
 
 def _named(files: list[str]) -> str:

@@ -30,6 +30,13 @@ def parameters(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
+def without_auxiliary(net: nn.Module) -> nn.Module:
+    """A copy of shapes alone, its auxiliary head left out: sizes are published without what only training uses."""
+    shapes = copy.deepcopy(net).to("meta")
+    shapes.auxiliary = None
+    return shapes
+
+
 def macs(net: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Multiply-accumulates of one forward pass for one image of `input_shape` = (C, H, W). `net` is left as it was."""
     counted: list[int] = []

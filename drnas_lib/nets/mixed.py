@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.nets.blocks import Blocks
+from drnas_lib.nets.channel_map import ChannelMap, channel_choice
 from drnas_lib.nets.source_sum import Edges
 from drnas_lib.nets.statistics import MOMENTUM
 
@@ -56,6 +57,24 @@ class MixedSource(nn.Module):
     def running(self) -> list[Tensor | None]:
         """Mean and variance of the one, then of the other."""
         return [getattr(self.convolutions[name], of) if name in self.convolutions else None for name in KERNELS for of in STATISTICS]
+
+    def grown_from(self, before: "MixedSource", generator: torch.Generator) -> dict[str, ChannelMap]:
+        """Where each tensor here comes from in a narrower `before` (eq. 7 and 8); ValueError where that cannot be."""
+        if self.channels < before.channels:
+            raise ValueError(f"it would shrink from {before.channels} to {self.channels} channels; K can only fall")
+        found = {}
+        for name, convolution in self.convolutions.items():
+            was = before.convolutions[name].positions if name in before.convolutions else []
+            if not set(convolution.positions) <= set(was):
+                raise ValueError(f"{name} was pruned on an edge and cannot come back")
+            edges = torch.tensor([was.index(position) for position in convolution.positions])
+            sizes = len(edges), before.channels, self.channels
+            out, into = channel_choice(*sizes, generator), channel_choice(*sizes, generator)
+            of_channels = ChannelMap(edges, out, before.channels)
+            ways = {"weight": ChannelMap(edges, out, before.channels, into), "running_mean": of_channels, "running_var": of_channels}
+            found |= {f"convolutions.{name}.{leaf}": way for leaf, way in ways.items()}
+        return found
+
 
     @torch.no_grad()
     def remember(self, used: list[Tensor | None], count: int) -> None:

@@ -19,11 +19,29 @@ class Space:
     nodes: int  # inputs of the cell included; the last one is the output
     groups: tuple[str, ...]  # (G,) the kinds of cell, each with scores of its own
     decode: Callable[[Scores], Genotype]
+    choices: tuple[tuple[tuple[str, ...], ...], ...] | None = None  # (G, E) what each edge chooses from; None: all operations everywhere
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(G, E, O): groups, edges, operations."""
         return len(self.groups), len(self.edges), len(self.operations)
+
+    def start(self, keep: int) -> list[list[list[bool]]]:
+        """(G, E, O): what competes when a search begins with `keep` operations on every edge; one fewer than there are leaves out 'none'.
+
+        Raises ValueError where an edge cannot have that many.
+        """
+        groups, edges, _ = self.shape
+        choices = self.choices or groups * (edges * (self.operations,),)
+        return [[[name in self._begins(edge, keep) for name in self.operations] for edge in of_group] for of_group in choices]
+
+    def _begins(self, allowed: tuple[str, ...], keep: int) -> tuple[str, ...]:
+        fewer = tuple(name for name in allowed if name != "none")
+        for names in (allowed, fewer):
+            if len(names) == keep:
+                return names
+        numbers = " or ".join(map(str, sorted({len(allowed), len(fewer)})))
+        raise ValueError(f"keep={keep}: an edge of space {self.name!r} begins with {numbers} operations")
 
     def genotype(self, scores) -> Genotype:
         """The cell with the best operations under `scores`, a (G, E, O) tensor or array on any device; higher wins.

@@ -86,3 +86,18 @@ def test_draws_repeat_with_the_seed():
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert (first.shape, first.dtype) == ((3, 5, DRAWS), torch.int32)
+
+
+def test_only_a_share_of_the_images_gets_a_hole():
+    augment = Augment(8, 1, True, 4, (0.0,), (1.0,))
+    images, (mean, std) = torch.full((1, 1, 8, 8), 255, dtype=torch.uint8), augment.scale(torch.device("cpu"))
+
+    def touched(holes):
+        draws = augment.draw(1, 2000, torch.Generator().manual_seed(0), holes)[0]
+        draws[:, :2] = 1  # no crop into the padding
+        x = augment.apply(augment.padded(images), torch.zeros(2000, dtype=torch.long), draws, mean, std)
+        return (x == 0).flatten(1).any(1).float().mean().item()
+
+    assert touched(0.0) == 0 and touched(1.0) == 1 and touched(0.3) == pytest.approx(0.3, abs=0.04)
+    same = [augment.draw(2, 3, torch.Generator().manual_seed(1), holes)[..., :3] for holes in (1.0, 0.5)]
+    assert torch.equal(*same), "the other draws stay as they are"

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from drnas_lib.nets.channel_map import channel_choice
 from drnas_lib.nets.supernet import SuperNet
-from drnas_lib.nets.widen import carry, channel_choice, channel_maps
+from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]
@@ -35,8 +36,8 @@ def test_every_entry_comes_from_where_the_map_says(k_old, k_new, keep):
     new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
     before, after = dict(old.named_modules()), dict(new.named_modules())
     assert maps
-    for name, of in maps.items():
-        source, target = before[name], after[name]
+    for name in {name.removesuffix(".weight") for name in maps if name.endswith(".weight")}:
+        source, target, of = before[name], after[name], maps[f"{name}.weight"]
         c_old, c_new = source.channels, target.channels
         assert c_new == c_old * k_old // k_new
         for place, position in enumerate(target.positions):
@@ -66,5 +67,5 @@ def test_channels_and_operations_cannot_come_back():
     mask[..., 3] = False
     with pytest.raises(ValueError, match="would shrink"):
         channel_maps(SuperNet(SPACE, k=2, cells_per_stage=1), SuperNet(SPACE, k=4, cells_per_stage=1), torch.Generator())
-    with pytest.raises((ValueError, KeyError)):
+    with pytest.raises(ValueError, match="nor_conv_3x3 was pruned on an edge and cannot come back"):
         channel_maps(SuperNet(SPACE, mask=mask, cells_per_stage=1), SuperNet(SPACE, cells_per_stage=1), torch.Generator())

@@ -1,0 +1,95 @@
+"""A folder of image files that stays on disk: the files of every class, and lists of some of them."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from drnas_lib.data.errors import DamagedData, MissingData
+from drnas_lib.records import read_json
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+TRAIN, TESTS = "train", ("val", "test", "valid", "validation")
+
+
+@dataclass(frozen=True)
+class Files:
+    """The image files below `root`, class by class and in the order of their names.
+
+    `names` are bytes of one width, relative to `root`: a million Python strings would be copied into every worker process.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    names: np.ndarray  # (N,) bytes
+    labels: np.ndarray  # (N,) int64
+    digest: str  # SHA-256 of names and sizes; the pixels of a million images are not read for it
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def name(self, index: int) -> str:
+        return os.fsdecode(self.names[index])
+
+
+def scan(root: Path) -> Files:
+    """All images of <root>/<class>/. Raises MissingData where there are not two classes, or a class has no image."""
+    if not root.is_dir():
+        raise MissingData(f"there is no folder {root}. It must hold a folder of images for every class.")
+    classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+    if len(classes) < 2:
+        raise MissingData(
+            f"{root} needs one folder of images per class, at least two; found {classes or 'none'}. "
+            "ImageNet's validation images come in one heap: sort them into folders by their labels first."
+        )
+    found, labels, digest = [], [], hashlib.sha256()
+    for label, name in enumerate(classes):
+        images = _images(root / name)
+        if not images:
+            raise MissingData(f"{root / name} holds no image ({', '.join(ENDINGS)})")
+        for image, size in images:
+            found.append(os.fsencode(f"{name}/{image}"))
+            digest.update(found[-1] + f" {size}\n".encode())
+        labels += [label] * len(images)
+    return Files(root, tuple(classes), np.array(found), np.array(labels, dtype=np.int64), digest.hexdigest())
+
+
+def _images(folder: Path) -> list[tuple[str, int]]:
+    """Names and sizes in bytes, sorted by name."""
+    entries = (entry for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith("."))
+    return sorted((entry.name, entry.stat().st_size) for entry in entries if entry.name.lower().endswith(ENDINGS))
+
+
+def train_and_test(folder: Path) -> tuple[Files, Files]:
+    """<folder>/train/<class>/ and <folder>/val/<class>/ (or test). Raises MissingData, DamagedData where their classes differ."""
+    tests = [folder / name for name in TESTS if (folder / name).is_dir()]
+    if not (folder / TRAIN).is_dir() or not tests:
+        raise MissingData(
+            f"{folder} needs the folders {TRAIN}/ and {TESTS[0]}/, each with one folder of images per class. ImageNet (ILSVRC2012) is "
+            "given out at https://image-net.org/download.php to those who register; no command here can fetch it."
+        )
+    train, test = scan(folder / TRAIN), scan(tests[0])
+    if train.classes != test.classes:
+        odd = sorted(set(train.classes) ^ set(test.classes))
+        raise DamagedData(f"{folder}: the classes of {TRAIN}/ and {tests[0].name}/ differ: {', '.join(odd[:5])} in one of them only")
+    return train, test
+
+
+def listing_digest(files: Files) -> str:
+    """SHA-256 of the names alone: what an index list refers to."""
+    return hashlib.sha256(b"\n".join(files.names.tolist())).hexdigest()
+
+
+def chosen(files: Files, path: Path) -> Files:
+    """The files of an index list. Raises RecordError, or DamagedData where the list was made from other files."""
+    content = read_json(path)
+    if not isinstance(content, dict) or not {"listing_sha256", "images"} <= content.keys():
+        raise DamagedData(f"{path} is not an index list; make one with python -m drnas_lib.data.index_lists")
+    if content["listing_sha256"] != listing_digest(files):
+        raise DamagedData(f"{path} was made from other files than those in {files.root}. Make it again, or use its own folder.")
+    starts = np.searchsorted(files.labels, np.arange(len(files.classes)))
+    index = np.concatenate([starts[label] + np.array(content["images"][name]) for label, name in enumerate(files.classes)])
+    digest = hashlib.sha256(files.digest.encode() + index.astype(np.int64).tobytes()).hexdigest()
+    return Files(files.root, files.classes, files.names[index], files.labels[index], digest)

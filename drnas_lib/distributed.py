@@ -1,0 +1,100 @@
+"""A training on several processes, one GPU each, or several CPU processes; torchrun starts them:
+
+    torchrun --nproc-per-node 8 -m drnas_lib.distributed -f params/retrain/drnas_imagenet_imagenet_released.yaml -p seed 1
+
+`batch_size` stays that of the whole: each process sees its share of every batch, gradients are averaged, normalisations count the
+whole batch, the first process alone writes, and prints the row of every epoch as JSON. The same command continues an interrupted
+run. On several machines, add torchrun's --nnodes, --rdzv-backend c10d and --rdzv-endpoint; all must see the same files.
+"""
+
+import argparse
+import json
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import torch
+import torch.distributed
+import yaml
+
+from drnas_lib.checkpoint import CheckpointError
+from drnas_lib.data.errors import DamagedData, MissingData
+from drnas_lib.parameters import ParameterError
+from drnas_lib.ranks import Together
+from drnas_lib.records import RunLocked, resolve
+from drnas_lib.retrain import RetrainError
+from drnas_lib.retrain_config import RetrainConfig, RetrainSettings
+from drnas_lib.retrain_run import run
+
+SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
+PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one that has ended is noticed at once
+
+
+class LostProcess(RuntimeError):
+    """Another process of the run has ended; the message says how to go on."""
+
+
+def parameters(arguments: list[str] | None = None) -> dict:
+    """What -f FILE and -p NAME VALUE say; a later one wins."""
+    parser = argparse.ArgumentParser(prog="torchrun -m drnas_lib.distributed", description=__doc__.split("\n")[0])
+    parser.add_argument("-f", "--file", help="YAML of parameters, as papermill takes it")
+    parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    given = parser.parse_args(arguments)
+    values = (yaml.safe_load(resolve(given.file).read_text()) or {}) if given.file else {}
+    return values | {name: yaml.safe_load(value) for name, value in given.parameter}
+
+
+def of_this_process(settings: RetrainSettings, rank: int, processes: int) -> RetrainSettings:
+    """The settings with this process' device. Raises ParameterError where the batch has no equal shares, or GPUs are too few."""
+    if settings.recipe.batch_size % processes:
+        raise ParameterError(f"batch_size={settings.recipe.batch_size} with {processes} processes: each needs an equal share of a batch.")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if settings.device == "cpu" or not gpus and settings.device == "auto":
+        return replace(settings, device="cpu")
+    if rank >= gpus:
+        raise ParameterError(f"{rank + 1} processes or more on a machine with {gpus} GPUs: start fewer, or use device='cpu'.")
+    return replace(settings, device=f"cuda:{rank}")
+
+
+@contextmanager
+def group(device: str):
+    """The processes that torchrun started, able to talk to each other. Raises LostProcess where one has ended."""
+    if device != "cpu":
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group("gloo" if device == "cpu" else "nccl", timeout=PATIENCE)
+    try:
+        yield Together()
+    except RuntimeError as error:
+        if any(sign in str(error) for sign in SIGNS_OF_LOSS):
+            raise LostProcess(
+                "another process of this run has ended or does not answer, so this one stops too. Nothing is lost but the epoch in "
+                f"progress: start the same command again, it continues from the last epoch. ({str(error).splitlines()[0]})"
+            ) from error
+        raise
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    rank, local, processes = (int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 0)))
+    try:
+        if not processes:
+            raise ParameterError("this module is started by torchrun: torchrun --nproc-per-node 2 -m drnas_lib.distributed -f FILE")
+        config = RetrainConfig.of(parameters(arguments))
+        settings = of_this_process(config.settings(), local, processes)
+        with group(settings.device) as ranks:
+            said = 0
+            for progress in run(settings, rerun=config.rerun, ranks=ranks):
+                for row in progress.history[said:] if ranks.first else ():
+                    print(json.dumps(row), flush=True)
+                said = len(progress.history)
+    except (ParameterError, LostProcess, RetrainError, RunLocked, CheckpointError, MissingData, DamagedData) as error:
+        print(f"process {rank}: {error}", file=sys.stderr, flush=True)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

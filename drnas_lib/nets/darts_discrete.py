@@ -1,0 +1,77 @@
+"""The network that a DARTS genotype stands for, as it is trained on its own."""
+
+import torch
+from torch import Tensor, nn
+
+from drnas_lib.genotype import DARTS_CELL_INPUTS, DartsGenotype
+from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton
+from drnas_lib.nets.drop_path import DropPath
+from drnas_lib.spaces.darts_operations import OPERATIONS, FactorizedReduce, Factory, project
+
+
+class DartsCell(nn.Module):
+    """Every node is the sum of its two operations; the output is the concatenation of some of the nodes.
+
+    In a reduction cell the operations on the cell's two inputs have stride 2. Drop path acts on each operation but the identity.
+    """
+
+    def __init__(self, genotype: DartsGenotype, place: CellPlace, operations: dict[str, Factory], drop: DropPath | None):
+        super().__init__()
+        kind = "reduce" if place.reduction else "normal"
+        C = place.channels
+        # The cell before last has twice the height of the last one where the last one reduced.
+        first = FactorizedReduce(place.c_before_last, C, True) if place.reduction_before else project(place.c_before_last, C, True)
+        self.inputs = nn.ModuleList([first, project(place.c_last, C, True)])
+        self.concat = getattr(genotype, f"{kind}_concat")
+        self.sources = [source for source, _, _ in genotype.edges(kind)]
+        strides = [2 if place.reduction and source < DARTS_CELL_INPUTS else 1 for source in self.sources]
+        self.operations = nn.ModuleList(
+            operations[operation](C, C, stride, True) for (_, _, operation), stride in zip(genotype.edges(kind), strides, strict=True)
+        )
+        self.dropped = [drop is not None and not isinstance(operation, nn.Identity) for operation in self.operations]
+        self.drop = drop
+
+    def forward(self, before_last: Tensor, last: Tensor) -> Tensor:
+        states = [self.inputs[0](before_last), self.inputs[1](last)]  # B C H W each
+        for i in range(0, len(self.sources), 2):
+            states.append(self._branch(i, states) + self._branch(i + 1, states))
+        return torch.cat([states[node] for node in self.concat], 1)
+
+    def _branch(self, i: int, states: list[Tensor]) -> Tensor:
+        y = self.operations[i](states[self.sources[i]])
+        return self.drop(y) if self.dropped[i] else y
+
+
+class DartsNetwork(DartsSkeleton):
+    """The macro network `macro` ("cifar" or "imagenet") with the cells of `genotype`; its own depth and width unless others are given.
+
+    `auxiliary_size` is the height of the images, where there is to be an auxiliary head. With `drop_path` the network has
+    `drop`, whose probability a schedule sets; it is 0 at first.
+    """
+
+    def __init__(
+        self,
+        genotype: DartsGenotype,
+        macro: str = "cifar",
+        channels: int | None = None,
+        cells: int | None = None,
+        classes: int = 10,
+        in_channels: int = 3,
+        auxiliary_size: int | None = None,
+        drop_path: bool = False,
+        operations: dict[str, Factory] = OPERATIONS,
+    ):
+        kind = MACROS[macro]
+        drop = DropPath() if drop_path else None
+        super().__init__(
+            lambda place: DartsCell(genotype, place, operations, drop),
+            kind,
+            channels or kind.channels,
+            cells or kind.cells,
+            classes,
+            in_channels,
+            concatenated=(len(genotype.normal_concat), len(genotype.reduce_concat)),
+            auxiliary_size=auxiliary_size,
+        )
+        self.genotype = genotype
+        self.drop = drop

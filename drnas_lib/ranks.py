@@ -1,0 +1,60 @@
+"""One process or several: how they share a network, sums and names. `ALONE` is the one; `Together` the several, of torch.distributed."""
+
+import torch
+import torch.distributed
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from drnas_lib.data.feed import Share
+from drnas_lib.nets.rank_norm import across_ranks
+
+
+class Alone:
+    """A single process: nothing to share."""
+
+    share = Share()
+    first = True
+
+    def wrap(self, net: nn.Module) -> nn.Module:
+        return net
+
+    def total(self, value: Tensor) -> Tensor:
+        return value
+
+    def union(self, names: list[str]) -> list[str]:
+        return names
+
+    def wait(self) -> None:
+        return None
+
+
+class Together:
+    """The processes of a torch.distributed group: each sees its share of a batch, gradients are averaged, statistics are common."""
+
+    def __init__(self):
+        self.share = Share(torch.distributed.get_rank(), torch.distributed.get_world_size())
+        self.first = self.share.rank == 0
+
+    def wrap(self, net: nn.Module) -> nn.Module:
+        """Normalisations of `net`, in place, count the whole batch; the result computes with averaged gradients."""
+        device = next(net.parameters()).device
+        # static_graph: a cell may have nodes that nothing reads, whose weights get no gradient.
+        return DistributedDataParallel(
+            across_ranks(net), device_ids=[device] if device.type == "cuda" else None, broadcast_buffers=False, static_graph=True
+        )
+
+    def total(self, value: Tensor) -> Tensor:
+        torch.distributed.all_reduce(value)
+        return value
+
+    def union(self, names: list[str]) -> list[str]:
+        parts: list[list[str]] = [[] for _ in range(self.share.of)]
+        torch.distributed.all_gather_object(parts, names)
+        return sorted({name for part in parts for name in part})
+
+    def wait(self) -> None:
+        torch.distributed.barrier()
+
+
+ALONE = Alone()
+Ranks = Alone | Together

@@ -1,0 +1,245 @@
+"""The parameters of a retraining, checked before any image is read, and the complete settings that follow from them. No torch."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import PurePath
+from typing import Any
+
+from drnas_lib.cells import Cell, UnknownCell, find
+from drnas_lib.config import (
+    LONGEST_STEM,
+    BatchSize,
+    Count,
+    Device,
+    Name,
+    NotNegative,
+    Pixels,
+    Place,
+    Positive,
+    Seed,
+)
+from drnas_lib.genotype import GenotypeError, Nb201Genotype
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, text
+from drnas_lib.presets import FAMILIES
+from drnas_lib.recipes import PROTOCOLS, RECIPES, TAIL_EPOCHS, Recipe, recipe_of
+from drnas_lib.records import RecordError
+
+STREAMED = "imagenet"  # read from files as they are needed; the other data sets fit into memory
+Genotype = text(r"\S(.*\S)?", "allowed is a published name, the folder of a search's run, or a JSON file.")
+Dataset = choice(*FAMILIES, STREAMED)
+Protocol = choice(*PROTOCOLS)
+RecipeName = choice(*RECIPES)
+Epochs = Count
+Whole = integer(0)
+Probability = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
+MACROS = {  # cells and channels of the published networks, and by what the image must be divisible
+    "nb201": {"cells": 5, "channels": 16, "divisor": 4},
+    "cifar": {"cells": 20, "channels": 36, "divisor": 4},
+    "imagenet": {"cells": 14, "channels": 48, "divisor": 32},
+}
+FEWEST_CELLS = {"nb201": 1, "cifar": 3, "imagenet": 3}
+IMAGE_SIZE = {"digits": 8, "imagenet16-120": 16, STREAMED: 224}  # of the others 32
+ROBUST_SPACES = ("s1", "s2", "s3", "s4")
+OF_THE_RECIPE = (
+    "epochs", "batch_size", "lr", "weight_decay", "grad_clip", "warmup_epochs", "label_smoothing", "auxiliary", "drop_path", "cutout",
+)  # fmt: skip
+NOT_OF_THE_RESULT = ("genotype", "cell", "device", "workers", "data_folder", "index_list")
+CHOICES = ("genotype", "dataset", "protocol", "seed", "device", "workers", "data_folder", "index_list")
+
+
+@dataclass(frozen=True)
+class RetrainSettings:
+    """Every value that a training needs, and where it is kept."""
+
+    genotype: str  # as the parameter says it
+    cell: str  # its name
+    cell_json: dict
+    cell_source: str
+    published: bool
+    paper_rows: dict
+    space: str  # of the search that found the cell, and its method; empty where it was not one of ours
+    method: str
+    dataset: str
+    protocol: str
+    recipe_name: str
+    recipe: Recipe
+    macro: str
+    channels: int
+    cells: int
+    image_size: int
+    subset: int | None
+    seed: int
+    device: str
+    workers: int
+    data_folder: str | None
+    index_list: str | None
+    stem: str
+    folder: str  # of the run, relative to the project
+    reduced: tuple[str, ...]  # why this is less than the recipe's run; empty when it is not
+    changed: tuple[str, ...]  # what else differs from the recipe
+    fingerprint: str  # of everything that the result depends on
+
+    def as_dict(self) -> dict:
+        """JSON-ready."""
+        return asdict(self)
+
+
+class RetrainConfig(Parameters):
+    """The parameters of notebooks/retrain.ipynb; None means that the recipe decides."""
+
+    genotype: Genotype = "DrNAS_cifar10"
+    dataset: Dataset = "cifar10"
+    protocol: Protocol = "released"
+    recipe: RecipeName | None = None
+    seed: Seed = 0
+    device: Device = "auto"
+    epochs: Epochs | None = None
+    batch_size: BatchSize | None = None
+    channels: Count | None = None
+    cells: Count | None = None
+    subset: Count | None = None
+    lr: Positive | None = None
+    weight_decay: NotNegative | None = None
+    grad_clip: Positive | None = None
+    warmup_epochs: Whole | None = None
+    label_smoothing: Probability | None = None
+    auxiliary: NotNegative | None = None
+    drop_path: Probability | None = None
+    cutout: Whole | None = None
+    image_size: Pixels | None = None
+    data_folder: Place | None = None
+    index_list: Place | None = None
+    workers: Whole = 4
+    processes: Count = 1
+    results: Place = "results/retrain"
+    name: Name | None = None
+    rerun: Truth = False
+
+    def _problems(self) -> list[str]:
+        try:
+            cell = self._cell()
+        except (UnknownCell, GenotypeError, RecordError) as error:
+            return [f"genotype={self.genotype!r}: {error}"]
+        return list(self._contradictions(cell))
+
+    def _cell(self) -> Cell:
+        return find(self.genotype)
+
+    def _macro(self, cell: Cell) -> str:
+        return "nb201" if isinstance(cell.genotype, Nb201Genotype) else "imagenet" if self.dataset == STREAMED else "cifar"
+
+    def _recipe_name(self, cell: Cell) -> str:
+        return self.recipe or self._usual_recipe(cell)
+
+    def _usual_recipe(self, cell: Cell) -> str:
+        macro = self._macro(cell)
+        return macro if macro in RECIPES else "robust_spaces" if cell.space in ROBUST_SPACES else "drnas"
+
+    def _recipe(self, cell: Cell) -> tuple[Recipe, Recipe]:
+        """As published, and as asked for."""
+        published = recipe_of(self._recipe_name(cell), self.protocol)
+        given = {name: getattr(self, name) for name in OF_THE_RECIPE if getattr(self, name) is not None}
+        return published, Recipe(**vars(published) | given)
+
+    def _size(self) -> int:
+        return self.image_size or IMAGE_SIZE.get(self.dataset, 32)
+
+    def _contradictions(self, cell: Cell) -> Iterator[str]:
+        macro, (_, recipe) = self._macro(cell), self._recipe(cell)
+        streamed, own = self.dataset == STREAMED, self.dataset == "folder"
+        if macro == "nb201" and streamed:
+            yield f"dataset={self.dataset!r} with a NAS-Bench-201 cell: its network is for small images. Use dataset='folder'."
+        if self.data_folder is not None and not (streamed or own):
+            yield f"data_folder={self.data_folder!r} with dataset={self.dataset!r}: only folder and {STREAMED} read it."
+        if self.data_folder is None and own:
+            yield "dataset='folder' without data_folder: say where the image folder is."
+        if self.image_size is not None and not (streamed or own):
+            yield f"image_size={self.image_size} with dataset={self.dataset!r}: only folder and {STREAMED} resize."
+        if self.index_list is not None and not streamed:
+            yield f"index_list={self.index_list!r} with dataset={self.dataset!r}: only {STREAMED} reads one; `subset` takes fewer images."
+        if self.subset is not None and streamed:
+            yield f"subset={self.subset} with dataset={self.dataset!r}: make an index list (drnas_lib.data.index_lists) and name it."
+        if self._size() % MACROS[macro]["divisor"]:
+            yield f"image_size={self._size()}: the network needs a multiple of {MACROS[macro]['divisor']}."
+        if self.cells is not None and self.cells < FEWEST_CELLS[macro]:
+            yield f"cells={self.cells}: two of the cells reduce, so allowed are {FEWEST_CELLS[macro]} or more."
+        if self.cutout and streamed:
+            yield f"cutout={self.cutout} with dataset={self.dataset!r}: the ImageNet recipes have none."
+        if macro == "nb201" and (recipe.auxiliary or recipe.drop_path):
+            yield f"recipe={self._recipe_name(cell)!r} with a NAS-Bench-201 cell: its network has neither auxiliary head nor drop path."
+        if recipe.warmup_epochs >= recipe.epochs:
+            yield f"warmup_epochs={recipe.warmup_epochs} with epochs={recipe.epochs}: fewer than the epochs."
+        if recipe.schedule == "linear_tail" and recipe.epochs <= TAIL_EPOCHS:
+            yield f"epochs={recipe.epochs} with protocol='released': its last {TAIL_EPOCHS} epochs are a tail of their own; more than that."
+        if recipe.batch_size % self.processes:
+            yield f"processes={self.processes} with batch_size={recipe.batch_size}: each needs an equal share of a batch."
+        if self.subset is not None and self.subset < recipe.batch_size:
+            yield f"subset={self.subset} with batch_size={recipe.batch_size}: an epoch needs a whole batch."
+
+    def settings(self) -> RetrainSettings:
+        """The complete settings. Raises ParameterError where parameters contradict each other."""
+        if problems := self._problems():
+            raise ParameterError(listed(problems))
+        cell, size = self._cell(), self._size()
+        macro, (published, recipe) = self._macro(cell), self._recipe(cell)
+        shape = {name: getattr(self, name) or MACROS[macro][name] for name in ("channels", "cells")}
+        values = {name: getattr(self, name) for name in CHOICES} | shape | {"image_size": size, "subset": self.subset, "recipe": recipe}
+        values |= {"macro": macro, "recipe_name": self._recipe_name(cell), "cell": cell.name, "cell_json": cell.genotype.to_json()}
+        # The images that folder and list name have a fingerprint of their own, recorded beside this one.
+        relevant = {n: v for n, v in values.items() if n not in NOT_OF_THE_RESULT}
+        identity = json.dumps(relevant | {"recipe": asdict(recipe)}, sort_keys=True)
+        stem = self.name or self._stem(cell, macro, published, recipe, shape)
+        return RetrainSettings(
+            **values,
+            cell_source=cell.source,
+            published=cell.published,
+            paper_rows=cell.paper_rows,
+            space=cell.space,
+            method=cell.method,
+            stem=stem,
+            folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
+            reduced=tuple(self._reductions(macro, published, recipe, shape)),
+            changed=tuple(self._changes(published, recipe, macro, shape)),
+            fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        )
+
+    def _stem(self, cell: Cell, macro: str, published: Recipe, recipe: Recipe, shape: dict[str, int]) -> str:
+        parts = [cell.name, self.dataset, self.protocol]
+        if self._recipe_name(cell) != self._usual_recipe(cell):
+            parts.append(self.recipe.replace("_", "-"))
+        differences: dict[str, Any] = {n: v for n, v in vars(recipe).items() if v != getattr(published, n)}
+        differences |= {n: v for n, v in shape.items() if v != MACROS[macro][n]}
+        differences |= {"subset": self.subset, "image_size": self.image_size, "list": self.index_list and PurePath(self.index_list).stem}
+        differences |= {"folder": self.data_folder and self.dataset == "folder" and PurePath(self.data_folder).name}
+        for name, value in differences.items():
+            if value is not None and value is not False:
+                shown = f"{value:.12g}" if isinstance(value, float) else re.sub(r"[^\w.-]+", "-", str(value))
+                parts.append(name.replace("_", "-") + shown)
+        stem = "_".join(parts)
+        if len(stem) > LONGEST_STEM:
+            stem = f"{stem[: LONGEST_STEM - 9]}_{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
+        return stem
+
+    def _reductions(self, macro: str, published: Recipe, recipe: Recipe, shape: dict[str, int]) -> Iterator[str]:
+        if recipe.epochs < published.epochs:
+            yield f"{recipe.epochs} instead of {published.epochs} epochs"
+        if self.subset is not None:
+            yield f"{self.subset} training images instead of all"
+        if self.index_list is not None:
+            yield f"the training images of {PurePath(self.index_list).name} instead of all"
+        for name, value in shape.items():
+            if value < MACROS[macro][name]:
+                yield f"{value} instead of {MACROS[macro][name]} {name}"
+        if self._size() < (usual := IMAGE_SIZE.get(self.dataset, 32)):
+            yield f"images of {self._size()} instead of {usual} pixels"
+
+    def _changes(self, published: Recipe, recipe: Recipe, macro: str, shape: dict[str, int]) -> Iterator[str]:
+        for name, value in vars(recipe).items():
+            if value != getattr(published, name) and not (name == "epochs" and value < published.epochs):
+                yield f"{name} {value} instead of {getattr(published, name)}"
+        for name, value in shape.items():
+            if value > MACROS[macro][name]:
+                yield f"{value} instead of {MACROS[macro][name]} {name}"

@@ -1,0 +1,193 @@
+"""One training from settings to `done.json`: data, network, loop, records. Skips what is done and continues what is not."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from drnas_lib import checkpoint
+from drnas_lib.data import image_files, stream
+from drnas_lib.data.feed import Feed, MemoryFeed
+from drnas_lib.data.seeds import built
+from drnas_lib.data.sources import load
+from drnas_lib.data.splits import subset
+from drnas_lib.device import choose, describe, reproducible
+from drnas_lib.genotype import genotype_from_json
+from drnas_lib.nets.cost import macs, parameters, without_auxiliary
+from drnas_lib.nets.darts_discrete import DartsNetwork
+from drnas_lib.nets.discrete import DiscreteNetwork
+from drnas_lib.ranks import ALONE, Ranks
+from drnas_lib.records import RunFolder, atomic_write, data_root, environment, read_json, resolve, write_csv, write_json
+from drnas_lib.retrain import RetrainError, Training
+from drnas_lib.retrain_config import STREAMED, RetrainSettings
+from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS
+
+WEIGHTS = "weights.pt"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """An epoch that has ended: its row of history.csv, all rows so far, and how many there will be."""
+
+    row: dict
+    history: list[dict]
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Data:
+    """Images as a feed, and what the record says of them."""
+
+    feed: Feed
+    channels: int
+    name: str
+    fingerprint: str
+    source: str
+
+
+def run(
+    settings: RetrainSettings, rerun: bool = False, on_step: Callable[[int, int], None] | None = None, ranks: Ranks = ALONE
+) -> Iterator[Progress]:
+    """Yield the epochs of a training as they end; nothing where it is already done. The results are the files in its folder.
+
+    Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError or RetrainError, each with what to do.
+    """
+    folder = RunFolder(settings.folder)
+    if folder.done and not rerun:
+        _same_settings(folder, settings)
+        return
+    with folder.lock() if ranks.first else nullcontext():
+        device = choose(settings.device)
+        if rerun and ranks.first:
+            folder.clear()
+            folder.file(WEIGHTS).unlink(missing_ok=True)
+        data = _data(settings, device, ranks)
+        ranks.wait()
+        with reproducible(device):
+            net = built(settings.seed, lambda: network(settings, data.feed.classes, data.channels))
+            if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
+                net = net.to(memory_format=torch.channels_last)
+            identity = f"{settings.fingerprint}-{data.fingerprint}"
+            training = Training(net, data.feed, settings.recipe, settings.seed, device, identity, ranks)
+            for row in training.run(folder, on_step):
+                yield Progress(row, training.history, settings.recipe.epochs)
+        if ranks.first:
+            _write(folder, settings, data, device, training)
+        ranks.wait()
+
+
+def network(settings: RetrainSettings, classes: int, channels: int) -> nn.Module:
+    """The network to train; images have `channels` planes."""
+    genotype, recipe = genotype_from_json(settings.cell_json), settings.recipe
+    if settings.macro == "nb201":
+        return DiscreteNetwork(genotype, settings.channels, settings.cells, classes, channels)
+    return DartsNetwork(
+        genotype,
+        settings.macro,
+        settings.channels,
+        settings.cells,
+        classes,
+        channels,
+        auxiliary_size=settings.image_size if recipe.auxiliary else None,
+        drop_path=recipe.drop_path > 0,
+        operations=PLAIN_POOLS if recipe.plain_pools else OPERATIONS,
+    )
+
+
+def _data(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> Data:
+    try:
+        return (_streamed if settings.dataset == STREAMED else _in_memory)(settings, device, ranks)
+    except ValueError as error:  # fewer images than a batch, or than the subset asked for
+        raise RetrainError(str(error)) from error
+
+
+def _in_memory(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> Data:
+    folder = settings.data_folder and resolve(settings.data_folder)
+    dataset = load(settings.dataset, data_root(), folder, settings.image_size)
+    if dataset.test is None:
+        raise RetrainError(f"{dataset.name} has no test images, so a training cannot be judged. Use another data set.")
+    if settings.subset is not None:
+        dataset = replace(dataset, train=subset(dataset.train, settings.subset, 0))
+    feed = MemoryFeed(dataset, settings.recipe.batch_size, settings.recipe.cutout, settings.seed, device, ranks.share)
+    return Data(feed, dataset.train.images.shape[1], dataset.name, dataset.fingerprint, dataset.source)
+
+
+def _streamed(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> Data:
+    folder = resolve(settings.data_folder) if settings.data_folder else data_root() / STREAMED
+    train, test = image_files.train_and_test(folder)
+    if settings.index_list:
+        train = image_files.chosen(train, resolve(settings.index_list))
+    recipe, size = settings.recipe, settings.image_size
+    feed = stream.StreamFeed(train, test, size, recipe.batch_size, settings.seed, device, settings.workers, ranks.share)
+    return Data(feed, 3, settings.dataset, stream.digest(train, test), stream.source(train, test, size, settings.index_list))
+
+
+def _same_settings(folder: RunFolder, settings: RetrainSettings) -> None:
+    before = read_json(folder.file("record.json"))["parameters"]
+    names = ("fingerprint", "data_folder", "index_list")
+    pairs = {name: (before.get(name), getattr(settings, name)) for name in names}
+    different = [f"{name} was {was!r}, is {now!r}" for name, (was, now) in pairs.items() if was != now]
+    if different:
+        raise checkpoint.CheckpointError(
+            f"{folder.path} holds a finished training with other settings ({'; '.join(different)}). Give this one another name with the "
+            "parameter `name`, or replace it with rerun=True."
+        )
+
+
+def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: torch.device, training: Training) -> None:
+    """All files of a finished training, `done.json` last; then its checkpoints go."""
+    history, shapes = training.history, without_auxiliary(training.net)
+    shape = (data.channels, settings.image_size, settings.image_size)
+    weights = io.BytesIO()
+    torch.save({name: value.cpu() for name, value in training.net.state_dict().items()}, weights)
+    atomic_write(folder.file(WEIGHTS), weights.getvalue())
+    write_csv(folder.file("history.csv"), history)
+    write_json(folder.file("genotype.json"), settings.cell_json)
+    record = {
+        "parameters": settings.as_dict(),
+        "protocol": settings.protocol,
+        "reduced": list(settings.reduced),
+        "changed": list(settings.changed),
+        "metrics": metrics(settings.dataset, history),
+        "best_is": "the epoch with the lowest test error: chosen on the test set itself, so no fair estimate",
+        "network": {
+            "parameters": parameters(shapes),
+            "parameters_with_auxiliary": parameters(training.net),
+            "macs": macs(shapes, shape),
+            "input": list(shape),
+            "sha256": _digest(training.net),
+        },
+        "data": {"name": data.name, "fingerprint": data.fingerprint, "source": data.source}
+        | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
+        "device": describe(device),
+        "processes": training.ranks.share.of,
+        "environment": environment(),
+    }
+    write_json(folder.file("record.json"), record)
+    folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
+    checkpoint.clear(folder.path)
+
+
+def metrics(dataset: str, history: list[dict]) -> dict:
+    """Test errors of the last epoch and of the best one, and times."""
+    tested = [row for row in history if row["test_acc_pct"] is not None]
+    last, best = tested[-1], max(tested, key=lambda row: row["test_acc_pct"])
+    found = {}
+    for label, row in (("last", last), ("best", best)):
+        found[f"{dataset}_test_error_pct_{label}"] = 100 - row["test_acc_pct"]
+        found[f"{dataset}_test_top5_error_pct_{label}"] = 100 - row["test_top5_acc_pct"]
+    peaks = [row["peak_memory_mb"] for row in history if row["peak_memory_mb"] is not None]
+    found |= {"best_epoch": best["epoch"], "last_train_loss_nats": history[-1]["train_loss_nats"]}
+    return found | {"train_s": sum(row["seconds"] for row in history), "gpu_peak_memory_mb": max(peaks, default=None)}
+
+
+def _digest(net: nn.Module) -> str:
+    """SHA-256 of all weights and running statistics: equal for equal runs."""
+    digest = hashlib.sha256()
+    for name, value in net.state_dict().items():
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()

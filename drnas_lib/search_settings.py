@@ -1,0 +1,65 @@
+"""The complete settings of a search, as config.py works them out from the parameters."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """A stage: see schedule.Stage."""
+
+    epochs: int
+    k: int
+    keep: int
+    arch_warmup: int
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Every value that a search needs, and where it is kept."""
+
+    space: str
+    dataset: str
+    method: str
+    protocol: str
+    seed: int
+    device: str
+    stages: tuple[StageSettings, ...]
+    batch_size: int
+    macro: str
+    channels: int
+    cells: int
+    subset: int | None
+    weight_lr: float
+    weight_lr_min: float
+    lr_warmup: int
+    lr_half_period: int | None
+    momentum: float
+    nesterov: bool
+    weight_decay: float
+    grad_clip: float
+    lr_after_widening: str
+    arch_lr: float
+    lam: float
+    regulariser: str
+    step: str
+    bilevel: str
+    drop_path: float
+    cutout: int
+    derive: str
+    split: str
+    options: dict  # parameters that only this method reads
+    precision: str
+    evaluate: str
+    train_epochs: int | None
+    image_size: int | None
+    data_folder: str | None
+    stem: str
+    folder: str  # of the run, relative to the project
+    reduced: tuple[str, ...]  # why this is less than the protocol's run; empty when it is not
+    fingerprint: str  # of everything that the result depends on
+    arch_betas: tuple[float, float] = (0.5, 0.999)  # Adam for eta, in the code
+    snapshots: int = 0  # keep the supernet every so many epochs, for the studies; 0: never
+
+    def as_dict(self) -> dict:
+        """JSON-ready."""
+        return asdict(self)

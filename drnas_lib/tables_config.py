@@ -1,0 +1,10 @@
+"""The parameter of the notebooks that read trainings."""
+
+from drnas_lib.config import Place
+from drnas_lib.parameters import Parameters
+
+
+class TablesConfig(Parameters):
+    """The parameters of notebooks/darts_space.ipynb and robust_spaces.ipynb."""
+
+    results: Place = "results/retrain"

@@ -1,0 +1,110 @@
+"""Whole searches in the DARTS space and in S1 to S4: continued exactly, pruned, widened, derived as the protocol says."""
+
+import csv
+
+import pytest
+import torch
+
+from drnas_lib.data.sources import load
+from drnas_lib.experiment import run
+from drnas_lib.genotype import DartsGenotype, genotype_from_json
+from drnas_lib.records import RunFolder, read_json
+from drnas_lib.search import Search
+from drnas_lib.spaces import SPACES
+from tests.fake_capture import problems, recorded
+from tests.test_experiment import history, results
+
+TINY = dict(dataset="digits", subset=128, batch_size=32, evaluate="none")
+DARTS = TINY | dict(space="darts", channels=12, cells=3, epochs=[2, 2], k=[6, 3], keep=[7, 4], arch_warmup=[0, 1])
+NOISE = TINY | dict(space="s4", channels=4, cells=3, epochs=[3], drop_path=0.3, cutout=4)
+
+
+def interrupted(these):
+    """Run with a stop after every epoch."""
+    for _ in range(10):
+        generator = run(these)
+        try:
+            next(generator)  # of a continued run, the epoch that was already there
+            next(generator)
+        except StopIteration:
+            return
+        generator.close()
+
+
+@pytest.mark.parametrize("base", [DARTS, NOISE], ids=["progressive", "noise, drop path, cutout"])
+def test_stopped_after_any_epoch_ends_with_the_same_bits(settings, base):
+    whole, parts = settings(base), settings(base, name="parts")
+    list(run(whole))
+    interrupted(parts)
+    assert RunFolder(parts.folder).done
+    assert results(whole) == results(parts)
+
+
+def test_stages_prune_and_widen_and_the_cell_is_one_of_the_space(settings):
+    these = settings(DARTS)
+    list(run(these))
+    rows, folder = history(these), RunFolder(these.folder)
+    assert [(row["k"], row["operations_kept"]) for row in rows] == [("6", "7")] * 2 + [("3", "4")] * 2
+    with open(folder.file("eta.csv")) as file:
+        eta = list(csv.DictReader(file))
+    assert len(eta) == 4 * 2 * 14 * 7 and "none" not in {row["operation"] for row in eta}
+    last = [float(row["eta"]) for row in eta if row["epoch"] == "4"]
+    assert sum(value == 0 for value in last) == 2 * 14 * 3, "three of seven operations are dropped and stay at the anchor"
+    genotype = genotype_from_json(read_json(folder.file("genotype.json")))
+    assert isinstance(genotype, DartsGenotype)
+    assert str(genotype) == read_json(folder.file("record.json"))["genotype"] == rows[-1]["genotype"]
+
+
+def test_the_derived_cell_follows_the_rule_of_the_protocol(settings):
+    """From the recorded eta, by hand: softmax(eta) in `released`, the Dirichlet mean in `paper`."""
+    for derive in ("softmax", "mean"):
+        these = settings(TINY | dict(space="s1", channels=4, cells=3, epochs=[1], arch_lr=0.5), derive=derive)
+        list(run(these))
+        space, folder = SPACES["s1"], RunFolder(these.folder)
+        scores = torch.zeros(space.shape)
+        with open(folder.file("eta.csv")) as file:
+            for row in csv.DictReader(file):
+                edge = tuple(map(int, row["edge"].split("-")))
+                at = space.groups.index(row["group"]), space.edges.index(edge), space.operations.index(row["operation"])
+                eta = torch.tensor(float(row["eta"]))
+                scores[at] = eta.exp() if derive == "softmax" else torch.nn.functional.elu(eta) + 1
+        expected = space.genotype(scores / scores.sum(-1, keepdim=True))
+        assert genotype_from_json(read_json(folder.file("genotype.json"))) == expected
+
+
+def test_training_compares_the_cell_with_others(settings):
+    these = settings(TINY | dict(space="s2", channels=4, cells=3, epochs=[1]), evaluate="train", train_epochs=1)
+    list(run(these))
+    cells = read_json(RunFolder(these.folder).file("record.json"))["evaluation"]["cells"]
+    assert [cell["cell"] for cell in cells] == ["derived", "random", "all_skip"]
+    assert cells[2]["parameters"] <= min(cell["parameters"] for cell in cells)
+    assert cells[2]["genotype"].count("skip_connect") == 16
+
+
+@pytest.mark.parametrize("base", [DARTS, NOISE], ids=["partial channels", "noise, drop path, cutout"])
+@pytest.mark.parametrize("moves_eta", [True, False], ids=["eta moves", "eta rests"])
+def test_nothing_in_a_step_would_break_a_capture(settings, base, moves_eta):
+    search = Search(settings(base), load("digits", None), torch.device("cpu"))
+    train = search.train.plan(32, search.order)
+    valid = search.valid.plan(32, search.order, steps=len(train.index), replacement=True)
+    next(search.launcher.epoch(train, valid, moves_eta))
+
+    def one():
+        search.launcher.number.zero_()
+        return recorded(lambda: search.launcher.one(moves_eta))
+
+    assert problems(one(), one()) == []
+
+
+def test_both_sides_of_the_second_order_difference_see_the_same_noise(settings):
+    """With weights that stay, both losses are then equal."""
+    search = Search(settings(NOISE, bilevel="second"), load("digits", None), torch.device("cpu"))
+    search.step.net.set_drop_path(0.5)
+    losses, train_loss = [], search.step._train_loss
+    search.step._train_loss = lambda *batch: losses.append(train_loss(*batch)) or losses[-1]
+    search.step._set_weights = lambda *move: None
+    batch = search.train.batch(search.train.plan(32, search.order), 0)
+    search.step.unrolled_gradient(batch, batch)
+    of_inner_step, plus, minus = losses
+    assert torch.equal(plus, minus) and not torch.equal(plus, of_inner_step)
+    assert not search.step.capturable
