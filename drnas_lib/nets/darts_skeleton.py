@@ -85,13 +85,18 @@ class AuxiliaryHead(nn.Module):
     def __init__(self, channels: int, size: int, classes: int, last_norm: bool):
         super().__init__()
         narrow, wide = AUXILIARY_WIDTHS
-        pool = {8: nn.AvgPool2d(5, 3), 7: nn.AvgPool2d(5, 2)}.get(size) or nn.AdaptiveAvgPool2d(2)
+        pool = {8: nn.AvgPool2d(5, 3), 7: nn.AvgPool2d(5, 2)}.get(size) or halves(size)
         squeeze = [nn.Conv2d(channels, narrow, 1, bias=False), nn.BatchNorm2d(narrow), nn.ReLU()]
         expand = [nn.Conv2d(narrow, wide, 2, bias=False), *([nn.BatchNorm2d(wide)] if last_norm else []), nn.ReLU()]
         self.layers = nn.Sequential(nn.ReLU(), pool, *squeeze, *expand, nn.Flatten(), nn.Linear(wide, classes))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)  # B classes
+
+
+def halves(size: int) -> nn.Module:
+    """AdaptiveAvgPool2d(2) for height and width `size`; from 2 on as plain pooling, of which the gradient is deterministic on a GPU."""
+    return nn.AvgPool2d(size - size // 2, size // 2) if size > 1 else nn.AdaptiveAvgPool2d(2)
 
 
 @dataclass(frozen=True)
