@@ -91,7 +91,7 @@ class HessianConfig(HessianPart, Searches):
     """The parameters of notebooks/hessian.ipynb."""
 
     runs: Folders = []
-    methods: Methods = ["drnas"]
+    methods: Methods = ["darts", "drnas"]
 
     def searches(self) -> list[SearchSettings]:
         """What has to be searched: nothing where `runs` names finished ones."""
