@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from drnas_lib.nets.blocks import Blocks
 from drnas_lib.nets.pointwise import Folded
-from drnas_lib.nets.pool import avg_pool_3x3
+from drnas_lib.nets.pool import avg_pool_3x3, avg_pool_3x3_adjoint_
 from drnas_lib.nets.statistics import EPS, Moments, gram, input_moments, pointwise_moments
 
 
@@ -94,7 +94,6 @@ def forward(
     Returns the sum, what `backward` needs, and the statistics that were used, in the order of `running`.
     """
     training, x = running is None, x.contiguous()
-    pooled = avg_pool_3x3(x) if edges.pool is not None else None
     active = F.relu(x) if point is not None or wide is not None else None
     folded = of_input = shift = y = scale = inverse = mixed = None
     statistics: list[Tensor | None] = [None] * 4 if training else running
@@ -115,11 +114,12 @@ def forward(
         mixed = x.new_zeros(*x.shape[:3], edges.width)
     if shift is not None:
         mixed.add_(shift)
+    if folded is not None:
+        flat(mixed).addmm_(flat(active), edges.point.spread(folded.kernel.to(x.dtype)).T)
+    pooled = avg_pool_3x3(x) if edges.pool is not None else None
     for blocks, images in ((edges.skip, x), (edges.pool, pooled)):
         if blocks is not None:
             blocks.add_scaled(flat(mixed), flat(images), theta)
-    if folded is not None:
-        flat(mixed).addmm_(flat(active), edges.point.spread(folded.kernel.to(x.dtype)).T)
     if base is not None:
         mixed.add_(base)
     small = Small(theta, folded, of_input, scale, *statistics[2:], inverse, training)
@@ -165,7 +165,7 @@ def backward(edges: Edges, grad: Tensor, kept: Images, small: Small, wide: Tenso
     if edges.skip is not None and needs_x:
         grad_x = edges.skip.scaled_back(rows, small.theta, None if grad_x is None else flat(grad_x)).view(shape)
     if edges.pool is not None and needs_x:
-        received = avg_pool_3x3(edges.pool.scaled_back(rows, small.theta).view(shape), adjoint=True)
+        received = avg_pool_3x3_adjoint_(edges.pool.scaled_back(rows, small.theta).view(shape))
         grad_x = received if grad_x is None else grad_x.add_(received)
     for blocks, images in ((edges.skip, kept.x), (edges.pool, kept.pooled)):
         if blocks is not None and needs_theta:

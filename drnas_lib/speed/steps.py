@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
+from drnas_lib.bilevel import frozen
 from drnas_lib.nets.memory import activation_bytes
 from drnas_lib.spaces import SPACES
 from drnas_lib.speed.clock import seconds
@@ -33,7 +34,8 @@ def supernet_steps(
         for repeat in range(repeats + 1):
             for name, net in nets.items():
                 parameters = list(net.parameters())
-                eta = seconds(lambda net=net: torch.autograd.grad(F.cross_entropy(net(x, theta), y), theta), device)
+                with frozen(parameters):  # as in a search: the eta step wants no gradient of the weights
+                    eta = seconds(lambda net=net: torch.autograd.grad(F.cross_entropy(net(x, theta), y), theta), device)
                 weights = seconds(
                     lambda net=net, p=parameters: torch.autograd.grad(F.cross_entropy(net(x, theta.detach()), y), p), device
                 )
