@@ -5,8 +5,9 @@ from torch import Tensor
 
 from drnas_lib.nets import source_sum
 from drnas_lib.nets.mixed import MixedSource
+from drnas_lib.nets.normalisation import channels_first
 from drnas_lib.nets.partial import channel_shuffle
-from drnas_lib.nets.source_sum import Edges, channels_first
+from drnas_lib.nets.source_sum import Edges
 from drnas_lib.nets.supernet import SuperCell, SuperNet
 
 

@@ -12,14 +12,19 @@ import torch
 from torch import Tensor
 
 from drnas_lib.nets import source_sum
-from drnas_lib.nets.source_sum import Edges, Images, flat
+from drnas_lib.nets.blocks import identity
+from drnas_lib.nets.normalisation import channels_first, flat
+from drnas_lib.nets.source_sum import Edges, Images
 
 
 @lru_cache(maxsize=64)
-def shuffle(channels: int, k: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """P (C, C): channel g C/K + j moves to j K + g, so that K equal blocks of channels are interleaved. A constant, so made once."""
+def shuffles(channels: int, k: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The shuffle P (C, C), channel g C/K + j to j K + g, in two: its first c rows (c, C), and P with these zero. Constants, made once."""
     moved = torch.arange(channels, device=device).view(k, -1).T.flatten()
-    return torch.eye(channels, dtype=dtype, device=device)[:, moved]
+    whole = identity(channels, dtype, device)[:, moved]
+    rest = whole.clone()
+    rest[: channels // k] = 0.0
+    return whole[: channels // k], rest
 
 
 class MixedCell(torch.autograd.Function):
@@ -54,41 +59,51 @@ class MixedCell(torch.autograd.Function):
     def backward(ctx, grad, *_):
         sources, k, small = ctx.settings
         images, weights = ctx.saved_tensors[: 4 * len(sources)], ctx.saved_tensors[4 * len(sources) :]
-        needs_theta, needs_weights = ctx.needs_input_grad[4], ctx.needs_input_grad[5:]
-        c, of_theta, of_weights = grad.shape[-1] // k, [], []
+        needs_x, needs_theta, needs_weights = ctx.needs_input_grad[3], ctx.needs_input_grad[4], ctx.needs_input_grad[5:]
+        grad = grad.contiguous()
         received = passed = None  # the gradient of what the targets received, and of what passed by the edges into them
+        of_theta, of_weights = [], []
         for i in reversed(range(len(sources))):
-            node, passed = _previous(grad, passed, c, k)
-            received = node.contiguous() if received is None else torch.cat([node, received], -1)
-            needs = i > 0 or ctx.needs_input_grad[3], needs_theta, *needs_weights[2 * i : 2 * i + 2]
+            node, passed = _next_back(grad, passed, k)
+            received = node if received is None else torch.cat([node, received], -1)
+            needs = i > 0 or needs_x, needs_theta, *needs_weights[2 * i : 2 * i + 2]
             kept = Images(*images[4 * i : 4 * i + 4])
             found = source_sum.backward(sources[i], received, kept, small[i], weights[2 * i + 1], needs)
             of_theta.insert(0, found.theta)
             of_weights[:0] = [found.point, found.wide]
-            grad = found.x if k == 1 or found.x is None else torch.cat([found.x, passed], -1)
+            grad = found.x if k == 1 or found.x is None else _whole(found.x, passed, k)
         return None, None, None, grad, torch.cat(of_theta) if needs_theta else None, *of_weights
 
 
 def _next(node: Tensor, x: Tensor, passed: Tensor | None, k: int) -> tuple[Tensor, Tensor | None]:
-    """The next node from the sum of its mixed edges `node` (B, H, W, c), and the sum of what passed by all edges into it."""
+    """The next node from the sum of its mixed edges `node` (B, H, W, c), and what passed by all edges into it, (N, C) in its new order.
+
+    The rest of x (B, H, W, C) joins what passed.
+    """
     if k == 1:
         return node, None
-    c, C = node.shape[-1], x.shape[-1]
-    passed = x[..., c:] if passed is None else passed + x[..., c:]
-    P = shuffle(C, k, x.dtype, x.device)
-    joined = (flat(node) @ P[:c]).addmm_(flat(passed), P[c:])
-    return joined.view(*x.shape), passed
+    of_node, of_rest = shuffles(x.shape[-1], k, x.dtype, x.device)
+    passed = flat(x) @ of_rest if passed is None else passed.addmm_(flat(x), of_rest)
+    return torch.addmm(passed, flat(node), of_node).view(x.shape), passed
 
 
-def _previous(grad: Tensor, passed: Tensor | None, c: int, k: int) -> tuple[Tensor, Tensor | None]:
-    """The adjoint of `_next`: the gradients of `node` (B, H, W, c) and of the sum that passed, from that of the next node."""
+def _next_back(grad: Tensor, passed: Tensor | None, k: int) -> tuple[Tensor, Tensor | None]:
+    """The adjoint of `_next`: from the gradient of the next node to those of `node` (B, H, W, c) and of what passed (N, C)."""
     if k == 1:
         return grad, None
-    back = (flat(grad) @ shuffle(grad.shape[-1], k, grad.dtype, grad.device).T).view(grad.shape)
-    return back[..., :c], back[..., c:] if passed is None else back[..., c:] + passed
+    of_node, _ = shuffles(grad.shape[-1], k, grad.dtype, grad.device)
+    node = (flat(grad) @ of_node.T).view(*grad.shape[:3], -1)
+    return node, flat(grad) if passed is None else passed + flat(grad)
+
+
+def _whole(mixed: Tensor, passed: Tensor, k: int) -> Tensor:
+    """The gradient of a node (B, H, W, C): `mixed` (B, H, W, c) of its first channels, the others' from what passed."""
+    of_node, of_rest = shuffles(passed.shape[-1], k, passed.dtype, passed.device)
+    first = identity(passed.shape[-1], passed.dtype, passed.device)[: len(of_node)]
+    return (passed @ of_rest.T).addmm_(flat(mixed), first).view(*mixed.shape[:3], -1)
 
 
 def apply(sources: Sequence[Edges], k: int, running: list[Tensor | None] | None, x: Tensor, theta: Tensor, weights: list[Tensor | None]):
     """The cell's output (B, C, H, W), channels last in memory, and its statistics."""
     out, *statistics = MixedCell.apply(tuple(sources), k, running, x.permute(0, 2, 3, 1).contiguous(), theta, *weights)
-    return source_sum.channels_first(out), statistics
+    return channels_first(out), statistics

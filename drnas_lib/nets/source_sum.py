@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from drnas_lib.nets import normalisation
 from drnas_lib.nets.blocks import Blocks
+from drnas_lib.nets.normalisation import channels_first, flat
 from drnas_lib.nets.pointwise import Folded
 from drnas_lib.nets.pool import avg_pool_3x3, avg_pool_3x3_adjoint_
-from drnas_lib.nets.statistics import EPS, Moments, gram, input_moments, pointwise_moments
+from drnas_lib.nets.statistics import Moments, gram, input_moments, pointwise_moments
+from drnas_lib.nets.statistics import total as sum_of_rows
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class Images:
-    """What the backward pass needs: x, its pooling and r, (B, H, W, c) each, and y (B, m c, H, W), as far as there is any."""
+    """What the backward pass needs: x, its pooling and r, (B, H, W, c) each, and y (B, H, W, m c), as far as there is any."""
 
     x: Tensor | None
     pooled: Tensor | None
@@ -69,16 +72,6 @@ class Gradients:
     wide: Tensor | None
 
 
-def flat(images: Tensor) -> Tensor:
-    """(B, H, W, c) -> (N, c), without a copy."""
-    return images.flatten(0, 2)
-
-
-def channels_first(images: Tensor) -> Tensor:
-    """(B, H, W, c) as the (B, c, H, W) that convolutions want, the memory left as it is."""
-    return images.permute(0, 3, 1, 2)
-
-
 def forward(
     edges: Edges,
     x: Tensor,
@@ -105,9 +98,9 @@ def forward(
         folded = Folded.of(matrix, edges.point.theta(theta).double(), (statistics[0].double(), statistics[1].double()))
         shift = edges.point.spread(folded.bias.to(x.dtype))
     if wide is not None:
-        y, scale = F.conv2d(channels_first(active), wide, padding=1), edges.wide.theta(theta)
-        early = shift if edges.wide.everywhere else None
-        mixed, statistics[2:], inverse = _normalised(y, scale, early, None if training else running[2:])
+        y = F.conv2d(channels_first(active), wide, padding=1).permute(0, 2, 3, 1).contiguous()
+        scale, early = edges.wide.theta(theta), shift if edges.wide.everywhere else None
+        mixed, statistics[2:], inverse = normalisation.normalise(y, scale, early, None if training else running[2:])
         mixed = edges.wide.spread(mixed, -1)
         shift = None if edges.wide.everywhere else shift
     if mixed is None:
@@ -127,15 +120,6 @@ def forward(
     return mixed, kept, small, statistics
 
 
-def _normalised(y: Tensor, scale: Tensor, shift: Tensor | None, running: list[Tensor] | None) -> tuple[Tensor, list[Tensor], Tensor]:
-    """scale times the normalised y (B, m c, H, W) plus shift, as (B, H, W, m c); mean and variance; rsqrt(var + eps)."""
-    if running is not None:
-        out = F.batch_norm(y, *running, scale, shift, training=False, eps=EPS)
-        return out.permute(0, 2, 3, 1), running, (running[1] + EPS).rsqrt_()
-    out, mean, inverse = torch.native_batch_norm(y, scale, shift, None, None, True, 0.0, EPS)
-    return out.permute(0, 2, 3, 1), [mean, inverse.pow(-2).sub_(EPS)], inverse
-
-
 def backward(edges: Edges, grad: Tensor, kept: Images, small: Small, wide: Tensor | None, needs: tuple[bool, ...]) -> Gradients:
     """From the gradient of the sum (B, H, W, n c) to those of what `needs` (x, theta, point, wide) says."""
     needs_x, needs_theta, needs_point, needs_wide = needs
@@ -144,15 +128,15 @@ def backward(edges: Edges, grad: Tensor, kept: Images, small: Small, wide: Tenso
     rows, shape = flat(grad), (*grad.shape[:3], edges.channels)  # N n*c
     if wide is not None:
         sums = small.folded is not None and edges.wide.everywhere  # the pass that normalisation needs anyway sums the gradient too
-        grad_y, grad_scale, total = torch.ops.aten.native_batch_norm_backward(
-            channels_first(edges.wide.gather(grad, -1)), kept.y, small.scale, small.mean, small.variance, small.mean, small.inverse,
-            small.training, EPS, [True, needs_theta, sums],
-        )  # fmt: skip
+        grad_y, grad_scale, total = normalisation.backward(
+            edges.wide.gather(grad, -1), kept.y, small.scale, (small.mean, small.variance), small.inverse, small.training, needs_theta, sums
+        )
         total = total if sums else None
         if needs_theta:
             edges.wide.add_theta(grad_theta, grad_scale)
         grad_x, grad_wide, _ = torch.ops.aten.convolution_backward(
-            grad_y, channels_first(kept.active), wide, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, [needs_x, needs_wide, False]
+            *(channels_first(grad_y), channels_first(kept.active), wide, None),
+            *([1, 1], [1, 1], [1, 1], False, [0, 0], 1, [needs_x, needs_wide, False]),
         )
         grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if needs_x else None
         del grad_y
@@ -184,7 +168,7 @@ def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_
     if grad_theta is None and not needs_point and not small.training:
         return None
     of_kernel = blocks.gather(gram(rows, r)).double()  # m*c c
-    of_bias = blocks.gather((rows.new_ones(1, len(rows)) @ rows).view(-1) if total is None else total).double()
+    of_bias = blocks.gather(sum_of_rows(rows) if total is None else total).double()
     of_theta, grad_weight = folded.backward(of_kernel, of_bias)
     if grad_theta is not None:
         blocks.add_theta(grad_theta, of_theta.to(rows.dtype))

@@ -1,4 +1,4 @@
-"""Mean and variance of a 1x1 convolution's output over batch and pixels, as batch normalisation wants them, from its input alone.
+"""Sums over batch and pixels as matrix products; and the mean and variance of a 1x1 convolution's output from its input alone.
 
 y = W r is linear: mean(y) = W mean(r), var(y) = diag(W cov(r) W^T). What is subtracted is in float64, so that it costs no digits.
 """
@@ -20,9 +20,15 @@ def gram(a: Tensor, b: Tensor) -> Tensor:
     return torch.bmm(a.view(parts, -1, a.shape[1]).transpose(1, 2), b.view(parts, -1, b.shape[1])).sum(0)
 
 
+def total(a: Tensor) -> Tensor:
+    """The sum of the rows of a (N, p), as a product with ones, (p,)."""
+    parts = math.gcd(len(a), PARTS)
+    return torch.bmm(a.new_ones(parts, 1, len(a) // parts), a.view(parts, -1, a.shape[1])).sum((0, 1))
+
+
 def input_moments(r: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (c,) and covariance (c, c) over the rows of r (N, c), float64."""
-    mean = (r.new_ones(1, len(r)) @ r).double().div_(len(r)).view(-1)
+    mean = total(r).double().div_(len(r))
     return mean, gram(r, r).double().div_(len(r)).addr_(mean, mean, alpha=-1)
 
 
