@@ -38,7 +38,8 @@ class Trace:
             raise ExplorationError(f"method={settings['method']!r} learns no Dirichlet distribution. Allowed is a run of drnas.")
         space = SPACES[settings["space"]]
         eta = report.eta.eta.to_numpy().reshape(-1, *space.shape)  # eta.csv is in the order epoch, group, edge, operation
-        kept = np.ones(eta.shape, dtype=bool)
+        kept = np.empty(eta.shape, dtype=bool)
+        kept[0] = space.start(int(report.history.operations_kept.iloc[0]))
         for t in range(1, len(eta)):
             keep = int(report.history.operations_kept.iloc[t])
             pruned_now = keep < report.history.operations_kept.iloc[t - 1]

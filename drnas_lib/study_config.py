@@ -28,7 +28,7 @@ VariableName = choice("eta", "beta", "mean", "mu")
 Measure = choice("literature", "exact")
 Normalisation = choice("batch", "running")
 Precision = choice("float32", "float64")
-CostName = choice("parameters", "macs", "latency_ms")
+CostName = choice("parameters", "macs", "imagenet_macs", "latency_ms")
 Seeds = integers(0)
 Numbers = integers(1)
 

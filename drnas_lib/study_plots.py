@@ -188,6 +188,26 @@ def fronts(study, accuracy_on: str, budget: float | None) -> Figure:
     return figure
 
 
+def drawn(study, accuracy_on: str, budget: float | None) -> Figure:
+    """The drawn cells by cost, against their accuracy where the benchmark knows it. `study`: constrained.Study."""
+    return fronts(study, accuracy_on, budget) if "accuracy_pct" in study.picked else drawn_costs(study, budget)
+
+
+def drawn_costs(study, budget: float | None) -> Figure:
+    """How many of the drawn distinct cells cost how much."""
+    figure, ((ax,),) = new_figure(width=8.5, height=3.4)
+    steps = np.histogram_bin_edges(pd.concat([study.picked, study.uniform]).cost, 30)
+    for name, of in (("uniform", study.uniform), ("learnt distribution", study.picked)):
+        colour, _, line = DISTRIBUTIONS[name]
+        within = "" if name == "uniform" or budget is None else ", within the budget"
+        ax.hist(of.cost, steps, histtype="step", color=colour, ls=line, lw=1.8, label=f"{len(of):,} distinct cells, {name}{within}")
+    if budget is not None:
+        ax.axvline(budget, color=REFERENCE, lw=1, ls="--", label="budget")
+    ax.set(xlabel=f"cost ({study.unit})", ylabel="drawn cells")
+    ax.legend(frameon=False)
+    return figure
+
+
 def recovered_share(shares: pd.DataFrame) -> Figure:
     """Share of the best front's hypervolume by number of draws, mean and deviation of the repeats. See constrained.recovered."""
     figure, ((ax,),) = new_figure(width=6.5, height=3.4)

@@ -28,7 +28,7 @@ def test_every_cell_with_a_row_has_counted_sizes():
 
 @pytest.mark.parametrize(("cell", "macro"), [("drnas_cifar10", "cifar"), ("drnas_imagenet", "imagenet"), ("nasnet_a", "imagenet")])
 def test_the_committed_counts_are_what_the_networks_have(cell, macro):
-    counted = darts_costs.cost(find(cell), macro)
+    counted = darts_costs.cost(find(cell).genotype, macro)
     (row,) = tables.costs().query("cell == @cell and network == @macro").to_dict("records")
     assert (row["parameters"], row["macs"]) == (counted.parameters, counted.macs)
 
@@ -52,8 +52,8 @@ def test_each_size_that_differs_has_a_reason_and_no_other():
 
 def test_the_reason_given_for_gdas_and_snas_counts():
     """50 channels give the printed 5.3 M; the moderate cell of SNAS the 4.3 M that stand beside the mild one."""
-    assert round(darts_costs.cost(find("gdas_v1"), "imagenet", channels=50).parameters / 1e6, 1) == 5.3
-    assert round(darts_costs.cost(find("snas_moderate"), "imagenet").parameters / 1e6, 1) == 4.3
+    assert round(darts_costs.cost(find("gdas_v1").genotype, "imagenet", channels=50).parameters / 1e6, 1) == 5.3
+    assert round(darts_costs.cost(find("snas_moderate").genotype, "imagenet").parameters / 1e6, 1) == 4.3
 
 
 def test_cells_over_the_mobile_limit_are_named():
@@ -131,3 +131,9 @@ def test_report_puts_the_papers_number_beside_ours(finished):
     assert list(full.comparison().columns) == ["paper", "ours"] and full.comparison().loc["parameters (M)", "paper"] == "4.1"
     imagenet = tables.paper_row(find("DrNAS_imagenet").paper_rows, "imagenet")
     assert (imagenet["top1_error_pct"], imagenet["top5_error_pct"]) == (23.7, 7.1)
+
+
+@pytest.mark.parametrize("macro", ["cifar", "imagenet"])
+@pytest.mark.parametrize("cell", ["drnas_cifar10", "drnas_imagenet", "sdarts_c10_s3_random"])
+def test_the_quick_count_is_the_count(cell, macro):
+    assert darts_costs.quick(macro)(find(cell).genotype) == darts_costs.cost(find(cell).genotype, macro)

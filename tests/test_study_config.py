@@ -65,7 +65,7 @@ def test_lists_as_papermill_passes_them():
         (LambdaConfig, {"lams": [0, -1]}, r"in a list such as .* 0 or more"),
         (LambdaConfig, {"epochs": [0]}, "1 or more"),
         (HessianConfig, {"epochs": [5, 5]}, "each needs one entry for every stage"),
-        (ConstrainedConfig, {"cost": "flops"}, "allowed are parameters, macs, latency_ms"),
+        (ConstrainedConfig, {"cost": "flops"}, "allowed are parameters, macs, imagenet_macs, latency_ms"),
         (ExplorationConfig, {"sample": 3}, "Did you mean `samples`"),
     ],
 )
