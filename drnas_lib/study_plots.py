@@ -72,16 +72,16 @@ def eigenvalue_trajectory(table: pd.DataFrame, caption: str) -> Figure:
 def spectrum_ends(table: pd.DataFrame) -> Figure:
     """Largest and least eigenvalue of each run along the search: how far from positive semi-definite the loss is."""
     figure, ((ax,),) = new_figure(width=7.5, height=3.2)
-    for _, of in table.groupby("run", sort=False):
-        colour = METHOD_COLOURS.get(of.method.iloc[0], REFERENCE)
-        label = f"{METHOD_LABELS.get(of.method.iloc[0], of.method.iloc[0])}, seed {of.seed.iloc[0]}"
-        ax.plot(of.epoch, of.dominant, color=colour, marker=".", label=f"largest, {label}")
-        ax.plot(of.epoch, of.least, color=colour, marker=".", ls=":", label=f"least, {label}")
-    ax.axhline(0, color="0.7", lw=0.8)
+    for method, of_method in table.groupby("method", sort=False):
+        colour, label = METHOD_COLOURS.get(method, REFERENCE), METHOD_LABELS.get(method, method)
+        for number, (_, of) in enumerate(of_method.groupby("run", sort=False)):
+            for end, line in (("dominant", "-"), ("least", ":")):
+                said = {"dominant": "largest", "least": "least"}[end]
+                ax.plot(of.epoch, of[end], color=colour, marker=".", ls=line, label=f"{label}, {said}" if number == 0 else None)
+    ax.axhline(0.0, color="0.6", lw=0.8)
     ax.set(xlabel="epoch", ylabel="eigenvalue (nats per unit²)")
     _whole_epochs(ax)
-    if table.run.nunique() <= 3:
-        ax.legend(frameon=False, fontsize=8)
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
     return figure
 
 
