@@ -8,9 +8,22 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: networks this s
 import pytest  # noqa: E402
 
 from drnas_lib.config import SearchConfig  # noqa: E402
+from drnas_lib.experiment import run  # noqa: E402
 
 SMALL = dict(dataset="digits", epochs=[2], channels=8, subset=256, batch_size=32, evaluate="none")
 SMALL_STAGES = SMALL | dict(protocol="paper", epochs=[2, 2], arch_warmup=[1, 0])
+
+
+def run_with_stops(these, most=10):
+    """A run that is stopped after every epoch, as Ctrl-C does, and started again until it is done."""
+    for _ in range(most):
+        generator = run(these)
+        try:
+            next(generator)  # of a continued run, the epoch that was already there
+            next(generator)
+        except StopIteration:
+            return
+        generator.close()
 
 
 @pytest.fixture

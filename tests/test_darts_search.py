@@ -11,6 +11,7 @@ from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.records import RunFolder, read_json
 from drnas_lib.search import Search
 from drnas_lib.spaces import SPACES
+from tests.conftest import run_with_stops
 from tests.fake_capture import problems, recorded
 from tests.test_experiment import history, results
 
@@ -19,23 +20,11 @@ DARTS = TINY | dict(space="darts", channels=12, cells=3, epochs=[2, 2], k=[6, 3]
 NOISE = TINY | dict(space="s4", channels=4, cells=3, epochs=[3], drop_path=0.3, cutout=4)
 
 
-def interrupted(these):
-    """Run with a stop after every epoch."""
-    for _ in range(10):
-        generator = run(these)
-        try:
-            next(generator)  # of a continued run, the epoch that was already there
-            next(generator)
-        except StopIteration:
-            return
-        generator.close()
-
-
 @pytest.mark.parametrize("base", [DARTS, NOISE], ids=["progressive", "noise, drop path, cutout"])
 def test_stopped_after_any_epoch_ends_with_the_same_bits(settings, base):
     whole, parts = settings(base), settings(base, name="parts")
     list(run(whole))
-    interrupted(parts)
+    run_with_stops(parts)
     assert RunFolder(parts.folder).done
     assert results(whole) == results(parts)
 

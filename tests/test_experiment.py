@@ -17,7 +17,7 @@ from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.experiment import run
 from drnas_lib.records import RecordError, RunFolder, RunLocked, read_json
 from drnas_lib.search import SearchError
-from tests.conftest import SMALL, SMALL_STAGES
+from tests.conftest import SMALL, SMALL_STAGES, run_with_stops
 
 OF_THE_CLOCK = ("seconds", "images_per_s", "searches_at_once")
 
@@ -63,14 +63,7 @@ def test_same_seed_same_bits_other_seed_other_bits(settings):
 def test_stopped_after_any_epoch_ends_with_the_same_bits(settings, base, bilevel_order):
     whole, parts = settings(base, bilevel=bilevel_order), settings(base, bilevel=bilevel_order, name="parts")
     list(run(whole))
-    for _ in range(10):
-        generator = run(parts)
-        try:
-            next(generator)  # of a continued run, the epoch that was already there
-            next(generator)
-        except StopIteration:
-            break
-        generator.close()  # as Ctrl-C does
+    run_with_stops(parts)
     assert RunFolder(parts.folder).done
     assert results(whole) == results(parts)
 

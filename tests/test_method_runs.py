@@ -11,7 +11,7 @@ from drnas_lib.method_presets import METHODS, options
 from drnas_lib.methods import METHODS as CLASSES
 from drnas_lib.records import RunFolder, read_json
 from drnas_lib.search import Search
-from tests.conftest import SMALL
+from tests.conftest import SMALL, run_with_stops
 from tests.fake_capture import problems, recorded
 
 OF_THE_CLOCK = ("seconds", "images_per_s")
@@ -37,14 +37,7 @@ def results(settings):
 def test_stopped_after_every_epoch_ends_with_the_same_bits(settings, name):
     whole, parts = settings(small(name)), settings(small(name), name="parts")
     list(run(whole))
-    for _ in range(6):
-        generator = run(parts)
-        try:
-            next(generator)  # of a continued run, the epoch that was already there
-            next(generator)
-        except StopIteration:
-            break
-        generator.close()
+    run_with_stops(parts)
     assert RunFolder(parts.folder).done
     assert results(whole) == results(parts)
 

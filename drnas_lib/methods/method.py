@@ -1,5 +1,6 @@
 """What the search loop asks of a method. A new method overrides what it does differently, usually `sample` and `mean`."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
@@ -24,7 +25,7 @@ class Arena:
     chance: torch.Generator  # on the device
 
 
-class Method(nn.Module):
+class Method(nn.Module, ABC):
     """A module, so that all that it learns or schedules is in its `state_dict` and thus in every checkpoint.
 
     `variables.eta` (G, E, O) is what the architecture step moves; `network` is the class of supernet that `theta` is handed to.
@@ -43,13 +44,13 @@ class Method(nn.Module):
         """The method of a search; `options` are the parameters that only this method reads."""
         return cls(variables, **options)
 
+    @abstractmethod
     def sample(self, generator: torch.Generator | None) -> Tensor:
         """theta (G, E, O) of one forward pass, shared by all cells of a group and differentiable in what is learnt."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mean(self) -> Tensor:
         """(G, E, O): the expected mixture, shown while the search runs."""
-        raise NotImplementedError
 
     def scores(self) -> Tensor:
         """(G, E, O): the cell is their argmax."""
