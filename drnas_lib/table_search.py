@@ -158,10 +158,10 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
             raise RecordError(f"{folder.path} holds a search with other settings: choose another folder (results), or rerun=True.")
         return pd.read_csv(folder.file("seeds.csv"))
     with folder.lock():
-        folder.clear()
         began = time.perf_counter()
-        table = Benchmark.load()
+        table = Benchmark.load()  # first: without it a finished search is not cleared away
         rows = search(settings, table)
+        folder.clear()
         write_csv(folder.file("seeds.csv"), rows.to_dict("records"))
         metrics = {
             f"{name}_{what}": float(getattr(rows[name], what)())

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from drnas_lib import table_search
+from drnas_lib.benchmark import MissingBenchmark
 from drnas_lib.genotype import all_nb201
 from drnas_lib.parameters import ParameterError
 from drnas_lib.records import PROJECT, RecordError, read_json
@@ -104,3 +105,14 @@ def test_a_budget_that_pays_for_nothing_is_refused():
         settings(budget_s=10)
     with pytest.raises(ParameterError, match="Did you mean `random`"):
         settings(method="randm")
+
+
+def test_without_the_table_a_finished_search_is_kept(tmp_path, data_root, monkeypatch):
+    these = TableSearchConfig(seeds=2, results=str(tmp_path)).settings()
+    before = table_search.run(these)
+    record = read_json(tmp_path / "nb201_cifar10_random_seeds2" / "record.json")
+    assert record["protocol"] and record["device"] and len(record["data"]["fingerprint"]) == 64
+    monkeypatch.setenv("DRNAS_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(MissingBenchmark):
+        table_search.run(these, rerun=True)
+    pd.testing.assert_frame_equal(table_search.run(these), before)
