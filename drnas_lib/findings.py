@@ -40,22 +40,23 @@ class Finding:
 
     @property
     def n(self) -> str:
-        """How many runs, 'counted' where nothing is run."""
-        return "" if not self.full else str(len(self.full)) if self.full[0].run else "counted"
+        """How many runs, 'exact' where nothing is run."""
+        return "" if not self.full else str(len(self.full)) if self.full[0].run else "exact"
 
     @property
     def difference(self) -> str:
         """Our mean minus the paper's, signed; only where both are printed numbers."""
         if self.missing or self.cell.quantity.rule in ("below", "about"):
             return ""
-        return f"{fmean(m.value for m in self.full) - self.cell.value:+.{digits(self.cell, self.full)}f}"
+        places = digits(self.cell, self.full)
+        return f"{round(fmean(m.value for m in self.full) - self.cell.value, places) + 0.0:+.{places}f}"  # never -0.00
 
     @property
     def reduced_text(self) -> str:
-        """'91.81 (n = 1)', with how many other reduced settings there are."""
+        """'91.81 (n = 1)', with how many other reduced settings were run."""
         if not self.reduced:
             return ""
-        more = f"; {self.others} more" if self.others else ""
+        more = f"; {self.others} other setting{'s' if self.others > 1 else ''}" if self.others else ""
         return f"{shown(self.cell, self.reduced)} (n = {len(self.reduced)}{more})"
 
 
@@ -115,8 +116,6 @@ def _why(cell: PaperCell, options: tuple[Source, ...], judged: Verdict) -> str:
     reasons = [cell.note, *(source.why for source in options)]
     if judged is Verdict.NOT_REPRODUCED and isinstance(options[0], Counted):
         reasons.append(_size_reasons().get(cell.place.lower().replace(" ", ""), {}).get(options[0].cell, ""))
-    if len([source for source in options if isinstance(source, Counted)]) > 1:
-        reasons.append(f"of {options[0].cell}, one of {len(options)} transcriptions of the cell")
     return "; ".join(filter(None, reasons))
 
 

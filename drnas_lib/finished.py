@@ -114,7 +114,7 @@ def _beside(folder: Path, complain: Callable[[str], None]) -> Iterator[tuple[str
 
 def _eigenvalues(path: Path) -> pd.DataFrame:
     """Rows by epoch as hessian_study.study has them, without what it adds of the run."""
-    return pd.DataFrame(read_json(path)["epochs"])[["epoch", "dominant", "least", "ridge"]].sort_values("epoch", ignore_index=True)
+    return pd.DataFrame(read_json(path)["epochs"])[["epoch", "dominant", "least", "ridge", "images"]].sort_values("epoch", ignore_index=True)
 
 
 BESIDE: dict[str, tuple[str, Callable[[Path], pd.DataFrame]]] = {

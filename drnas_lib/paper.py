@@ -81,6 +81,8 @@ class PaperCell:
     @property
     def printed(self) -> str:
         """As the paper prints it, '94.36 ± 0.00', '?' where our copy is not legible; of a figure, what it is taken to show."""
+        if self.quantity.rule == "at_most":  # 0.6 GPU days, 2000 GPU days, 949 MB
+            return f"{self.value:g}"
         digits = self.quantity.decimals
         spread = "" if self.spread is None else f" ± {self.spread:.{digits}f}"
         spread += " ?" if self.column in self.entry.get("uncertain", {}) else ""
@@ -90,6 +92,11 @@ class PaperCell:
 def table(number: int) -> dict[str, Any]:
     """A published table as its file has it."""
     return read_json(PAPER / f"table{number}.json")
+
+
+def text() -> dict[str, Any]:
+    """The numbers that the paper's text states."""
+    return read_json(PAPER / "text.json")
 
 
 def cells() -> list[PaperCell]:
@@ -131,18 +138,18 @@ def figure(number: int) -> dict[str, Any]:
 
 def of_figure(number: int) -> Iterator[PaperCell]:
     """What a figure shows, as cells."""
-    described, text = figure(number), read_json(PAPER / "text.json")
-    for lam in _at(text, described["each"]) if "each" in described else [None]:
+    described = figure(number)
+    for lam in _at(text(), described["each"]) if "each" in described else [None]:
         for part in described["shows"]:
             name = part["row"].format(f"{lam:g}") if lam is not None else part["row"]
             entry = part | {"cell": described.get("cell"), "lam": lam}
-            yield PaperCell(f"Figure {number}", name, part["column"], _shown(part, described, text), note=part.get("note", ""), entry=entry)
+            yield PaperCell(f"Figure {number}", name, part["column"], _shown(part), note=part.get("note", ""), entry=entry)
 
 
-def _shown(part: dict, described: dict, text: dict) -> float:
+def _shown(part: dict) -> float:
     """The published value behind a part of a figure: its own, one of the text, the size that a table prints, or that a ratio is below 1."""
     if "text" in part:
-        return _at(text, part["text"])
+        return _at(text(), part["text"])
     if "size_in" in part:
         return next(row["params_m"] for row in table(part["size_in"])["rows"] if row["architecture"] == "DrNAS")
     return part.get("value", ONE)

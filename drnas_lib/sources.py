@@ -207,13 +207,14 @@ class Optimum(Source):
 
     dataset: str
     split: str
+    why = "the best of all 15,625 cells, looked up"
 
     def full(self, results: Results) -> list[Measured]:
         key = f"optimum_{self.dataset}_{self.split}_acc_pct"
         for run in (*results.lookups, *results.searches):
             kept = run.record["metrics"] | run.record.get("evaluation", {})
             if key in kept:
-                return [Measured(kept[key], run, run.seed)]
+                return [Measured(kept[key], None, 0)]
         return []
 
     def lines(self, results: Results) -> tuple[Line, ...]:
