@@ -114,7 +114,8 @@ def _beside(folder: Path, complain: Callable[[str], None]) -> Iterator[tuple[str
 
 def _eigenvalues(path: Path) -> pd.DataFrame:
     """Rows by epoch as hessian_study.study has them, without what it adds of the run."""
-    return pd.DataFrame(read_json(path)["epochs"])[["epoch", "dominant", "least", "ridge", "images"]].sort_values("epoch", ignore_index=True)
+    rows = pd.DataFrame(read_json(path)["epochs"]).sort_values("epoch", ignore_index=True)
+    return rows[["epoch", "dominant", "least", "ridge", "images"]]
 
 
 BESIDE: dict[str, tuple[str, Callable[[Path], pd.DataFrame]]] = {

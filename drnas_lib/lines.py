@@ -1,6 +1,6 @@
 """The papermill lines that make the paper's numbers: each a notebook, a file of params and what is said beside it.
 
-Every search is made by exactly one line. Where a study looks into the search afterwards, its notebook makes it, since that keeps the
+Every search has one line. Where a study looks into the search afterwards, its notebook makes it, since that keeps the
 snapshots; the searches of Tables 1 and 4 are made by their notebooks, which run all seeds of the paper; the rest by notebooks/search.ipynb.
 """
 
@@ -109,7 +109,7 @@ def _partial_channels() -> list[Line]:
 
 def _searches() -> list[Line]:
     files = sorted(path.stem for path in (PROJECT / "params" / "search").glob("*.yaml"))
-    return [Line("search", f"search_{file}", file) for file in files if not file.endswith(LESS)]
+    return [Line("search", f"search_{file}_seed0", file, (("seed", 0),)) for file in files if not file.endswith(LESS)]
 
 
 def lookup() -> Line:
@@ -119,15 +119,16 @@ def lookup() -> Line:
 
 def training(cell: str, dataset: str) -> Line:
     """A published cell, trained by the released recipe."""
-    return Line("retrain", f"retrain_{cell}_{dataset}", f"{cell}_{dataset}_released")
+    file = f"{cell}_{dataset}_released"
+    return Line("retrain", f"retrain_{file}_seed0", file, (("seed", 0),))
 
 
 def training_of_found(search: SearchSettings, seed: int = 0) -> Line:
-    """The cell that a search of ours found, trained by its space's recipe."""
-    folder = f"results/search/{search.stem}/seed{seed}"
-    return Line("retrain", f"retrain_{search.stem}_seed{seed}", None, (("genotype", folder), ("dataset", search.dataset)))
+    """The cell that a search of ours on CIFAR-10 found, trained by its space's recipe."""
+    given = (("seed", seed), ("genotype", f"results/search/{search.stem}/seed{seed}"))
+    return Line("retrain", f"retrain_found_cifar10_of_{makers()[search.stem].file}_seed{seed}", "found_cifar10", given)
 
 
 def exploration(search: SearchSettings) -> Line:
     """The draws of Figure 1, epoch by epoch."""
-    return Line("exploration", f"exploration_{search.stem}", None, (("run", f"results/search/{search.stem}/seed0"),))
+    return Line("exploration", f"exploration_{search.stem}_seed0", None, (("run", f"results/search/{search.stem}/seed0"),))

@@ -1,4 +1,4 @@
-"""Figures 1 to 5 drawn from what finished runs left behind: of full runs where there are any, of reduced ones otherwise, and labelled so."""
+"""Figures 1 to 5 drawn from what finished runs left behind: full runs where there are any, else reduced ones, labelled so."""
 
 import textwrap
 from collections.abc import Sequence

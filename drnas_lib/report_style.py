@@ -1,4 +1,4 @@
-"""The report's tables as a notebook shows them: verdicts in colour and in words, the paper's numbers apart from ours and from reduced runs."""
+"""The report's tables as a notebook shows them: verdicts in colour and in words, the paper's numbers apart from ours and reduced ones."""
 
 import pandas as pd
 from pandas.io.formats.style import Styler
@@ -50,8 +50,8 @@ def legend() -> Styler:
 
 
 MEANING = {
-    Verdict.REPRODUCED: "the printed number at the printed precision; in a row of DrNAS itself, that good or better; of memory and search cost, "
-    "no more; of a figure, what it is taken to show",
+    Verdict.REPRODUCED: "the printed number at the printed precision; in a row of DrNAS itself, that good or better; of memory and search "
+    "cost, no more; of a figure, what it is taken to show",
     Verdict.WITHIN_SPREAD: "apart by no more than the paper's spread, or than two standard errors of the difference",
     Verdict.NOT_REPRODUCED: "further apart than that; the note says why where we know",
     Verdict.REDUCED_ONLY: "only run shorter or smaller than the protocol, or on other data: not comparable, and judged in no way",
