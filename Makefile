@@ -1,5 +1,6 @@
 # make search   the main job end to end on the embedded digits: results/notebooks/search_digits.ipynb
 # make test     all tests       make lint    style        make lab    JupyterLab
+# make site    the executed notebooks as pages that a browser opens: site/index.html
 # make clean    remove the environment and what builds and tests left; results stay
 # Another Python:  make search PYTHON=python3.12        Other parameters:  make search ARGS='-p seed 1'
 PYTHON ?= python3
@@ -14,7 +15,7 @@ WHOLE := $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_pref
 export JUPYTER_PREFER_ENV_PATH := 1
 search test: export JUPYTER_PATH :=
 
-.PHONY: search test lint lab clean
+.PHONY: search test lint lab site clean
 
 search: $(STAMP)
 	@mkdir -p results/notebooks
@@ -29,6 +30,9 @@ lint: $(STAMP)
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab $(ARGS)
+
+site: $(STAMP)
+	$(BIN)/python -m drnas_lib.site $(ARGS)
 
 # The stamp is written last, so that an interrupted installation is taken up again. Without build isolation, because an
 # environment that has everything already must need no network.
@@ -46,5 +50,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache
 	find drnas_lib tests -name __pycache__ -prune -exec rm -rf {} +
