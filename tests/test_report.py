@@ -56,6 +56,13 @@ def test_a_full_run_has_its_provenance(tmp_path):
     assert (row.protocol, row.device, row.data, row["hours each"]) == ("released", "CPU, made up", "cifar10 01234567", "1.00")
 
 
+def test_data_that_stand_in_are_named_at_the_number(tmp_path):
+    """So that 46 % on digits beside the paper's 46.34 % on ImageNet16-120 is not taken for it."""
+    paper_runs.search(tmp_path, 46.3, dataset="digits", evaluate="none")
+    row = ours(Report.read(tmp_path), "Table 4", "DrNAS").loc["imagenet16-120 test accuracy (%)"]
+    assert (row.paper, row.ours, row["reduced run"], row.verdict) == ("46.34 ± 0.00", "–", "46.30 on digits (n = 1)", "reduced only")
+
+
 def test_of_nothing_everything_is_not_run_but_what_is_counted(tmp_path):
     report = Report.read(tmp_path)
     kinds = {finding.verdict for finding in report.findings if not (finding.full and finding.full[0].run is None)}
