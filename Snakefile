@@ -47,14 +47,17 @@ SMOKE = {
     "timing": "speed_nb201_smoke",
     "two stages": "search_nb201_digits_drnas_paper_smoke_seed0",
 }
-ROBUST = [f"s{n}_cifar10_{method}" for n in range(1, 5) for method in ("drnas_released", *(f"darts_released{v}" for v in ("", "_dp", "_l2")))]
-TRAININGS = {  # behind a table: published cells, and cells that searches of ours found
+METHODS = ("drnas_released", "darts_released", "darts_released_dp", "darts_released_l2")
+ROBUST = [f"s{n}_cifar10_{method}" for n in range(1, 5) for method in METHODS]
+OWN = ["darts_cifar10_drnas_released", "darts_cifar10_drnas_released_proxy"]
+CELLS = {on: glob_wildcards(f"params/retrain/{{cell}}_{on}_released.yaml").cell for on in ("cifar10", "imagenet")}
+TRAININGS = {  # behind a table: published cells, the paper's own with all seeds, and cells that searches of ours found
     "table2": [
-        *(f"retrain_drnas_cifar10_cifar10_released_seed{seed}" for seed in SEEDS),
-        *(f"retrain_found_cifar10_released_of_darts_cifar10_drnas_released_seed{seed}" for seed in SEEDS),
+        *(f"retrain_{cell}_cifar10_released_seed{seed}" for cell in CELLS["cifar10"] for seed in (SEEDS if "drnas" in cell else [0])),
+        *(f"retrain_found_cifar10_of_{search}_seed{seed}" for search in OWN for seed in SEEDS),
     ],
-    "table3": ["retrain_drnas_imagenet_imagenet_released_seed0"],
-    "table6": [f"retrain_found_cifar10_released_of_{search}_seed{seed}" for search in ROBUST for seed in SEEDS],
+    "table3": [f"retrain_{cell}_imagenet_released_seed0" for cell in CELLS["imagenet"]],
+    "table6": [f"retrain_found_cifar10_of_{search}_seed{seed}" for search in ROBUST for seed in SEEDS],
     "cells": [],
     "smoke": [
         "retrain_drnas_cifar10_digits_smoke_seed0",

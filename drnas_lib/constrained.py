@@ -190,8 +190,8 @@ class Study:
     """`picked` are cells within the budget, the most probable first; `uniform` as many drawn evenly; `space` every cell and `shares` its
     recovery.
 
-    Where the benchmark does not know the space, or is not here, the first two have no accuracy; then, and where the cost is measured and cannot be asked
-    of all cells, the last two are None.
+    Where the benchmark does not know the space, or is not here, the first two have no accuracy; then, and where the cost is measured and
+    cannot be asked of all cells, the last two are None.
     """
 
     picked: pd.DataFrame

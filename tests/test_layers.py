@@ -14,7 +14,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
         *("parameters", "speed_config", "study_config", "recipes", "cells", "retrain_config", "tables_config"),
     ),
     ("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),
-    ("comparison", "comparison_plots", "comparison_report", "training_plots", "darts_tables", "retrain_report"),
+    ("comparison", "comparison_plots", "comparison_report", "training_plots", "darts_tables", "retrain_report", "workflow"),
     ("data", "spaces"),
     ("architecture",),
     ("nets",),
