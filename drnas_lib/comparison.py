@@ -192,8 +192,8 @@ def _run(search: Wanted, record: dict) -> dict:
         "reduced": "; ".join(record["reduced"]),
         "protocol": record["protocol"],
         "genotype": record["genotype"],
-        "valid_acc_pct": _accuracy(record, "valid"),
-        "test_acc_pct": _accuracy(record, "test"),
+        "valid_acc_pct": accuracy(record, "valid"),
+        "test_acc_pct": accuracy(record, "test"),
         "search_s": record["metrics"]["search_s"],
         "gpu_peak_memory_mb": max(gpu, default=None),
         "activation_mb": max(stage["activation_mb"] for stage in stages),
@@ -202,7 +202,7 @@ def _run(search: Wanted, record: dict) -> dict:
     }
 
 
-def _accuracy(record: dict, split: str) -> float | None:
+def accuracy(record: dict, split: str) -> float | None:
     """Of the found cell: as the benchmark has it, or after training it here; None where it was not judged."""
     evaluation, key = record.get("evaluation", {}), f"{record['parameters']['dataset']}_{split}_acc_pct"
     derived = [cell for cell in evaluation.get("cells", ()) if cell["cell"] == "derived"]

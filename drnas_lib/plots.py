@@ -39,6 +39,15 @@ def new_figure(rows: int = 1, columns: int = 1, width: float = 9.0, height: floa
     return figure, axes
 
 
+def notice(text: str) -> Figure:
+    """An empty panel that says why there is nothing to see."""
+    figure, ((ax,),) = new_figure(width=7.5, height=1.6)
+    ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True, color="0.35", fontsize=10, transform=ax.transAxes)
+    ax.set(xticks=[], yticks=[], facecolor="0.96")
+    ax.spines[:].set_visible(False)
+    return figure
+
+
 def mean_bars(ax: Axes, mean: list, edges: list[str], operations: tuple[str, ...]) -> None:
     """Stacked bars: E[theta] (E, O), one bar per edge; an operation that no edge has is left out."""
     left = np.zeros(len(edges))

@@ -53,8 +53,11 @@ def exploration_width(epochs: pd.DataFrame, samples: int) -> Figure:
     return figure
 
 
-def eigenvalue_trajectory(table: pd.DataFrame, caption: str) -> Figure:
-    """Figure 4: dominant eigenvalue along the search for each method, mean of its runs with their range. See hessian_study.study_all."""
+def eigenvalue_trajectory(table: pd.DataFrame, caption: str, growth: float | None = None) -> Figure:
+    """Figure 4: dominant eigenvalue along the search for each method, mean of its runs with their range. See hessian_study.study_all.
+
+    `growth` is the paper's factor for DARTS, drawn as a line at that multiple of where DARTS begins.
+    """
     figure, ((ax,),) = new_figure(width=7.5, height=3.8)
     for method, of in table.groupby("method", sort=False):
         by = of.groupby("epoch").dominant.agg(["mean", "min", "max"])
@@ -62,6 +65,8 @@ def eigenvalue_trajectory(table: pd.DataFrame, caption: str) -> Figure:
         ax.fill_between(by.index, by["min"], by["max"], color=colour, alpha=0.2, lw=0)
         said = f"mean and range of {runs} runs" if runs > 1 else "1 run"
         ax.plot(by.index, by["mean"], color=colour, marker=".", label=f"{METHOD_LABELS.get(method, method)}, {said}")
+        if growth is not None and method == "darts":
+            ax.axhline(growth * by["mean"].iloc[0], color=colour, ls="--", lw=1, label=f"paper: DARTS ends at about ×{growth:g} its start")
     ax.set(xlabel="epoch", ylabel="dominant eigenvalue (nats per unit²)", title=caption)
     ax.title.set_fontsize(9)
     _whole_epochs(ax)

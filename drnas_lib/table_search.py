@@ -169,6 +169,8 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
             if name.endswith("_acc_pct")
             for what in ("mean", "std")  # std of the sample, n - 1
         }
+        best = {split: table.optimum(settings.dataset, split)[1] for split in ("valid", "test")}
+        metrics |= {f"optimum_{settings.dataset}_{split}_acc_pct": accuracy for split, accuracy in best.items()}
         fingerprint = hashlib.sha256(table.frame.to_csv().encode()).hexdigest()
         write_json(
             folder.file("record.json"),

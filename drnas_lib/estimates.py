@@ -1,0 +1,102 @@
+"""GPU minutes of a line of papermill: estimates, not measurements. What is assumed stands in ASSUMPTIONS and is printed with them.
+
+Trainings and searches on NAS-Bench-201: multiply-adds counted on the network, times what a gradient costs, over an assumed rate.
+Searches of the DARTS space and of S1 to S4: the paper's own search cost. Looking cells up and drawing cells: a minute.
+"""
+
+from dataclasses import dataclass
+
+from drnas_lib import darts_tables
+from drnas_lib.config import SearchSettings
+from drnas_lib.finished import Results
+from drnas_lib.genotype import NB201_EDGES
+from drnas_lib.lines import Line
+from drnas_lib.paper import table
+from drnas_lib.recipes import recipe_of
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A number that was chosen, not measured."""
+
+    value: float
+    unit: str
+    why: str
+
+
+ASSUMPTIONS = {
+    "rate": Assumption(2e12, "FLOP/s", "sustained by one GPU in float32; narrow and separable convolutions are bound by memory"),
+    "gradient": Assumption(6, "FLOP a multiply-add", "forward once, backward twice, two operations each; nothing else is counted"),
+    "whatever K": Assumption(0.3, "of a step", "takes as long however little an edge mixes, as on a CPU (speed.ipynb)"),
+    "second order": Assumption(5, "gradients a step", "as DARTS writes it, where the first order takes 2"),
+    "cell found": Assumption(1, "times the published DrNAS cell", "how large a cell will be that is yet to be searched"),
+    "GPU day": Assumption(1440, "minutes", "of the paper's GTX 1080 Ti, taken as it is for the DARTS space; S1 to S4 as without stages"),
+    "look": Assumption(1, "minute", "one Hessian of 30 variables, one notebook that only looks things up or draws"),
+}
+IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "imagenet16-120": 151_700, "imagenet": 1_281_167}  # of the training set
+PIXELS = {"imagenet16-120": 16}  # of the other searched ones 32
+SINGLE_PATH = ("rsps", "enas", "gdas", "dsnas")  # one operation of each edge is computed; which one, is taken as the mean of all
+WEIGHTS = 1 + 9  # of one channel pair in the operations of an edge that cost anything: 1x1 and 3x3
+OPERATIONS = 5
+
+
+def of(name: str) -> float:
+    return ASSUMPTIONS[name].value
+
+
+def minutes(line: Line, results: Results) -> float:
+    """Of all that the line makes and that is not there yet."""
+    if line.notebook == "retrain":
+        return _training(line)
+    done = {(run.name, run.seed) for run in results.searches}
+    missing = [settings for settings in line.searches() if (settings.stem, settings.seed) not in done]
+    return sum(search_minutes(settings) for settings in missing) or of("look")
+
+
+def search_minutes(settings: SearchSettings) -> float:
+    """Of one search at its full length."""
+    looks = sum(stage.epochs for stage in settings.stages) // settings.snapshots * of("look") if settings.snapshots else 0.0
+    return (_nb201 if settings.space == "nb201" else _darts_space)(settings) + looks
+
+
+def _nb201(settings: SearchSettings) -> float:
+    images = IMAGES[settings.dataset] / 2 * _gradients(settings)
+    fixed, path = of("whatever K"), settings.method in SINGLE_PATH
+    epochs = sum(s.epochs * (fixed + (1 - fixed) * (1 if path else s.keep) / OPERATIONS / s.k) for s in settings.stages)
+    return _minutes(images * epochs * supernet_macs(settings))
+
+
+def supernet_macs(settings: SearchSettings) -> float:
+    """Multiply-adds of one image through the supernet of NAS-Bench-201 with all its channels and operations, but for its classifier."""
+    pixels, C = PIXELS.get(settings.dataset, 32) ** 2, settings.channels
+    edge = WEIGHTS * C**2 * pixels  # the same in all three stages: channels double, sides halve
+    residual = (9 * C * 2 * C + 9 * 2 * C * 2 * C + C * 2 * C) * pixels / 4
+    return 9 * 3 * C * pixels + 3 * settings.cells * len(NB201_EDGES) * edge + 2 * residual
+
+
+def _gradients(settings: SearchSettings) -> float:
+    """For each pair of a training and a validation image."""
+    usual = {"single_level": 1, "weights_only": 1}.get(settings.step, 2)
+    return of("second order") if settings.bilevel == "second" else usual
+
+
+def _darts_space(settings: SearchSettings) -> float:
+    days = {row["architecture"]: row["search_cost_gpu_days"] for row in table(2)["rows"]}
+    progressive = len(settings.stages) > 1
+    paper = days["DrNAS" if progressive else "DrNAS (without progressive learning)"]
+    return paper * of("GPU day") * _gradients(settings) / 2
+
+
+def _training(line: Line) -> float:
+    given = line.parameters()
+    dataset = given.get("dataset", "cifar10")
+    network = "imagenet" if dataset == "imagenet" else "cifar"
+    cell = given.get("genotype", "drnas_cifar10").lower()
+    macs = darts_tables.costs().query("network == @network").set_index("cell").macs
+    known = macs.get(cell, of("cell found") * macs["drnas_cifar10"])
+    recipe = recipe_of(given.get("recipe") or {"imagenet": "imagenet", "cifar": "drnas"}[network], given.get("protocol", "released"))
+    return _minutes(recipe.epochs * IMAGES[dataset] * float(known))
+
+
+def _minutes(macs: float) -> float:
+    return macs * of("gradient") / of("rate") / 60

@@ -1,0 +1,80 @@
+"""Where the statements of the figures would come from: eigenvalues and draws that studies left beside searches, and the cells found."""
+
+from dataclasses import dataclass
+from statistics import fmean
+
+from drnas_lib import lines
+from drnas_lib.benchmark import DATASETS
+from drnas_lib.finished import Measured, Results, Run
+from drnas_lib.genotype import Genotype
+from drnas_lib.lines import Line
+from drnas_lib.sources import Read, Searched, Source
+
+
+def range_ratio(run: Run) -> float | None:
+    """Range of the draws' accuracy after the last epoch over that after the first, on the data set searched, or CIFAR-10."""
+    draws = run.beside.get("exploration")
+    if draws is None:
+        return None
+    of = draws[draws.dataset == (run.dataset if run.dataset in DATASETS else DATASETS[0])].sort_values("epoch")
+    ranges = of.q100_pct - of.q0_pct
+    return float(ranges.iloc[-1] / ranges.iloc[0])
+
+
+def growth(run: Run) -> float | None:
+    """Dominant eigenvalue at the last look over that at the first."""
+    rows = run.beside.get("eigenvalues")
+    return None if rows is None else float(rows.dominant.iloc[-1] / rows.dominant.iloc[0])
+
+
+def at_the_end(run: Run) -> float | None:
+    """Dominant eigenvalue of the loss at the last look, without what the measure adds."""
+    rows = run.beside.get("eigenvalues")
+    return None if rows is None else float(rows.dominant.iloc[-1] - rows.ridge.iloc[-1])
+
+
+def other_edges(published: Genotype) -> Read:
+    """In how many edges a found cell is another than the published one."""
+    wanted = _edges(str(published))
+    return lambda run: float(len(wanted - _edges(run.record["genotype"])))
+
+
+def _edges(text: str) -> set[tuple[str, int, str]]:
+    """(kind of cell, node, operation and input) of each edge in a DARTS cell's text."""
+    cells = [part.split(": ") for part in text.split("; ")]
+    return {(kind, node, edge) for kind, nodes in cells for node, edges in enumerate(nodes.split(" | ")) for edge in edges.split()}
+
+
+@dataclass(frozen=True)
+class Explored(Searched):
+    """A value of the draws from a search's distribution, which notebooks/exploration.ipynb makes afterwards."""
+
+    def lines(self, results: Results) -> tuple[Line, ...]:
+        there = any(self.same(run) for run in results.searches)
+        return (*(() if there else super().lines(results)), lines.exploration(self.settings()))
+
+
+@dataclass(frozen=True)
+class Beside(Source):
+    """A value of one kind of search over the mean of the same value of another kind, made alike."""
+
+    search: Searched
+    other: Searched
+
+    def full(self, results: Results) -> list[Measured]:
+        return _over(self.search.full(results), self.other.full(results))
+
+    def reduced(self, results: Results) -> list[Measured]:
+        return _over(self.search.reduced(results), self.other.reduced(results))
+
+    def lines(self, results: Results) -> tuple[Line, ...]:
+        return (self.other if self.search.full(results) else self.search).lines(results)  # in either order
+
+
+def _over(ours: list[Measured], others: list[Measured]) -> list[Measured]:
+    """Only where the reasons why a run is reduced are the same on both sides, so that like is compared with like."""
+    by_reason: dict[str, list[float]] = {}
+    for measured in others:
+        by_reason.setdefault(measured.less, []).append(measured.value)
+    pairs = [(measured, by_reason[measured.less]) for measured in ours if measured.less in by_reason]
+    return [Measured(m.value / fmean(other), m.run, m.seed, m.less) for m, other in pairs]

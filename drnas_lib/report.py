@@ -1,0 +1,158 @@
+"""The paper beside what was run here: every table and figure, number by number, with a verdict. Reads files only. No torch. A command:
+
+    python -m drnas_lib.report                the tables
+    python -m drnas_lib.report --missing      what has no full-length result yet, and the lines that make it
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+from IPython.display import Markdown
+
+from drnas_lib import missing, paper
+from drnas_lib.findings import Finding, findings
+from drnas_lib.finished import Measured, Results
+from drnas_lib.verdict import Verdict
+
+PLACES = (*(f"Table {number}" for number in paper.TABLES), *(f"Figure {number}" for number in paper.FIGURES))
+PROTOCOLS = {"table_search": "lookup"}  # whose own is a whole sentence
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the runs in a folder of results say of the paper."""
+
+    results: Results
+
+    @classmethod
+    def read(cls, results: str = "results") -> "Report":
+        """Never raises for a damaged run: `damaged` says what could not be read."""
+        return cls(Results.read(results))
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        return findings(self.results)
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        return self.results.damaged
+
+    def of(self, place: str) -> list[Finding]:
+        """The findings of 'Table 4' or 'Figure 1'."""
+        return [finding for finding in self.findings if finding.cell.place == place]
+
+    def table(self, place: str) -> pd.DataFrame:
+        """A row for every number: the paper's, ours at full length, the verdict, and apart from them what a reduced run gave."""
+        table = pd.DataFrame([_row(finding) for finding in self.of(place)])
+        return table.set_index(["row", "quantity"]).rename_axis(index=[None, None])
+
+    def counts(self) -> pd.DataFrame:
+        """How many numbers of each table and figure have which verdict."""
+        counted = {place: Counter(finding.verdict for finding in self.of(place)) for place in PLACES}
+        return pd.DataFrame({v.value: {place: counted[place][v] for place in PLACES} for v in Verdict})
+
+    def verdict(self, place: str) -> str:
+        """A whole table or figure in words: '5 reproduced, 12 within spread, 42 not run (nothing can make 6 of them)'."""
+        counted = Counter(finding.verdict for finding in self.of(place))
+        said = ", ".join(f"{counted[v]} {v.value}" for v in Verdict if counted[v])
+        never = sum(finding.missing and not finding.lines for finding in self.of(place))
+        return said + (f" (nothing can make {never} of them)" if never else "")
+
+    def sentence(self, place: str) -> Markdown:
+        """The conclusion under a table or figure."""
+        wrong = [f for f in self.of(place) if f.verdict is Verdict.NOT_REPRODUCED]
+        names = "; ".join(f"{f.cell.row}, {f.cell.quantity.label}: {f.ours} for {f.cell.printed}" for f in wrong)
+        return Markdown(f"**{place}: {self.verdict(place)}.**" + (f" Not reproduced: {names}." if wrong else ""))
+
+    def opening(self) -> Markdown:
+        """What the whole says, and what could not be read."""
+        total = self.counts().sum()
+        said = ", ".join(f"{count} {verdict}" for verdict, count in total.items())
+        lines = [f"**Of the {total.sum()} numbers and statements in the paper's tables and figures: {said}.**"]
+        lines += [f"From {len(self.results)} finished runs in `{self.results.root.name}`."]
+        lines += [f"- not read: {problem}" for problem in self.damaged]
+        return Markdown("\n\n".join(lines))
+
+    def reduced_runs(self) -> pd.DataFrame:
+        """Every reduced run behind a number above: what it is less in, how many seeds, on what, and how long."""
+        groups: dict[str, list[Measured]] = {}
+        for finding in self.findings:
+            for measured in finding.reduced:
+                groups.setdefault(measured.run.name, []).append(measured)
+        rows = [{"run": name, **provenance(values), "less than the paper's": values[0].less} for name, values in groups.items()]
+        columns = ["run", "n", "protocol", "device", "data", "hours each", "less than the paper's"]
+        return pd.DataFrame(rows, columns=columns).set_index("run")
+
+    def missing(self) -> str:
+        return missing.listing(self.findings, self.results)
+
+
+def _row(finding: Finding) -> dict[str, str]:
+    cell = finding.cell
+    return {
+        "row": cell.row,
+        "quantity": cell.quantity_text,
+        "paper": cell.printed,
+        "ours": finding.ours,
+        "n": finding.n,
+        "difference": finding.difference,
+        "verdict": finding.verdict.value,
+        "reduced run": finding.reduced_text,
+        **{name: value for name, value in provenance(finding.full).items() if name != "n"},
+        "note": finding.why,
+    }
+
+
+def provenance(values: Sequence[Measured]) -> dict[str, str]:
+    """Of the runs behind some values: how many, protocol, device, data and mean hours; of what was counted or never run, nothing."""
+    runs = {measured.run.folder: measured.run for measured in values if measured.run}
+    if not runs:
+        return dict.fromkeys(("n", "protocol", "device", "data", "hours each"), "")
+    seeds = len({(measured.run.folder, measured.seed) for measured in values})  # of a search on the table, all its seeds are one run
+    return {
+        "n": str(seeds),
+        "protocol": _several(PROTOCOLS.get(run.kind, run.record["protocol"]) for run in runs.values()),
+        "device": _several(run.record["device"] for run in runs.values()),
+        "data": _several(f"{run.dataset} {run.record['data']['fingerprint'][:8]}" for run in runs.values()),
+        "hours each": _hours(sum(run.hours for run in runs.values()) / seeds),
+    }
+
+
+def _hours(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.01 else "< 0.01"
+
+
+def _several(values) -> str:
+    return " | ".join(dict.fromkeys(values))
+
+
+def text(report: Report) -> str:
+    """The tables for a terminal."""
+    narrow = ["paper", "ours", "n", "verdict", "reduced run"]
+    parts = [f"{place}: {report.verdict(place)}\n\n{report.table(place)[narrow].to_string()}\n" for place in PLACES]
+    return "\n".join([*_complaints(report), *parts])
+
+
+def _complaints(report: Report) -> list[str]:
+    return [f"not read: {problem}" for problem in report.damaged]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m drnas_lib.report", description="The paper beside what was run here.")
+    parser.add_argument("--missing", action="store_true", help="what has no full-length result, and the papermill lines that make it")
+    parser.add_argument("--results", default="results", help="folder of results (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    report = Report.read(options.results)
+    if not report.results.root.is_dir():
+        sys.exit(f"error: there is no folder {report.results.root}. Name one with --results; runs make it.")
+    print("\n".join([*_complaints(report), report.missing()]) if options.missing else text(report))
+
+
+if __name__ == "__main__":
+    main()
