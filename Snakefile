@@ -206,7 +206,7 @@ rule robust_spaces:
 rule speed:
     input: "notebooks/speed.ipynb", "params/speed/{name}.yaml"
     output: "{results}/notebooks/speed_{name}.ipynb"
-    threads: workflow.cores  # beside nothing else
+    threads: 1024  # all that there are: beside nothing else
     resources: gpu=1
     shell: "papermill notebooks/speed.ipynb {output} -f params/speed/{wildcards.name}.yaml -p results {wildcards.results}/speed"
 
