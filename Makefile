@@ -3,6 +3,7 @@
 # make paper-smoke   every notebook on little data, in minutes: results/smoke/notebooks/report.ipynb
 # make paper    every table and figure of the paper, for a GPU; make table1 ... table6, figure1 ... figure5 one of them
 # make dag      what stands on what: results/figures/dag.png
+# make site    the executed notebooks as pages that a browser opens: site/index.html
 # make clean    remove the environment and what builds and tests left; results stay
 # Another Python:  make search PYTHON=python3.12        Other parameters:  make search ARGS='-p seed 1'
 PYTHON ?= python3
@@ -21,7 +22,7 @@ WHOLE := $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_pref
 export JUPYTER_PREFER_ENV_PATH := 1
 search test paper-smoke paper $(TARGETS): export JUPYTER_PATH :=
 
-.PHONY: search test lint lab clean workflow paper-smoke paper dag $(TARGETS)
+.PHONY: search test lint lab site clean workflow paper-smoke paper dag $(TARGETS)
 
 search: $(STAMP)
 	@mkdir -p results/notebooks
@@ -57,6 +58,9 @@ $(WORKFLOW): $(STAMP)
 	  { echo "Snakemake could not be installed, as said above. Each notebook still runs by itself, with papermill."; exit 1; }
 	@touch $@
 
+site: $(STAMP)
+	$(BIN)/python -m drnas_lib.site $(ARGS)
+
 # The stamp is written last, so that an interrupted installation is taken up again. Without build isolation, because an
 # environment that has everything already must need no network.
 $(STAMP): pyproject.toml constraints.txt
@@ -73,5 +77,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache
 	find drnas_lib tests -name __pycache__ -prune -exec rm -rf {} +

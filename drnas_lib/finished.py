@@ -14,6 +14,12 @@ from drnas_lib.records import DONE, RecordError, read_json, resolve
 
 SECONDS = {"search": "search_s", "retrain": "train_s", "table_search": "wall_s"}  # kind of a run, its folder -> its time, a metric
 KEYS = ("parameters.dataset", "metrics", "protocol", "data.fingerprint", "device")  # without which a record says too little
+SETTINGS = ("fingerprint", "space", "method", "stages", "lam", "weight_decay")
+OF_KIND = {
+    "search": ("genotype", "stages", *(f"parameters.{name}" for name in SETTINGS)),
+    "retrain": ("network.parameters", "parameters.fingerprint", "parameters.cell"),
+    "table_search": (),
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def _runs(root: Path, kind: str, complain: Callable[[str], None]) -> Iterator[Ru
         except RecordError as error:
             complain(str(error))
             continue
-        missing = [key for key in (*KEYS, f"metrics.{SECONDS[kind]}") if not _has(record, key)]
+        missing = [key for key in (*KEYS, *OF_KIND[kind], f"metrics.{SECONDS[kind]}") if not _has(record, key)]
         if missing:
             complain(f"{done.parent / 'record.json'} lacks {', '.join(missing)}. Repeat the run with rerun=True.")
             continue

@@ -19,10 +19,11 @@ from drnas_lib.paper import OURS, table
 from drnas_lib.parameters import Parameters
 from drnas_lib.records import PROJECT, RecordError
 from drnas_lib.retrain_config import RetrainConfig
-from drnas_lib.study_config import ExplorationConfig, HessianConfig, LambdaConfig
-from drnas_lib.tables_config import TablesConfig
+from drnas_lib.speed_config import SpeedConfig
+from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, TheoryConfig
+from drnas_lib.tables_config import ReportConfig, TablesConfig
 
-CONFIGS: dict[str, type[Parameters]] = {  # the parameters of the notebooks that make or read the paper's numbers
+CONFIGS: dict[str, type[Parameters]] = {  # notebook -> its parameters
     "search": SearchConfig,
     "retrain": RetrainConfig,
     "nas_bench_201": ComparisonConfig,
@@ -30,8 +31,12 @@ CONFIGS: dict[str, type[Parameters]] = {  # the parameters of the notebooks that
     "hessian": HessianConfig,
     "lambda_ablation": LambdaConfig,
     "exploration": ExplorationConfig,
+    "theory": TheoryConfig,
+    "constrained": ConstrainedConfig,
     "darts_space": TablesConfig,
     "robust_spaces": TablesConfig,
+    "report": ReportConfig,
+    "speed": SpeedConfig,
 }
 LESS = ("smoke", "cpu")  # variants of params files that are less than the paper
 
@@ -126,7 +131,7 @@ def training(cell: str, dataset: str) -> Line:
 def training_of_found(search: SearchSettings, seed: int = 0) -> Line:
     """The cell that a search of ours on CIFAR-10 found, trained by its space's recipe."""
     given = (("seed", seed), ("genotype", f"results/search/{search.stem}/seed{seed}"))
-    return Line("retrain", f"retrain_found_cifar10_of_{makers()[search.stem].file}_seed{seed}", "found_cifar10", given)
+    return Line("retrain", f"retrain_found_cifar10_of_{makers()[search.stem].file}_seed{seed}", None, given)
 
 
 def exploration(search: SearchSettings) -> Line:

@@ -104,7 +104,8 @@ class Searched(Source):
         return _values(self.read, (run for run in results.searches if self.alike(run)), self.less)
 
     def lines(self, results: Results) -> tuple[Line, ...]:
-        return (lines.makers()[self.settings().stem],)
+        line = lines.makers().get(self.settings().stem)
+        return (line,) if line else ()
 
 
 def _values(read: Read, runs: Iterator[Run], less: Callable[[Run], str]) -> list[Measured]:
