@@ -96,6 +96,10 @@ def before_small(w):
     return notebooks(w.results, [f"nas_bench_201_{w.name}"] if w.name.endswith("smoke") else [])
 
 
+onerror:
+    print("What failed says why above, and in running/ beside the notebooks. The same command goes on from there.")
+
+
 wildcard_constraints: results=".+", seed=r"\d+", search="[^/]+", recipe="[^/]+", name="[^/]+"
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import papermill
 import yaml
+from click.exceptions import Abort
 from filelock import FileLock, Timeout
 from papermill.__main__ import papermill as command
 
@@ -29,7 +30,7 @@ USUAL = ("-k", "python3", "--no-progress-bar")  # the environment's own kernel
 
 
 def main(arguments: list[str]) -> None:
-    """`arguments` as papermill takes them: NOTEBOOK OUT -f FILE -p NAME VALUE. Raises what papermill raises."""
+    """`arguments` as papermill takes them: NOTEBOOK OUT -f FILE -p NAME VALUE. Raises SystemExit with what was in the way."""
     notebook, out, options = arguments[0], Path(arguments[1]), arguments[2:]
     running = out.parent / "running" / out.name
     running.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +42,12 @@ def main(arguments: list[str]) -> None:
         if gpus:
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
-        command.main([notebook, str(running), *USUAL, *options], standalone_mode=False)
+        try:
+            command.main([notebook, str(running), *USUAL, *options], standalone_mode=False)
+        except papermill.PapermillExecutionError as error:
+            sys.exit(f"{notebook}: {error.ename}: {error.evalue}\nMore of it is in {running}.")
+        except (Abort, KeyboardInterrupt):
+            sys.exit(f"{notebook} was stopped. The same command goes on.")
         os.replace(running, out)
 
 

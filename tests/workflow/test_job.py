@@ -9,7 +9,6 @@ import threading
 import time
 
 import nbformat
-import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -94,7 +93,7 @@ def test_a_scheduler_has_shared_the_gpus_out(gpus, monkeypatch):
 def test_a_failed_notebook_does_not_get_its_name(tmp_path):
     fails = notebook_of(tmp_path / "fails.ipynb", "seed: int = 0", "assert seed == 1")
     out = tmp_path / "out.ipynb"
-    with pytest.raises(papermill.PapermillExecutionError):
+    with pytest.raises(SystemExit, match=r"fails.ipynb: AssertionError: \n.*running/out.ipynb"):
         job.main([fails, str(out)])
     assert not out.exists() and "AssertionError" in (tmp_path / "running" / "out.ipynb").read_text()
     job.main([fails, str(out), "-p", "seed", "1"])
@@ -115,6 +114,17 @@ def test_a_killed_job_is_not_done_and_its_successor_waits_for_nobody(tmp_path):
     again = started(slow, out)
     said, _ = again.communicate(timeout=60)
     assert again.returncode == 0 and out.exists() and "Waiting" not in said
+
+
+def test_a_stopped_job_says_that_it_goes_on(tmp_path):
+    log, out = tmp_path / "log", tmp_path / "out.ipynb"
+    slow = notebook_of(tmp_path / "slow.ipynb", "seed: int = 0", f"open({str(log)!r}, 'w').close()\nimport time\ntime.sleep(60)")
+    stopped = started(slow, out)
+    until(log.exists)
+    stopped.send_signal(signal.SIGINT)
+    said, _ = stopped.communicate(timeout=30)
+    assert stopped.returncode == 1 and said.endswith("was stopped. The same command goes on.\n")
+    assert "Abort" not in said and not out.exists()
 
 
 def test_two_jobs_of_one_notebook_make_it_once(tmp_path):
