@@ -53,11 +53,13 @@ class Finding:
 
     @property
     def reduced_text(self) -> str:
-        """'91.81 (n = 1)', with how many other reduced settings were run."""
+        """'91.81 (n = 1)', with how many other reduced settings were run; '45.92 on digits (n = 1)' where data stand in for the paper's."""
         if not self.reduced:
             return ""
+        dataset = self.reduced[0].run.dataset
+        on = f" on {dataset}" if FAMILIES.get(dataset) == "own" else ""
         more = f"; {self.others} other setting{'s' if self.others > 1 else ''}" if self.others else ""
-        return f"{shown(self.cell, self.reduced)} (n = {len(self.reduced)}{more})"
+        return f"{shown(self.cell, self.reduced)}{on} (n = {len(self.reduced)}{more})"
 
 
 def digits(cell: PaperCell, values: Iterable[Measured]) -> int:

@@ -71,8 +71,10 @@ class Report:
 
     def opening(self) -> Markdown:
         """What the whole says, and what could not be read."""
-        total = self.counts().sum()
-        said = ", ".join(f"{count} {verdict}" for verdict, count in total.items())
+        total, exact = self.counts().sum(), Counter(finding.verdict.value for finding in self.findings if finding.n == "exact")
+        some = {verdict: "all" if exact[verdict] == total[verdict] else f"{exact[verdict]} of them" for verdict in total.index}
+        apart = {verdict: f" ({some[verdict]} counted or looked up, not run)" if exact[verdict] else "" for verdict in total.index}
+        said = ", ".join(f"{count} {verdict}{apart[verdict]}" for verdict, count in total.items())
         lines = [f"**Of the {total.sum()} numbers and statements in the paper's tables and figures: {said}.**"]
         lines += [f"From {len(self.results)} finished runs in `{self.results.root.name}`."]
         lines += [f"- not read: {problem}" for problem in self.damaged]

@@ -1,5 +1,7 @@
 """The report's tables as a notebook shows them: verdicts in colour and in words, the paper's numbers apart from ours and reduced ones."""
 
+import hashlib
+
 import pandas as pd
 from pandas.io.formats.style import Styler
 
@@ -31,13 +33,18 @@ OF_COLUMN = {
 def styled(table: pd.DataFrame) -> Styler:
     """Any of the report's tables; columns that are empty throughout are left out."""
     kept = [column for column in table if (table[column].astype(str) != "").any()]
-    style = table[kept].style.format(escape="html").format_index(escape="html")
+    style = table[kept].style.set_uuid(_digest(table)).format(escape="html").format_index(escape="html")
     rules = FRAME | {f"td.col{place}": OF_COLUMN[column] for place, column in enumerate(kept) if column in OF_COLUMN}
     style = style.set_table_styles([{"selector": selector, "props": props} for selector, props in rules.items()])
     if "verdict" in kept:
         classes = table[["verdict"]].map(lambda verdict: Verdict(verdict).name)
         style = style.set_td_classes(classes).format({"verdict": _marked})
     return style
+
+
+def _digest(table: pd.DataFrame) -> str:
+    """The same for the same table, so that a notebook executed again is the same file where nothing changed."""
+    return hashlib.sha256(table.to_csv().encode()).hexdigest()[:8]
 
 
 def _marked(verdict: str) -> str:

@@ -176,7 +176,7 @@ class TrainedFound(Source):
         return _values(self.metric, (run for run in results.trainings if run.folder in why), lambda run: why[run.folder])
 
     def lines(self, results: Results) -> tuple[Line, ...]:
-        there = [measured.seed for measured in self.search.full(results)]
+        there = [run.seed for run in results.searches if self.search.same(run)]
         before = () if there else self.search.lines(results)
         return (*before, lines.training_of_found(self.search.settings(), min(there, default=0)))
 

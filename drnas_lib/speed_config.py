@@ -3,7 +3,7 @@
 from drnas_lib.config import BatchSize, Count, Device, PerStage, Place, Precision
 from drnas_lib.parameters import Parameters, choice
 
-Space = choice("nb201")
+Space = choice("nb201", "darts")
 
 
 class SpeedConfig(Parameters):

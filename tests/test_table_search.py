@@ -92,6 +92,7 @@ def test_records_and_skipping(data_root, tmp_path, monkeypatch):
     record = read_json(tmp_path / "nb201_cifar10_random_seeds5" / "record.json")
     assert record["parameters"]["queries"] == 100 and record["parameters"]["seconds_per_query"] == 120
     assert record["metrics"]["cifar10_test_acc_pct_mean"] == pytest.approx(rows.cifar10_test_acc_pct.mean())
+    assert record["metrics"]["optimum_cifar10_test_acc_pct"] >= rows.cifar10_test_acc_pct.max()
     monkeypatch.setattr(table_search, "search", None)  # would fail if it were called again
     pd.testing.assert_frame_equal(run(these), rows)
     done = tmp_path / "nb201_cifar10_random_seeds5" / "done.json"

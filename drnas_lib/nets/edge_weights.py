@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from drnas_lib.nets import source_sum
-from drnas_lib.nets.mixed import MixedSource
+from drnas_lib.nets.mixed import MixedSource, remember
 from drnas_lib.nets.normalisation import channels_first
 from drnas_lib.nets.partial import channel_shuffle
 from drnas_lib.nets.source_sum import Edges
@@ -19,7 +19,7 @@ class MixedEdges(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, edges: Edges, running, x, theta, point, wide):
-        out, kept, small, statistics = source_sum.forward(edges, x, theta, point, wide, running)
+        out, kept, small, statistics = source_sum.forward(edges, x, theta, ctx.needs_input_grad[3], point, wide, running)
         ctx.save_for_backward(kept.x, kept.pooled, kept.active, kept.y, wide)
         ctx.settings = edges, small
         ctx.mark_non_differentiable(*(value for value in statistics if value is not None))
@@ -57,7 +57,7 @@ class EdgeWeightedCell(SuperCell):
         running = None if self.training else source.running()
         out, *used = MixedEdges.apply(source.edges, running, x.permute(0, 2, 3, 1), theta, *source.weights())
         if self.training:
-            source.remember(used, x.numel() // x.shape[1])
+            remember([source], used, x.numel() // x.shape[1])
         return channels_first(out)
 
 

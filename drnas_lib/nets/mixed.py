@@ -5,6 +5,7 @@ the mask drops has no weights here and is never computed.
 """
 
 import math
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -76,10 +77,15 @@ class MixedSource(nn.Module):
         return found
 
 
-    @torch.no_grad()
-    def remember(self, used: list[Tensor | None], count: int) -> None:
-        """Move the running statistics towards a batch's, the variance unbiased as in PyTorch's batch normalisation."""
-        factors = (1.0, count / (count - 1)) * len(KERNELS)
-        moved = [(own, now.to(own.dtype) * factor) for own, now, factor in zip(self.running(), used, factors) if own is not None]
-        if moved:
-            torch._foreach_lerp_(*map(list, zip(*moved)), MOMENTUM)
+@torch.no_grad()
+def remember(sources: Iterable[MixedSource], used: Sequence[Tensor | None], count: int) -> None:
+    """Move the running statistics of `sources` towards a batch's, the variance unbiased as in PyTorch's batch normalisation.
+
+    `used` holds four for each source, in the order of `running`; `count` is the number of pixels that they span.
+    """
+    running = [value for source in sources for value in source.running()]
+    for start, factor in enumerate((1.0, count / (count - 1))):  # means, variances
+        pairs = [(own, now) for own, now in zip(running[start::2], used[start::2]) if own is not None]
+        own, now = [own for own, _ in pairs], [now.to(own.dtype) for own, now in pairs]
+        if own:
+            torch._foreach_lerp_(own, torch._foreach_mul(now, factor), MOMENTUM)

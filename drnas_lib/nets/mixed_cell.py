@@ -39,11 +39,11 @@ class MixedCell(torch.autograd.Function):
     def forward(ctx, sources: tuple[Edges, ...], k: int, running, x, theta, *weights):
         c, parts = x.shape[-1] // k, theta.split([edges.edges for edges in sources])
         received = passed = None
-        small, images, statistics = [], [], []
+        small, images, statistics, of_theta = [], [], [], ctx.needs_input_grad[4]
         for i, (edges, part) in enumerate(zip(sources, parts)):
             used = None if running is None else running[4 * i : 4 * i + 4]
             base = None if received is None else received[..., c:]
-            received, kept, rest, found = source_sum.forward(edges, x[..., :c], part, *weights[2 * i : 2 * i + 2], used, base)
+            received, kept, rest, found = source_sum.forward(edges, x[..., :c], part, of_theta, *weights[2 * i : 2 * i + 2], used, base)
             images += [kept.x, kept.pooled, kept.active, kept.y]
             small.append(rest)
             statistics += found

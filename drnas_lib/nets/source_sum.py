@@ -76,6 +76,7 @@ def forward(
     edges: Edges,
     x: Tensor,
     theta: Tensor,
+    of_theta: bool,
     point: Tensor | None,
     wide: Tensor | None,
     running: list[Tensor | None] | None = None,
@@ -83,8 +84,9 @@ def forward(
 ) -> tuple[Tensor, Images, Small, list[Tensor | None]]:
     """The mixed operations of x (B, H, W, c), plus `base`, what the targets have so far, where there is any: (B, H, W, n c).
 
-    theta (n, O); `point` (m c, c, 1, 1), `wide` (m c, c, 3, 3); `running`: mean and variance of `point`, then of `wide`, None in training.
-    Returns the sum, what `backward` needs, and the statistics that were used, in the order of `running`.
+    theta (n, O), `of_theta` whether its gradient will be asked for; `point` (m c, c, 1, 1), `wide` (m c, c, 3, 3); `running`: mean and
+    variance of `point`, then of `wide`, None in training. Returns the sum, what `backward` needs, and the statistics that were used, in
+    the order of `running`.
     """
     training, x = running is None, x.contiguous()
     active = F.relu(x) if point is not None or wide is not None else None
@@ -116,7 +118,7 @@ def forward(
     if base is not None:
         mixed.add_(base)
     small = Small(theta, folded, of_input, scale, *statistics[2:], inverse, training)
-    kept = Images(x if edges.skip is not None else None, pooled, active, y)
+    kept = Images(x if of_theta and edges.skip is not None else None, pooled if of_theta else None, active, y)
     return mixed, kept, small, statistics
 
 

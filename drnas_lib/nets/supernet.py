@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.nets import mixed_cell
-from drnas_lib.nets.mixed import MixedSource
+from drnas_lib.nets.mixed import MixedSource, remember
 from drnas_lib.nets.skeleton import Skeleton
 from drnas_lib.spaces.space import Space
 
@@ -34,8 +34,7 @@ class SuperCell(nn.Module):
         running = None if self.training else [value for source in self.sources for value in source.running()]
         out, used = mixed_cell.apply(edges, self.k, running, x, theta, weights)
         if self.training:
-            for source, place in zip(self.sources, range(0, len(used), 4)):
-                source.remember(used[place : place + 4], x.numel() // x.shape[1])
+            remember(self.sources, used, x.numel() // x.shape[1])
         return out
 
 

@@ -4,28 +4,53 @@ Nothing in it is slow on purpose. It is what `ours` is timed against, from batch
 """
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.config import SearchSettings
 from drnas_lib.data.sources import Dataset, ImageSet
 from drnas_lib.data.splits import halves
+from drnas_lib.nets.darts_supernet import DartsSuperNet
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.records import PROJECT
 from drnas_lib.spaces import SPACES
 
-ORACLE = PROJECT / "tests" / "nets" / "plain.py"
+ORACLES = PROJECT / "tests" / "nets"
 
 
-def implementations() -> dict[str, type]:
-    """The oracle that the tests compare with, and the library's supernet."""
-    spec = importlib.util.spec_from_file_location("plain_oracle", ORACLE)
+@dataclass(frozen=True)
+class Pair:
+    """The oracle that the tests compare with, `plain` in `file`, the library's supernet, and how both call the number of their cells."""
+
+    file: str
+    plain: str
+    ours: type[nn.Module]
+    cells: str
+
+
+PAIRS = {
+    "nb201": Pair("plain.py", "PlainSuperNet", SuperNet, "cells_per_stage"),
+    "darts": Pair("plain_darts.py", "PlainDartsSuperNet", DartsSuperNet, "cells"),
+}
+
+
+def implementations(space: str) -> dict[str, Callable[..., nn.Module]]:
+    """`plain` and `ours`: each `make(k, channels, cells, classes=10, in_channels=3)` gives a supernet of the space with all operations."""
+    pair = PAIRS[space]
+    spec = importlib.util.spec_from_file_location(pair.file.removesuffix(".py"), ORACLES / pair.file)
     oracle = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(oracle)
-    return {"plain": oracle.PlainSuperNet, "ours": SuperNet}
+
+    def maker(net: type[nn.Module]) -> Callable[..., nn.Module]:
+        return lambda k, channels, cells, classes=10, in_channels=3: net(
+            SPACES[space], k=k, channels=channels, **{pair.cells: cells}, classes=classes, in_channels=in_channels
+        )
+
+    return {"plain": maker(getattr(oracle, pair.plain)), "ours": maker(pair.ours)}
 
 
 class PlainSearch:
@@ -36,8 +61,7 @@ class PlainSearch:
         torch.manual_seed(s.seed)
         space = SPACES[s.space]
         self.device, self.batch_size, self.clip, self.dataset = device, s.batch_size, s.grad_clip, dataset
-        make = implementations()["plain"]
-        net = make(space, s.stages[0].k, None, s.channels, s.cells, dataset.classes, channels)
+        net = implementations(s.space)["plain"](s.stages[0].k, s.channels, s.cells, dataset.classes, channels)
         self.net = net.to(device).train()
         self.eta = (1e-3 * torch.randn(space.shape)).to(device).requires_grad_()
         self.of_weights = torch.optim.SGD(self.net.parameters(), s.weight_lr, s.momentum, weight_decay=s.weight_decay)

@@ -26,10 +26,9 @@ def supernet_steps(
     x = torch.randn(batch_size, 3, size, size, generator=generator).to(device)
     y = torch.randint(10, (batch_size,), generator=generator).to(device)
     theta = torch.rand(shape, generator=generator).softmax(-1).to(device).requires_grad_()
-    makers, rows = implementations(), []
+    makers, rows = implementations(space), []
     for k in ks:
-        size_of_net = dict(k=k, channels=channels, cells_per_stage=cells)
-        nets = {name: make(SPACES[space], **size_of_net).to(device) for name, make in makers.items()}
+        nets = {name: make(k, channels, cells).to(device) for name, make in makers.items()}
         times = {name: [] for name in nets}
         for repeat in range(repeats + 1):
             for name, net in nets.items():

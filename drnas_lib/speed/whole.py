@@ -11,12 +11,13 @@ from drnas_lib.config import SearchConfig, SearchSettings
 from drnas_lib.data.sources import DATASETS, Dataset, ImageSet
 from drnas_lib.records import PROJECT, read_json
 from drnas_lib.search import Search
+from drnas_lib.spaces import SPACES
 from drnas_lib.speed.clock import seconds, wait
 from drnas_lib.speed.plain import PlainSearch
 from drnas_lib.speed_config import SpeedConfig
 
 SIZE, CLASSES = 32, 10
-EPOCHS = 100  # of the released search with K = 1
+EPOCHS = {"nb201": 100, "darts": 50}  # of the released search with K = 1
 
 
 def noise(images: int) -> Dataset:
@@ -29,9 +30,10 @@ def noise(images: int) -> Dataset:
 
 
 def settings(config: SpeedConfig, k: int, seed: int = 0) -> SearchSettings:
-    """The released CIFAR-10 search, in one stage with this `k`."""
+    """The released CIFAR-10 search, in one stage with this `k` and all operations, eta moving from the first epoch on."""
     size = {name: getattr(config, name) for name in ("space", "batch_size", "cells", "channels", "precision", "device")}
-    return SearchConfig.of(size | dict(dataset="cifar10", epochs=[EPOCHS], k=[k], keep=[5], seed=seed)).settings()
+    stage = dict(epochs=[EPOCHS[config.space]], k=[k], keep=[len(SPACES[config.space].operations)], arch_warmup=[0])
+    return SearchConfig.of(size | stage | dict(dataset="cifar10", seed=seed)).settings()
 
 
 def plain(these: SearchSettings, dataset: Dataset, device: torch.device, count: int) -> Iterator[object]:
@@ -63,7 +65,7 @@ def whole_steps(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
     half; as many validation images pass), epoch_s and search_s (step_ms times their steps), gpu_peak_mb and paper_gpu_mb (Table 1; None
     on a CPU, None for a K that it lacks).
     """
-    dataset, paper, rows = noise(config.images), paper_memory(), []
+    dataset, paper, rows = noise(config.images), paper_memory(config.space), []
     of_epoch, together = config.images // 2 // config.batch_size, in_a_row(config, device, config.images)
     count = 1 + config.repeats * together
     for k in config.ks:
@@ -82,7 +84,7 @@ def whole_steps(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
             spread = {"step_ms": step, "step_ms_min": min(steps), "step_ms_max": max(steps), "timed_steps": config.repeats * together}
             time = {"images_per_s": 1e3 * config.batch_size / step, "epoch_s": of_epoch * step / 1e3}
             memory = {"gpu_peak_mb": peaks[name], "paper_gpu_mb": paper.get(k) if peaks[name] else None}
-            rows.append({"k": k, "implementation": name, **spread, **time, "search_s": EPOCHS * time["epoch_s"], **memory})
+            rows.append({"k": k, "implementation": name, **spread, **time, "search_s": EPOCHS[config.space] * time["epoch_s"], **memory})
         searches.clear()
     return pd.DataFrame(rows)
 
@@ -106,8 +108,10 @@ def at_once(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
 DEFAULT_AT_ONCE = {"cpu": [1, 2], "cuda": [1, 2, 4, 8]}
 
 
-def paper_memory() -> dict[int, int]:
-    """GPU memory in MB by K on CIFAR-10, from Table 1."""
+def paper_memory(space: str) -> dict[int, int]:
+    """GPU memory in MB by K on CIFAR-10, from Table 1, which is of NAS-Bench-201."""
+    if space != "nb201":
+        return {}
     rows = read_json(PROJECT / "params" / "paper" / "table1.json")["rows"]
     return {row["k"]: row["gpu_memory_mb"] for row in rows if row["dataset"] == "cifar10"}
 

@@ -72,7 +72,7 @@ def test_less_is_kept_for_the_backward_pass():
     path, whole = both(1)
     x, theta = torch.randn(16, 3, 8, 8), one_hot([3, 2, 1, 0, 4, 3])
     kept = [activation_bytes(lambda net=net: net(x, theta), [x, theta, *net.parameters()]) for net in (path, whole)]
-    assert kept[0] < 0.6 * kept[1]
+    assert kept[0] < 0.8 * kept[1]
 
 
 def test_unchosen_weights_enter_as_scalars():

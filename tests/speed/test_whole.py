@@ -4,17 +4,20 @@ import pytest
 import torch
 
 from drnas_lib.parameters import ParameterError
-from drnas_lib.speed.plain import PlainSearch
+from drnas_lib.speed.plain import PlainSearch, implementations
 from drnas_lib.speed.whole import in_a_row, noise, ours, paper_memory, settings
 from drnas_lib.speed_config import SpeedConfig
 
 CPU = torch.device("cpu")
 SMALL = SpeedConfig(cells=1, channels=4, batch_size=8, ks=[1], images=64, device="cpu")
+DARTS = SpeedConfig(space="darts", cells=3, channels=4, batch_size=8, ks=[2], images=64, device="cpu")
+SPACES = ["nb201", "darts"]
 
 
-def test_the_plain_search_moves_eta_and_weights():
+@pytest.mark.parametrize("config", [SMALL, DARTS], ids=["nb201", "darts"])
+def test_the_plain_search_moves_eta_and_weights(config):
     dataset = noise(64)
-    search = PlainSearch(settings(SMALL, 1), dataset, CPU)
+    search = PlainSearch(settings(config, config.ks[0]), dataset, CPU)
     eta, weights = search.eta.detach().clone(), [p.detach().clone() for p in search.net.parameters()]
     rows = list(search.steps(3))
     assert len(rows) == 3 and all(0 < loss < 10 and 0 <= accuracy <= 100 for loss, accuracy in rows)
@@ -35,8 +38,15 @@ def test_its_images_are_crops_and_mirror_images_of_the_originals():
     assert sum(torch.equal(shown, crop) for crop in crops) == 1
 
 
-def test_ours_takes_a_step_with_each_turn():
-    assert list(ours(settings(SMALL, 1), noise(64), CPU, 3)) == [1, 2, 3]
+@pytest.mark.parametrize("config", [SMALL, DARTS], ids=["nb201", "darts"])
+def test_ours_takes_a_step_with_each_turn(config):
+    assert list(ours(settings(config, config.ks[0]), noise(64), CPU, 3)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_both_sides_have_the_same_weights_to_compute_with(space):
+    plain, ours = (make(2, 8, 3) for make in implementations(space).values())
+    assert sum(p.numel() for p in plain.parameters()) == sum(p.numel() for p in ours.parameters())
 
 
 def test_steps_in_a_row_make_an_epoch_on_a_gpu():
@@ -52,4 +62,4 @@ def test_too_few_images_are_told_before_anything_runs():
 
 
 def test_the_papers_memory_is_read_from_its_table():
-    assert paper_memory()[1] == 2437 and paper_memory()[8] == 949
+    assert paper_memory("nb201")[1] == 2437 and paper_memory("nb201")[8] == 949 and not paper_memory("darts")
