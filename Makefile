@@ -1,5 +1,8 @@
 # make search   the main job end to end on the embedded digits: results/notebooks/search_digits.ipynb
 # make test     all tests       make lint    style        make lab    JupyterLab
+# make paper-smoke   every notebook on little data, in minutes: results/smoke/notebooks/report.ipynb
+# make paper    every table and figure of the paper, for a GPU; make table1 ... table6, figure1 ... figure5 one of them
+# make dag      what stands on what: results/figures/dag.png
 # make site    the executed notebooks as pages that a browser opens: site/index.html
 # make clean    remove the environment and what builds and tests left; results stay
 # Another Python:  make search PYTHON=python3.12        Other parameters:  make search ARGS='-p seed 1'
@@ -9,13 +12,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+SNAKEMAKE := $(BIN)/snakemake
+WORKFLOW := $(VENV)/workflow
+TARGETS := table1 table2 table3 table4 table5 table6 figure1 figure2 figure3 figure4 figure5 proposition1 budgets timing
+GPUS = $(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')
 # Is the environment one: with its own pip, and not half made, when its Python would be the machine's own?
 WHOLE := $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)'
 # The environment's own kernel, whatever kernels of the same name the user's account has.
 export JUPYTER_PREFER_ENV_PATH := 1
-search test: export JUPYTER_PATH :=
+search test paper-smoke paper $(TARGETS): export JUPYTER_PATH :=
 
-.PHONY: search test lint lab site clean
+.PHONY: search test lint lab site clean workflow paper-smoke paper dag $(TARGETS)
 
 search: $(STAMP)
 	@mkdir -p results/notebooks
@@ -30,6 +37,26 @@ lint: $(STAMP)
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab $(ARGS)
+
+paper-smoke: $(WORKFLOW)
+	$(SNAKEMAKE) smoke $(ARGS)
+	@echo "Done: open results/smoke/notebooks/report.ipynb, for instance with 'make lab'."
+
+# As many jobs that compute as there are GPUs; without one, as there are cores.
+paper $(TARGETS): $(WORKFLOW)
+	$(SNAKEMAKE) $@ $(patsubst %,--resources gpu=%,$(filter-out 0,$(GPUS))) $(ARGS)
+
+dag: $(WORKFLOW)
+	$(SNAKEMAKE) $(TARGETS) results/notebooks/report.ipynb --forceall --dag dot | \
+	  $(BIN)/python -m drnas_lib.workflow.picture results/figures/dag.png
+
+# Snakemake, which nothing but the targets above needs.
+workflow: $(WORKFLOW)
+
+$(WORKFLOW): $(STAMP)
+	@$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[workflow]' || \
+	  { echo "Snakemake could not be installed, as said above. Each notebook still runs by itself, with papermill."; exit 1; }
+	@touch $@
 
 site: $(STAMP)
 	$(BIN)/python -m drnas_lib.site $(ARGS)

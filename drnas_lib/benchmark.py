@@ -77,6 +77,14 @@ class Benchmark:
             raise BenchmarkError(f"{path} is damaged ({error}); convert or copy it again") from error
         return cls(frame, path)
 
+    @classmethod
+    def found(cls) -> "Benchmark | None":
+        """The table in the data root, None where there is none. Raises BenchmarkError."""
+        try:
+            return cls.load()
+        except MissingBenchmark:
+            return None
+
     def query(self, genotype: Nb201Genotype) -> Accuracies:
         """Everything that the table says about a cell."""
         row = self.frame.loc[str(genotype)]

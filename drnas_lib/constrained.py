@@ -190,8 +190,8 @@ class Study:
     """`picked` are cells within the budget, the most probable first; `uniform` as many drawn evenly; `space` every cell and `shares` its
     recovery.
 
-    Where the benchmark does not know the space the first two have no accuracy; then, and where the cost is measured and cannot be asked
-    of all cells, the last two are None.
+    Where the benchmark does not know the space, or is not here, the first two have no accuracy; then, and where the cost is measured and
+    cannot be asked of all cells, the last two are None.
     """
 
     picked: pd.DataFrame
@@ -203,10 +203,10 @@ class Study:
 
 
 def study(path: str, config: ConstrainedConfig) -> Study:
-    """All of the above for one run, kept beside it as constrained_<cost>_*. Raises MissingBenchmark, RecordError too."""
+    """All of the above for one run, kept beside it as constrained_<cost>_*. Raises RecordError, BenchmarkError too."""
     report, column = SearchReport.read(path), f"{config.accuracy_on}_{config.split}"
     name = report.record["parameters"]["space"]
-    cost, benchmark = cost_of(name, config.cost), Benchmark.load() if name == BENCHMARKED else None
+    cost, benchmark = cost_of(name, config.cost), Benchmark.found() if name == BENCHMARKED else None
     ask, most = cost.make(config), max(config.samples)
     picked = under_budget(report, ask, config.budget, most, config.seed)
     evenly = {str(cell): cell for cell in Uniform(report).sample(most, np.random.default_rng([config.seed, 1]))}

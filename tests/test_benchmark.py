@@ -126,6 +126,7 @@ def test_default_table_is_the_one_in_the_data_root(frame, tmp_path, monkeypatch)
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
     with pytest.raises(MissingBenchmark):
         Benchmark.load()
+    assert Benchmark.found() is None
     frame.to_csv(tmp_path / FILE_NAME, index=False)
     pd.testing.assert_frame_equal(Benchmark.load().frame, frame.set_index("arch"))
 

@@ -80,6 +80,17 @@ def test_the_study_of_a_run_with_a_measured_latency(report, data_root, tmp_path)
     assert "The most probable cell drawn" in constrained.conclusion(study, config, [])
 
 
+def test_without_the_table_the_cells_are_counted_and_not_judged(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
+    for name in ("done.json", "record.json", "history.csv", "eta.csv", "genotype.json"):
+        (tmp_path / name).write_text((RUN / name).read_text())
+    config = ConstrainedConfig(samples=[20], budget=100.0)
+    study = constrained.study(str(tmp_path), config)
+    assert study.picked.cost.max() <= 100 and study.shares is None and "accuracy_pct" not in study.picked
+    assert "How good they are is unknown" in constrained.conclusion(study, config, [])
+    assert study_plots.drawn(study, "cifar10", 100.0).axes
+
+
 def test_cells_of_the_darts_space_within_a_budget_of_multiply_adds():
     """Of the committed search of that space, in the ImageNet network; every drawn cell is under the mobile limit of 600 million."""
     (run,) = (PROJECT / "results" / "search").glob("darts_cifar10_drnas_released_*/seed0")

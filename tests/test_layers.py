@@ -20,7 +20,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     (
         *("comparison", "comparison_plots", "comparison_report", "training_plots", "darts_tables", "retrain_report"),
         *("lines", "estimates", "sources", "figure_sources", "cell_sources", "findings", "missing"),
-        *("report", "report_figures", "report_style", "report_readme", "site"),
+        *("report", "report_figures", "report_style", "report_readme", "site", "workflow"),
     ),
     ("data", "spaces"),
     ("architecture",),
