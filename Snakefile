@@ -1,6 +1,6 @@
 # Every table and figure of the paper, from nothing. Each job is one papermill line, which works by hand as well.
 #
-#   snakemake paper       all of it: months of one GPU, so rather   snakemake --workflow-profile workflow/slurm paper
+#   snakemake paper       all of it: months of one GPU, so rather: snakemake --workflow-profile slurm paper
 #   snakemake table1      one of table1 ... table6, figure1 ... figure5, proposition1, budgets, timing
 #   snakemake smoke       the reduced whole, in minutes on two cores
 #   snakemake -n table1   what would run
@@ -93,7 +93,7 @@ def tables_and_figures(w):
 
 def before_small(w):
     """Small searches are made by the notebooks themselves, and both Table 4 and Table 1 want the one with K = 1: not at once."""
-    return notebooks(w.results, [f"nas_bench_201_{w.name}"] if w.name.endswith("smoke") else [])
+    return notebooks(w.results, [] if w.name.endswith("full") else [f"nas_bench_201_{w.name}"])
 
 
 onerror:
