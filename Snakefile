@@ -56,7 +56,10 @@ TRAININGS = {  # behind a table: published cells, the paper's own with all seeds
         *(f"retrain_{cell}_cifar10_released_seed{seed}" for cell in CELLS["cifar10"] for seed in (SEEDS if "drnas" in cell else [0])),
         *(f"retrain_found_cifar10_of_{search}_seed{seed}" for search in OWN for seed in SEEDS),
     ],
-    "table3": [f"retrain_{cell}_imagenet_released_seed0" for cell in CELLS["imagenet"]],
+    "table3": [
+        *(f"retrain_{cell}_imagenet_released_seed0" for cell in CELLS["imagenet"]),
+        "retrain_found_imagenet_of_darts_imagenet_drnas_released_seed0",
+    ],
     "table6": [f"retrain_found_cifar10_of_{search}_seed{seed}" for search in ROBUST for seed in SEEDS],
     "cells": [],
     "smoke": [

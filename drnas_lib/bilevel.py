@@ -15,6 +15,7 @@ from drnas_lib.architecture.regulariser import Regulariser
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.optimisers import Sgd, WeightOptimiser
 from drnas_lib.precision import FLOAT32, Precision
+from drnas_lib.ranks import ALONE, Ranks
 
 PERTURBATION = 1e-2  # DARTS' finite difference: the step along the gradient v is 0.01 / ||v||
 
@@ -53,6 +54,8 @@ class Meter:
 class Bilevel:
     """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor.
 
+    Of several processes each sees its share of a batch; all draw the same theta, and the gradients are averaged over `ranks`.
+
     What an architecture step moves is what `arch_optimiser` holds: eta, and whatever else a method learns in the same way.
 
     `forward(x, theta)` calls the net in the precision of the search and gives float32 logits.
@@ -71,7 +74,9 @@ class Bilevel:
         generator: torch.Generator,
         second_order: bool = False,
         precision: Precision = FLOAT32,
+        ranks: Ranks = ALONE,
     ):
+        self.ranks = ranks
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
         self.arch_optimiser, self.generator = arch_optimiser, generator
         self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
@@ -128,8 +133,12 @@ class Bilevel:
         x, y = train
         logits = self.forward(x, self.method.sample(self.generator).detach())
         loss = F.cross_entropy(logits, y)
-        self.weight_optimiser.step(torch.autograd.grad(loss, self.parameters, materialize_grads=True))
+        self.weight_optimiser.step(self._gradient(loss, self.parameters))
         self.meter.add(0, loss, logits, y)
+
+    def _gradient(self, loss: Tensor, variables: Sequence[Tensor]) -> Sequence[Tensor]:
+        """d loss / d variables for the batch of all processes, zero where nothing depends on a variable."""
+        return self.ranks.mean(torch.autograd.grad(loss, variables, materialize_grads=True))
 
     def _regularised(self, loss: Tensor) -> Tensor:
         penalty = self.regulariser.penalty
@@ -141,7 +150,7 @@ class Bilevel:
         with frozen(self.parameters):
             logits = self.forward(x, self.method.sample(self.generator))
             loss = F.cross_entropy(logits, y)
-            return torch.autograd.grad(self._regularised(loss), self.learnt, materialize_grads=True), loss, logits
+            return self._gradient(self._regularised(loss), self.learnt), loss, logits
 
     def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[Sequence[Tensor], Tensor, Tensor]:
         """The same of the validation loss after one SGD step on the training loss, w'(eta) (DARTS, eq. 7 and 8).
@@ -155,23 +164,23 @@ class Bilevel:
         start = [parameter.detach().clone() for parameter in self.parameters]
         statistics = [buffer.clone() for buffer in self.net.buffers()]
 
-        inner = torch.autograd.grad(self._train_loss(train, theta.detach()), self.parameters, materialize_grads=True)
+        inner = self._gradient(self._train_loss(train, theta.detach()), self.parameters)
         decay, momentum = self.weight_optimiser.settings.weight_decay, self.weight_optimiser.settings.momentum
         step = [g + decay * w + momentum * v for g, w, v in zip(inner, start, self.weight_optimiser.velocity)]
         self._set_weights(start, step, -lr)
         x, y = valid
         logits = self.forward(x, self.method.sample(self.generator))
         loss = F.cross_entropy(logits, y)
-        gradient = torch.autograd.grad(self._regularised(loss), [*self.learnt, *self.parameters], materialize_grads=True)
+        gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
         direct, direction = gradient[:learnt], gradient[learnt:]
 
         radius = PERTURBATION / torch.stack(torch._foreach_norm(direction)).norm().clamp_min(1e-12)
-        sides, stream = [], self.generator.get_state() if self.draws else None
+        sides, stream = [], self.net.generator.get_state() if self.draws else None
         for sign in (1.0, -1.0):
             if self.draws:
-                self.generator.set_state(stream)  # the same noise and the same dropped paths, for the same reason
+                self.net.generator.set_state(stream)  # the same noise and the same dropped paths, for the same reason
             self._set_weights(start, direction, sign * radius)
-            sides += torch.autograd.grad(self._train_loss(train, fixed), fixed)
+            sides += self._gradient(self._train_loss(train, fixed), [fixed])
         with torch.no_grad():
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)

@@ -1,7 +1,8 @@
 """The steps of an epoch, launched one after another: on a GPU a graph that is captured once and replayed, elsewhere the same code as it is.
 
 Captured are the batches, the augmentation, the draw of theta, both steps, both optimisers and the meter. What changes from step to step
-lies in tensors that stay where they are: the plans of the epoch, the number of the step, the learning rate, the random stream's offset.
+lies in tensors that stay where they are: the plans of the epoch, or its next images where they are read from files, the number of the
+step, the learning rate, the random stream's offset.
 """
 
 from collections import deque
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from drnas_lib.data.batches import DeviceImages, Plan
+from drnas_lib.data.streamed_images import StreamedImages
 
 WARM_UP = 3  # steps on a side stream, in which libraries choose kernels and allocate workspaces
 AHEAD = 16  # steps launched but not finished: enough to keep the device busy, and an interrupt is soon heard
@@ -21,16 +23,22 @@ NOTICES_GENERATORS = (2, 14)  # PyTorch from which a capture finds the random st
 class Launcher:
     """Runs the epochs of one step object (see bilevel.Bilevel) on one stage's network.
 
-    `generator` is the random stream of theta on the device. With `capture`, the default, steps on a GPU are captured if the step
-    object is `capturable`; the numbers are those of running it as it is.
+    `train` and `valid` are the images of the weights and of eta, `generator` is the random stream of theta on the device. With `capture`,
+    the default, steps on a GPU are captured if the step object is `capturable`; the numbers are those of running it as it is.
     """
 
-    def __init__(self, step, train: DeviceImages, valid: DeviceImages, generator: torch.Generator, capture: bool = True):
-        self.step, self.train, self.valid, self.generator = step, train, valid, generator
+    def __init__(
+        self,
+        step,
+        train: DeviceImages | StreamedImages,
+        valid: DeviceImages | StreamedImages,
+        generator: torch.Generator,
+        capture: bool = True,
+    ):
+        self.step, self.train, self.valid, self.generator = step, train.epoch(), valid.epoch(), generator
         self.device = train.device
         self.captures = capture and step.capturable and self.device.type == "cuda"
         self.number = torch.zeros((), dtype=torch.int64, device=self.device)  # of the step within the epoch
-        self.plans: tuple[Plan, Plan] | None = None
         self.graphs: dict[bool, torch.cuda.CUDAGraph] = {}  # by whether eta moves
         if self.captures:
             self.stream = torch.cuda.Stream(self.device)
@@ -38,40 +46,43 @@ class Launcher:
 
     def epoch(self, train: Plan, valid: Plan, moves_eta: bool) -> Iterator[int]:
         """Launch every step of the plans, yielding how many were launched so far. The caller waits by reading the meter."""
-        self._load(train, valid)
+        self.train.begin(train)
+        if moves_eta:
+            self.valid.begin(valid)
+        self.number.zero_()
         run = self._replayed if self.captures else self._plain
         yield from run(len(train.index), moves_eta)
 
     def one(self, moves_eta: bool) -> None:
         """The whole step at `number`, which then counts on: the same launches, shapes and addresses every time."""
-        train, valid = self.plans
-        batch = self.train.batch(train, self.number)
-        self.step.advance(batch, self.valid.batch(valid, self.number) if moves_eta else None, moves_eta)
+        batch = self.train.batch(self.number)
+        self.step.advance(batch, self.valid.batch(self.number) if moves_eta else None, moves_eta)
         self.number.add_(1)
 
-    def _load(self, train: Plan, valid: Plan) -> None:
-        """Put the epoch's plans where the graphs look for them, and start at the first step."""
-        if self.plans is None:
-            self.plans = Plan(train.index.clone(), train.draws.clone()), Plan(valid.index.clone(), valid.draws.clone())
-        for ours, new in zip(self.plans, (train, valid)):
-            ours.index.copy_(new.index)
-            ours.draws.copy_(new.draws)
-        self.number.zero_()
+    def _arrive(self, moves_eta: bool) -> None:
+        """Put the images of the next step where it looks for them."""
+        self.train.arrive()
+        if moves_eta:
+            self.valid.arrive()
 
     def _plain(self, steps: int, moves_eta: bool) -> Iterator[int]:
         for i in range(steps):
+            self._arrive(moves_eta)
             self.one(moves_eta)
             yield i + 1
 
     def _replayed(self, steps: int, moves_eta: bool) -> Iterator[int]:
-        if moves_eta not in self.graphs:
-            self.graphs[moves_eta] = self._capture(moves_eta)
-        graph, unfinished = self.graphs[moves_eta], deque()
+        unfinished = deque()
         self.stream.wait_stream(torch.cuda.current_stream(self.device))
         try:
             for i in range(steps):
                 with torch.cuda.stream(self.stream):  # not across the yield: another search may launch in between
-                    graph.replay()
+                    self._arrive(moves_eta)
+                if moves_eta not in self.graphs:
+                    self.graphs[moves_eta] = self._capture(moves_eta)
+                    self.stream.wait_stream(torch.cuda.current_stream(self.device))  # which has put everything back
+                with torch.cuda.stream(self.stream):
+                    self.graphs[moves_eta].replay()
                     unfinished.append(self.stream.record_event())
                 if len(unfinished) > AHEAD:
                     unfinished.popleft().synchronize()

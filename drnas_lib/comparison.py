@@ -12,7 +12,7 @@ from drnas_lib.benchmark import DATASETS as OF_THE_BENCHMARK
 from drnas_lib.config import Device, Place, Protocol, SearchConfig, SearchSettings
 from drnas_lib.method_presets import METHODS, options
 from drnas_lib.parameters import Parameters, Truth, choice, integer, integers, nearest
-from drnas_lib.presets import FAMILIES
+from drnas_lib.presets import FAMILIES, searched
 from drnas_lib.records import RunFolder, read_json, resolve
 from drnas_lib.table_search import TableSearchConfig, TableSearchSettings
 
@@ -30,6 +30,7 @@ FEWER: dict[str, dict] = {
 }
 NOT_FOR = {"published": ("train_epochs",), "own": ("arch_lr",)}  # data of one's own are trained on, and have a quick eta anyway
 Preset = choice(*PRESETS)
+DATASETS = [name for name in FAMILIES if searched("nb201", name)]
 K = integers(1)
 
 
@@ -77,7 +78,7 @@ def reduced(dataset: str, preset: str, method: str, protocol: str, changes: dict
 class ComparisonConfig(Parameters):
     """The parameters of notebooks/nas_bench_201.ipynb."""
 
-    datasets: names(FAMILIES) = ["digits"]
+    datasets: names(DATASETS) = ["digits"]
     methods: names(METHODS, table_search.POLICIES) = [*table_search.POLICIES, *METHODS]
     seeds: integers(0) = [0]
     preset: Preset = "smoke"
@@ -127,7 +128,7 @@ class ComparisonConfig(Parameters):
 class PartialChannelsConfig(Parameters):
     """The parameters of notebooks/partial_channels.ipynb."""
 
-    datasets: names(FAMILIES) = ["digits"]
+    datasets: names(DATASETS) = ["digits"]
     ks: K = [1, 2, 4, 8]
     progressive: Truth = True
     seeds: integers(0) = [0]

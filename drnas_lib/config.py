@@ -2,19 +2,19 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
-from drnas_lib import method_presets
+from drnas_lib import method_presets, stream_rules
 from drnas_lib.method_presets import METHODS, OPTIONS
 from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, text
-from drnas_lib.presets import DISAGREEMENTS, FAMILIES, Stages, preset, usually_progressive
+from drnas_lib.presets import DISAGREEMENTS, FAMILIES, Stages, preset, searched, usually_progressive
 from drnas_lib.search_settings import SearchSettings, StageSettings
 from drnas_lib.space_rules import MOST_OPERATIONS, RULES, SHRINKS, contradictions, first_keep
+from drnas_lib.stream_rules import IndexLists
 
 Space = choice(*RULES)
 Macro = choice(*SHRINKS)
@@ -45,10 +45,11 @@ NotNegative = number("a number, 0 or more", lambda value: value >= 0)
 Probability = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
-NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs", "snapshots")
+NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs", "snapshots", "workers")
+OF_THE_IMAGES = ("data_folder", "index_lists")  # they have a fingerprint of their own, wherever they lie
 # Came later: at these values they are not in the fingerprint, so that runs of before are still known.
 LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
-LATER |= {"macro": "cifar", "lr_warmup": 0, "drop_path": 0.0, "cutout": 0, "derive": "mean"}
+LATER |= {"macro": "cifar", "lr_warmup": 0, "drop_path": 0.0, "cutout": 0, "derive": "mean", "arch_grad_clip": None}
 LONGEST_STEM = 100
 
 
@@ -81,6 +82,7 @@ class SearchConfig(Parameters):
     grad_clip: Positive | None = None
     lr_after_widening: LrAfterWidening | None = None
     arch_lr: Positive | None = None
+    arch_grad_clip: Positive | None = None
     lam: NotNegative | None = None
     regulariser: Regulariser | None = None
     step: Step | None = None
@@ -104,12 +106,18 @@ class SearchConfig(Parameters):
     train_epochs: Count | None = None
     image_size: Pixels | None = None
     data_folder: Place | None = None
+    index_lists: IndexLists | None = None
+    workers: Amount = 4
+    processes: Count = 1
     snapshots: Amount = 0
     results: Place = "results/search"
     name: Name | None = None
     rerun: Truth = False
 
     def _problems(self) -> list[str]:
+        if not searched(self.space, self.dataset):
+            spaces = [space for space in RULES if searched(space, self.dataset)]
+            return [f"dataset={self.dataset!r} with space={self.space!r}: there are no settings for it. Allowed is {', '.join(spaces)}."]
         return [*self._contradictions(), *(self._wrong_number_of_stages() or self._wrong_stages())]
 
     def _contradictions(self) -> Iterator[str]:
@@ -118,12 +126,11 @@ class SearchConfig(Parameters):
             yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark does not know this data set. Allowed are train, none."
         if self.train_epochs is not None and values["evaluate"] != "train":
             yield f"train_epochs={self.train_epochs} with evaluate={values['evaluate']!r}: only evaluate='train' trains."
-        if self.data_folder is not None and self.dataset != "folder":
-            yield f"data_folder={self.data_folder!r} with dataset={self.dataset!r}: only dataset='folder' reads it."
         if self.data_folder is None and self.dataset == "folder":
             yield "dataset='folder' without data_folder: say where the image folder is."
-        if self.image_size is not None and self.dataset != "folder":
-            yield f"image_size={self.image_size} with dataset={self.dataset!r}: only dataset='folder' resizes."
+        yield from stream_rules.contradictions(self, values)
+        if values["batch_size"] % self.processes:
+            yield f"processes={self.processes} with batch_size={values['batch_size']}: each needs an equal share of a batch."
         yield from contradictions(self, values)
         if values["weight_lr_min"] > values["weight_lr"]:
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
@@ -173,7 +180,7 @@ class SearchConfig(Parameters):
 
     def _preset(self) -> tuple[Stages, dict]:
         stages, rest = preset(self.space, self.dataset, self.protocol, self._progressive())
-        return method_presets.adapted(self.method, self.protocol, FAMILIES[self.dataset] == "published", stages, rest)
+        return method_presets.adapted(self.method, self.protocol, FAMILIES[self.dataset] != "own", stages, rest)
 
     def _stage_lists(self) -> dict[str, list[int]]:
         stages, _ = self._preset()
@@ -197,19 +204,19 @@ class SearchConfig(Parameters):
         differences |= {n: v for n, v in chosen_options.items() if v != options[n]}
         values |= {"options": chosen_options}
         values["train_epochs"] = values["train_epochs"] if values["evaluate"] == "train" else None
-        chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", "image_size", "data_folder")}
-        values |= chosen | {"snapshots": self.snapshots, "stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
-        # Of a folder the images matter, whose own fingerprint is recorded beside this one, not where it lies.
-        relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder") and (n not in LATER or v != LATER[n])}
+        chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", *OF_THE_IMAGES, "workers")}
+        values |= chosen | {"image_size": stream_rules.size(self)}
+        values |= {"snapshots": self.snapshots, "stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
+        others = NOT_OF_THE_RESULT + OF_THE_IMAGES
+        relevant = {n: v for n, v in values.items() if n not in others and (n not in LATER or v != LATER[n])}
         identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
-        if self.data_folder:
-            differences |= {"image_size": self.image_size, "folder": re.sub(r"[^\w.-]+", "-", PurePath(self.data_folder).name)}
+        differences |= {"image_size": self.image_size, **stream_rules.places(self)}
         stem = self.name or self._stem({n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT and v is not None})
         return SearchSettings(
             **values,
             stem=stem,
             folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
-            reduced=tuple(_reductions(lists, values, stages, rest, RULES[self.space].cells)),
+            reduced=(*_reductions(lists, values, stages, rest, RULES[self.space].cells), *stream_rules.reductions(self)),
             fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         )
 

@@ -18,6 +18,7 @@ SEARCH = {  # the code's DARTS-space script on CIFAR-10
     "weight_decay": 3e-4,
     "grad_clip": 5.0,
     "arch_lr": 6e-4,
+    "arch_grad_clip": None,
     "lam": 1e-3,
     "step": "arch_first",
     "split": "halves",
@@ -31,6 +32,7 @@ SEARCH = {  # the code's DARTS-space script on CIFAR-10
 PROXY = {"channels": 16, "cells": 8}  # the text's ablation without progressive learning; its K, batch and rates are the script's
 # The code's ImageNet script; its rate climbs for five epochs, and it clips the gradient of eta too.
 IMAGENET = SEARCH | {"macro": "imagenet", "channels": 48, "cells": 14, "batch_size": 512, "weight_lr": 0.5, "lr_warmup": 5, "arch_lr": 6e-3}
+IMAGENET |= {"arch_grad_clip": 5.0}
 # S1 to S4: Zela et al.'s search. DrNAS has published no settings for these spaces.
 ROBUST = SEARCH | PROXY | {"weight_lr": 0.025, "weight_lr_min": 0.001, "arch_lr": 3e-4}
 # Small data: chosen here; nothing is published.

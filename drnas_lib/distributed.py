@@ -1,10 +1,12 @@
-"""A training on several processes, one GPU each, or several CPU processes; torchrun starts them:
+"""A search or a training on several processes, one GPU each, or several CPU processes; torchrun starts them:
 
-    torchrun --nproc-per-node 8 -m drnas_lib.distributed -f params/retrain/drnas_imagenet_imagenet_released.yaml -p seed 1
+    torchrun --nproc-per-node 8 -m drnas_lib.distributed search -f params/search/darts_imagenet_drnas_released.yaml -p seed 1
+    torchrun --nproc-per-node 8 -m drnas_lib.distributed retrain -f params/retrain/drnas_imagenet_imagenet_released.yaml
 
 `batch_size` stays that of the whole: each process sees its share of every batch, gradients are averaged, normalisations count the
-whole batch, the first process alone writes, and prints the row of every epoch as JSON. The same command continues an interrupted
-run. On several machines, add torchrun's --nnodes, --rdzv-backend c10d and --rdzv-endpoint; all must see the same files.
+whole batch, all processes of a search draw the same theta, the first one alone writes, and prints every epoch as JSON. The same command
+continues an interrupted run. On several machines, give each torchrun --nnodes, --rdzv-backend c10d and --rdzv-endpoint HOST:PORT; all
+must see the same files.
 """
 
 import argparse
@@ -21,35 +23,40 @@ import yaml
 
 from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.data.errors import DamagedData, MissingData
+from drnas_lib.device import DeviceError
+from drnas_lib.jobs import JOBS
 from drnas_lib.parameters import ParameterError
 from drnas_lib.ranks import Together
-from drnas_lib.records import RunLocked, resolve
+from drnas_lib.records import RecordError, RunLocked, resolve
 from drnas_lib.retrain import RetrainError
-from drnas_lib.retrain_config import RetrainConfig, RetrainSettings
-from drnas_lib.retrain_run import run
+from drnas_lib.retrain_config import RetrainSettings
+from drnas_lib.search import SearchError
+from drnas_lib.search_settings import SearchSettings
 
 SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
 PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one that has ended is noticed at once
+EXPECTED = (SearchError, RetrainError, ParameterError, RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError)
 
 
 class LostProcess(RuntimeError):
     """Another process of the run has ended; the message says how to go on."""
 
 
-def parameters(arguments: list[str] | None = None) -> dict:
-    """What -f FILE and -p NAME VALUE say; a later one wins."""
+def parameters(arguments: list[str] | None = None) -> tuple[str, dict]:
+    """The name of the job, and what -f FILE and -p NAME VALUE say; a later one wins."""
     parser = argparse.ArgumentParser(prog="torchrun -m drnas_lib.distributed", description=__doc__.split("\n")[0])
+    parser.add_argument("job", choices=JOBS, help="what the notebook of this name does")
     parser.add_argument("-f", "--file", help="YAML of parameters, as papermill takes it")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     given = parser.parse_args(arguments)
     values = (yaml.safe_load(resolve(given.file).read_text()) or {}) if given.file else {}
-    return values | {name: yaml.safe_load(value) for name, value in given.parameter}
+    return given.job, values | {name: yaml.safe_load(value) for name, value in given.parameter}
 
 
-def of_this_process(settings: RetrainSettings, rank: int, processes: int) -> RetrainSettings:
+def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, processes: int) -> SearchSettings | RetrainSettings:
     """The settings with this process' device. Raises ParameterError where the batch has no equal shares, or GPUs are too few."""
-    if settings.recipe.batch_size % processes:
-        raise ParameterError(f"batch_size={settings.recipe.batch_size} with {processes} processes: each needs an equal share of a batch.")
+    if settings.batch_size % processes:
+        raise ParameterError(f"batch_size={settings.batch_size} with {processes} processes: each needs an equal share of a batch.")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if settings.device == "cpu" or not gpus and settings.device == "auto":
         return replace(settings, device="cpu")
@@ -80,17 +87,17 @@ def group(device: str):
 def main(arguments: list[str] | None = None) -> int:
     rank, local, processes = (int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 0)))
     try:
+        name, values = parameters(arguments)
         if not processes:
-            raise ParameterError("this module is started by torchrun: torchrun --nproc-per-node 2 -m drnas_lib.distributed -f FILE")
-        config = RetrainConfig.of(parameters(arguments))
+            raise ParameterError(f"this module is started by torchrun: torchrun --nproc-per-node 2 -m drnas_lib.distributed {name} -f FILE")
+        job = JOBS[name]()
+        config = job.config.of(values)
         settings = of_this_process(config.settings(), local, processes)
         with group(settings.device) as ranks:
-            said = 0
-            for progress in run(settings, rerun=config.rerun, ranks=ranks):
-                for row in progress.history[said:] if ranks.first else ():
-                    print(json.dumps(row), flush=True)
-                said = len(progress.history)
-    except (ParameterError, LostProcess, RetrainError, RunLocked, CheckpointError, MissingData, DamagedData) as error:
+            for progress in job.run(settings, rerun=config.rerun, ranks=ranks):
+                for line in job.said(progress) if ranks.first else ():
+                    print(json.dumps(line), flush=True)
+    except (LostProcess, *EXPECTED) as error:
         print(f"process {rank}: {error}", file=sys.stderr, flush=True)
         return 2
     return 0

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,15 +13,17 @@ from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.config import SearchSettings
 from drnas_lib.data.feed import MemoryFeed
 from drnas_lib.data.seeds import built
-from drnas_lib.data.sources import Dataset, load
+from drnas_lib.data.sources import Dataset
 from drnas_lib.device import choose, describe, reproducible
 from drnas_lib.genotype import Genotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters
 from drnas_lib.nets.networks import network
 from drnas_lib.precision import PRECISIONS
+from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
-from drnas_lib.search import Company, Epoch, Launched, Search
+from drnas_lib.search import Company, Epoch, Launched, Search, SearchError
+from drnas_lib.search_data import Listing, read
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
 
@@ -38,13 +40,15 @@ class Training:
 Progress = Epoch | Training
 
 
-def run(settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, int], None] | None = None) -> Iterator[Progress]:
+def run(
+    settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, int], None] | None = None, ranks: Ranks = ALONE
+) -> Iterator[Progress]:
     """Yield the epochs of a run as they end; nothing where it is already done. The results are the files in its folder.
 
     `on_step(done, of)` hears of the steps within an epoch. Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData,
     DeviceError, SearchError or RetrainError, each with what to do about it.
     """
-    with closing(launches(settings, rerun, Company())) as launched:
+    with closing(launches(settings, rerun, Company(), ranks)) as launched:
         for progress in launched:
             if not isinstance(progress, Launched):
                 yield progress
@@ -52,7 +56,9 @@ def run(settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, i
                 on_step(progress.done, progress.of)
 
 
-def launches(settings: SearchSettings, rerun: bool, company: Company) -> Generator[Launched | Progress, None, None]:
+def launches(
+    settings: SearchSettings, rerun: bool, company: Company, ranks: Ranks = ALONE
+) -> Generator[Launched | Progress, None, None]:
     """The same run, handing over after every step as well, so that several can take turns (see together.run_many)."""
     folder = RunFolder(settings.folder)
     searched = folder.done and not rerun
@@ -60,43 +66,51 @@ def launches(settings: SearchSettings, rerun: bool, company: Company) -> Generat
         _same_settings(folder, settings)
         if _judged(folder, settings):
             return
-    with folder.lock():
+    with folder.lock() if ranks.first else nullcontext():
         device = choose(settings.device)
         dataset = _dataset(settings, company)
-        if rerun:
+        if rerun and ranks.first:
             _clear(folder)
+        ranks.wait()
         with reproducible(device, PRECISIONS[settings.precision]):
             if not searched:
-                yield from _search(folder, settings, dataset, device, company)
+                yield from _search(folder, settings, dataset, device, company, ranks)
             genotype = genotype_from_json(read_json(folder.file("genotype.json")))
-            yield from _evaluate(folder, settings, dataset, device, genotype)
-        folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
-        for place in (folder, *(_cell_folder(folder, name) for name in ("derived", "random", "all_skip"))):
-            checkpoint.clear(place.path)
+            yield from _evaluate(folder, settings, dataset, device, genotype, ranks)
+        if ranks.first:
+            folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
+            for place in (folder, *(_cell_folder(folder, name) for name in ("derived", "random", "all_skip"))):
+                checkpoint.clear(place.path)
+        ranks.wait()
 
 
-def _dataset(settings: SearchSettings, company: Company) -> Dataset:
+def _dataset(settings: SearchSettings, company: Company) -> Dataset | Listing:
     """Read once for all runs of a company."""
-    key = settings.dataset, data_root(), settings.data_folder and resolve(settings.data_folder), settings.image_size
+    folder = settings.data_folder and resolve(settings.data_folder)
+    key = settings.dataset, data_root(), folder, settings.image_size, tuple(settings.index_lists or ())
     if key not in company.datasets:
-        company.datasets[key] = load(*key)
+        company.datasets[key] = read(settings)
     return company.datasets[key]
 
 
-def _search(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, company: Company) -> Iterator[Launched | Epoch]:
+def _search(
+    folder: RunFolder, settings: SearchSettings, dataset: Dataset | Listing, device, company: Company, ranks: Ranks
+) -> Iterator[Launched | Epoch]:
     """Apart, so that the supernet's memory is free again before cells are trained."""
-    search = Search(settings, dataset, device)
+    try:
+        search = Search(settings, dataset, device, ranks=ranks)
+    except ValueError as error:  # fewer images than a batch, or than the subset asked for
+        raise SearchError(str(error)) from error
     yield from search.run(folder, company)
-    _write_search(folder, settings, dataset, device, search)
+    if ranks.first:
+        _write_search(folder, settings, dataset, device, search)
+    ranks.wait()
 
 
 def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
     before = read_json(folder.file("record.json"))["parameters"]
-    different = [
-        f"{name} was {before.get(name)!r}, is {now!r}"
-        for name, now in (("fingerprint", settings.fingerprint), ("data_folder", settings.data_folder))
-        if before.get(name) != now
-    ]
+    pairs = {name: (before.get(name), getattr(settings, name)) for name in ("fingerprint", "data_folder", "index_lists")}
+    different = [f"{name} was {was!r}, is {now!r}" for name, (was, now) in pairs.items() if was != now]
     if different:
         raise checkpoint.CheckpointError(
             f"{folder.path} holds a finished run with other settings ({'; '.join(different)}). Give this run another name with the "
@@ -120,7 +134,7 @@ def _cell_folder(folder: RunFolder, name: str) -> RunFolder:
     return RunFolder(folder.path / f"train_{name}")
 
 
-def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, search: Search) -> None:
+def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset | Listing, device, search: Search) -> None:
     space, history = SPACES[settings.space], search.history
     began = space.start(settings.stages[0].keep)  # what was never there has no eta
     write_csv(folder.file("history.csv"), history)
@@ -149,8 +163,10 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset,
             "last_epoch_valid_acc_pct": history[-1]["valid_acc_pct"],
         },
         "stages": _memory_by_stage(history),
-        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint, "source": dataset.source},
+        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint, "source": dataset.source}
+        | ({"unreadable": {"count": len(search.unreadable), "files": search.unreadable}} if isinstance(dataset, Listing) else {}),
         "device": describe(device),
+        "processes": search.ranks.share.of,
         "environment": environment(),
     }
     write_json(folder.file("record.json"), record)
@@ -178,21 +194,25 @@ def _alone(row: dict) -> bool:
     return row["peak_memory_mb"] is not None and row["searches_at_once"] == 1
 
 
-def _evaluate(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, genotype: Genotype) -> Iterator[Training]:
+def _evaluate(
+    folder: RunFolder, settings: SearchSettings, dataset: Dataset | Listing, device, genotype: Genotype, ranks: Ranks
+) -> Iterator[Training]:
     began = time.perf_counter()
-    result = yield from EVALUATIONS[settings.evaluate](folder, settings, dataset, device, genotype)
+    result = yield from EVALUATIONS[settings.evaluate](folder, settings, dataset, device, genotype, ranks)
+    if not ranks.first:
+        return
     record = read_json(folder.file("record.json"))
     record["evaluation"] = {"kind": settings.evaluate, **result}
     record["metrics"]["evaluation_s"] = time.perf_counter() - began
     write_json(folder.file("record.json"), record)
 
 
-def _no_evaluation(folder, settings, dataset, device, genotype):
+def _no_evaluation(folder, settings, dataset, device, genotype, ranks):
     yield from ()
     return {}
 
 
-def _look_up(folder, settings, dataset, device, genotype):
+def _look_up(folder, settings, dataset, device, genotype, ranks):
     """Accuracy in the benchmark table, or the reason why it is unknown; a search without the table still counts."""
     yield from ()
     try:
@@ -204,14 +224,15 @@ def _look_up(folder, settings, dataset, device, genotype):
     return accuracies | {f"optimum_{key}": table.optimum(settings.dataset, split)[1] for key, split in splits.items()}
 
 
-def _train_cells(folder, settings, dataset, device, genotype):
+def _train_cells(folder, settings, dataset, device, genotype, ranks):
     """Train the derived cell, a random one and the all-skip one alike; where a space has no skip connection, the first two."""
     if dataset.test is None:
         raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
     cells = {"derived": genotype} | _rivals(SPACES[settings.space], settings)
     batch_size = min(settings.batch_size, len(dataset.train.labels) // 4)  # a small data set still gets a few steps an epoch
+    batch_size -= batch_size % ranks.share.of
     recipe = replace(RECIPES["nb201"], epochs=settings.train_epochs, batch_size=batch_size)
-    feed = MemoryFeed(dataset, recipe.batch_size, recipe.cutout, settings.seed, device)
+    feed = MemoryFeed(dataset, recipe.batch_size, recipe.cutout, settings.seed, device, ranks.share)
     image = tuple(dataset.train.images.shape[1:])
     found = []
     for name, cell in cells.items():
@@ -220,7 +241,7 @@ def _train_cells(folder, settings, dataset, device, genotype):
         place = _cell_folder(folder, name)
         place.path.mkdir(parents=True, exist_ok=True)
         identity = f"{settings.fingerprint}-{dataset.fingerprint}-{cell}-{recipe}"
-        for row in retrain.Training(net, feed, recipe, settings.seed, device, identity).run(place):
+        for row in retrain.Training(net, feed, recipe, settings.seed, device, identity, ranks).run(place):
             yield Training(name, row, recipe.epochs)
         accuracy = {f"{settings.dataset}_test_acc_pct": row["test_acc_pct"]}
         found.append({"cell": name, "genotype": str(cell), **accuracy, **cost})

@@ -19,8 +19,9 @@ class ParameterError(ValueError):
 
 def nearest(word: Any, allowed: Iterable[str]) -> str:
     """' Did you mean `x`?' or nothing."""
-    wanted = str(word).lower().replace("gpu", "cuda")
-    match = difflib.get_close_matches(wanted, list(allowed), n=1, cutoff=0.55)
+    wanted, words = str(word).lower().replace("gpu", "cuda"), list(allowed)
+    begun = [whole for whole in words if whole.startswith(wanted)]
+    match = begun if len(begun) == 1 else difflib.get_close_matches(wanted, words, n=1, cutoff=0.55)
     return f" Did you mean `{match[0]}`?" if match else ""
 
 

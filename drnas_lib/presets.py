@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from drnas_lib import darts_presets
 
+STREAMED = "imagenet"  # read from files as they are needed; the other data sets fit into memory
+PERCENTS = (10.0, 2.5)  # of ImageNet's images of each class, for the weights and for eta (section 4.2)
 # The published searches, and data of one's own, of which the paper says nothing.
 FAMILIES = {"digits": "own", "cifar10": "published", "cifar100": "published", "imagenet16-120": "published", "folder": "own"}
+FAMILIES |= {STREAMED: "imagenet"}
 
 NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "batch_size": 64,
@@ -25,6 +28,7 @@ NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "weight_decay": 3e-4,
     "grad_clip": 5.0,
     "arch_lr": 3e-4,
+    "arch_grad_clip": None,  # largest norm of eta's gradient; None: not clipped
     "lam": 1e-3,  # the text, section 4.1
     "step": "arch_first",
     "split": "halves",
@@ -81,6 +85,11 @@ PROGRESSIVE_BY_DEFAULT = {"paper": True, "released": False}  # the text describe
 def usually_progressive(space: str, protocol: str) -> bool:
     """Whether a search has stages where the caller does not say: in the DARTS space always, in S1 to S4 there is nothing to prune."""
     return {"nb201": PROGRESSIVE_BY_DEFAULT[protocol], "darts": True}.get(space, False)
+
+
+def searched(space: str, dataset: str) -> bool:
+    """Whether there are settings for a search of this space on these images."""
+    return (space, FAMILIES[dataset]) in SETTINGS
 
 
 def preset(space: str, dataset: str, protocol: str, progressive: bool) -> tuple[Stages, dict]:

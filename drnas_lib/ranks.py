@@ -1,12 +1,14 @@
 """One process or several: how they share a network, sums and names. `ALONE` is the one; `Together` the several, of torch.distributed."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from drnas_lib.data.feed import Share
-from drnas_lib.nets.rank_norm import across_ranks
+from drnas_lib.data.batches import Share
+from drnas_lib.nets.rank_norm import across_ranks, averaged
 
 
 class Alone:
@@ -15,8 +17,14 @@ class Alone:
     share = Share()
     first = True
 
+    def common(self, net: nn.Module) -> nn.Module:
+        return net
+
     def wrap(self, net: nn.Module) -> nn.Module:
         return net
+
+    def mean(self, gradient: Sequence[Tensor]) -> Sequence[Tensor]:
+        return gradient
 
     def total(self, value: Tensor) -> Tensor:
         return value
@@ -35,15 +43,24 @@ class Together:
         self.share = Share(torch.distributed.get_rank(), torch.distributed.get_world_size())
         self.first = self.share.rank == 0
 
+    def common(self, net: nn.Module) -> nn.Module:
+        """`net`, in place, with normalisations that count the whole batch."""
+        return across_ranks(net)
+
     def wrap(self, net: nn.Module) -> nn.Module:
-        """Normalisations of `net`, in place, count the whole batch; the result computes with averaged gradients."""
+        """`net`, in place, as above; the result computes with averaged gradients."""
         device = next(net.parameters()).device
         # static_graph: a cell may have nodes that nothing reads, whose weights get no gradient.
         return DistributedDataParallel(
-            across_ranks(net), device_ids=[device] if device.type == "cuda" else None, broadcast_buffers=False, static_graph=True
+            self.common(net), device_ids=[device] if device.type == "cuda" else None, broadcast_buffers=False, static_graph=True
         )
 
+    def mean(self, gradient: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Each tensor averaged over the processes: the gradient of the loss on the whole batch."""
+        return averaged(list(gradient))
+
     def total(self, value: Tensor) -> Tensor:
+        """The sum over the processes, in place."""
         torch.distributed.all_reduce(value)
         return value
 

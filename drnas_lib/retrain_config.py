@@ -23,13 +23,12 @@ from drnas_lib.config import (
 )
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
 from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, text
-from drnas_lib.presets import FAMILIES
+from drnas_lib.presets import FAMILIES, STREAMED
 from drnas_lib.recipes import PROTOCOLS, RECIPES, TAIL_EPOCHS, Recipe, recipe_of
 from drnas_lib.records import RecordError
 
-STREAMED = "imagenet"  # read from files as they are needed; the other data sets fit into memory
 Genotype = text(r"\S(.*\S)?", "allowed is a published name, the folder of a search's run, or a JSON file.")
-Dataset = choice(*FAMILIES, STREAMED)
+Dataset = choice(*FAMILIES)
 Protocol = choice(*PROTOCOLS)
 RecipeName = choice(*RECIPES)
 Epochs = Count
@@ -81,6 +80,10 @@ class RetrainSettings:
     reduced: tuple[str, ...]  # why this is less than the recipe's run; empty when it is not
     changed: tuple[str, ...]  # what else differs from the recipe
     fingerprint: str  # of everything that the result depends on
+
+    @property
+    def batch_size(self) -> int:
+        return self.recipe.batch_size
 
     def as_dict(self) -> dict:
         """JSON-ready."""

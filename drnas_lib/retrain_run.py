@@ -20,10 +20,11 @@ from drnas_lib.genotype import genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_discrete import DartsNetwork
 from drnas_lib.nets.discrete import DiscreteNetwork
+from drnas_lib.presets import STREAMED
 from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.records import RunFolder, atomic_write, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.retrain import RetrainError, Training
-from drnas_lib.retrain_config import STREAMED, RetrainSettings
+from drnas_lib.retrain_config import RetrainSettings
 from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS
 
 WEIGHTS = "weights.pt"

@@ -13,10 +13,8 @@ from drnas_lib.architecture.derive import DERIVATIONS
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.captured import Launcher
-from drnas_lib.data.augment import Augment
-from drnas_lib.data.batches import DeviceImages
+from drnas_lib.data.seeds import derived
 from drnas_lib.data.sources import Dataset
-from drnas_lib.data.splits import SPLITS, subset
 from drnas_lib.methods import METHODS
 from drnas_lib.methods.method import Arena, Batch
 from drnas_lib.nets.memory import activation_bytes
@@ -24,8 +22,10 @@ from drnas_lib.nets.supernets import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.optimisers import Adam, WeightOptimiser
 from drnas_lib.precision import PRECISIONS
+from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.records import RunFolder
 from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places, rising, warmed
+from drnas_lib.search_data import Listing, halves
 from drnas_lib.search_settings import SearchSettings
 from drnas_lib.spaces import SPACES
 from drnas_lib.steps import STEPS
@@ -57,49 +57,54 @@ class Company:
     """What runs on one device share: `searches` are under way, so a search's seconds and memory are not its own; `datasets` are read."""
 
     searches: int = 1
-    datasets: dict[tuple, Dataset] = field(default_factory=dict)
+    datasets: dict[tuple, Dataset | Listing] = field(default_factory=dict)
 
 
 class Search:
-    """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`."""
+    """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`.
 
-    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device, capture: bool = True):
-        self.settings, self.device, self.capture = settings, device, capture
+    Of several processes (`ranks`) each holds the whole state and sees its share of every batch. Raises ValueError for too few images.
+    """
+
+    def __init__(
+        self, settings: SearchSettings, dataset: Dataset | Listing, device: torch.device, capture: bool = True, ranks: Ranks = ALONE
+    ):
+        self.settings, self.dataset, self.device, self.ranks = settings, dataset, device, ranks
+        self.capture = capture and ranks.share.of == 1  # exchanges between processes are launched as they come
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
         available = torch.tensor(self.space.start(self.stages[0].keep))
-        images = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
-        of_weights, of_arch = SPLITS[settings.split](images, dataset)
-        augment = Augment(images.images.shape[-1], dataset.pad, dataset.flip, settings.cutout, dataset.mean, dataset.std)
-        self.train, self.valid = DeviceImages(of_weights, augment, device), DeviceImages(of_arch, augment, device)
-        self.image_kind = dataset.classes, images.images.shape[1]
+        self.train, self.valid = halves(dataset, settings, device)
         self.identity = f"{settings.fingerprint}-{dataset.fingerprint}"
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
-        self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta
+        self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
+        self.noise = self.chance if ranks.share.of == 1 else torch.Generator(device)  # of noise operations and of dropped paths
         start = torch.Generator().manual_seed(settings.seed)
         self.variables = ArchVariables(self.space.shape, start, available=available).to(device)
         self.method = METHODS[settings.method].build(self.variables, self.space, settings.seed, settings.options)
         regulariser = REGULARISERS[settings.regulariser](settings.lam)
-        self.arch_optimiser = Adam(self.method.learnt(), settings.arch_lr, settings.arch_betas, regulariser.decay)
+        adam = settings.arch_lr, settings.arch_betas, regulariser.decay, settings.arch_grad_clip
+        self.arch_optimiser = Adam(self.method.learnt(), *adam)
         self.regulariser = regulariser
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
+        self.unreadable: list[str] = []  # files that were met and could not be read
         self._enter(self._net(0), 0)
 
     def _net(self, stage: int) -> torch.nn.Module:
         """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed + stage)
-            sizes = self.stages[stage].k, self.variables.mask, *self.image_kind
-            net = supernet(self.space, self.settings, self.method.network, *sizes, self.chance)
-        return net.to(self.device).train()
+            sizes = self.stages[stage].k, self.variables.mask, self.dataset.classes, self.dataset.channels
+            net = supernet(self.space, self.settings, self.method.network, *sizes, self.noise)
+        return self.ranks.common(net.to(self.device)).train()
 
     def _enter(self, net: torch.nn.Module, stage: int) -> None:
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
-        self.step, self.stage = STEPS[s.step](net, *parts, s.bilevel == "second", PRECISIONS[s.precision]), stage
+        self.step, self.stage = STEPS[s.step](net, *parts, s.bilevel == "second", PRECISIONS[s.precision], self.ranks), stage
         captures = self.capture and self.method.capturable
         self.launcher = Launcher(self.step, self.train, self.valid, self.chance, captures)
         self.activation = self.activation_mb()
@@ -124,6 +129,7 @@ class Search:
         """What a checkpoint holds."""
         return {
             "device": self.device.type,
+            "processes": self.ranks.share.of,
             "stage": self.stage,
             "method": self.method.state_dict(),  # with eta and its mask
             "arch_optimiser": self.arch_optimiser.state_dict(),
@@ -134,15 +140,21 @@ class Search:
             "chance": self.chance.get_state(),
             "history": self.history,
             "trace": self.trace,
+            "unreadable": self.unreadable,
         }
 
     def restore(self, state: dict) -> None:
-        """Become the search that `state()` described. Raises CheckpointError where that one ran on another kind of device."""
+        """Become the search that `state()` described. Raises CheckpointError where that had other devices or processes."""
         if state["device"] != self.device.type:
             raise checkpoint.CheckpointError(
                 f"the run was begun on {state['device']} and cannot go on exactly on {self.device.type}, which draws other numbers. "
                 f"Continue with device={state['device']!r}, give this run another name with the parameter `name`, or start over with "
                 "rerun=True."
+            )
+        if (before := state.get("processes", 1)) != (now := self.ranks.share.of):
+            raise checkpoint.CheckpointError(
+                f"the run was begun on {before} processes and cannot go on exactly on {now}, where sums round otherwise. Continue with "
+                f"processes={before}, give this run another name with the parameter `name`, or start over with rerun=True."
             )
         self.method.load_state_dict(state["method"])
         self.method.pruned()
@@ -153,7 +165,7 @@ class Search:
         self.activation = state["activation"]
         self.order.set_state(state["order"].cpu())
         self.chance.set_state(state["chance"].cpu())
-        self.history, self.trace = state["history"], state["trace"]
+        self.history, self.trace, self.unreadable = state["history"], state["trace"], state.get("unreadable", [])
 
     def run(self, folder: RunFolder, company: Company) -> Iterator[Launched | Epoch]:
         """Yield each step as it is launched and each epoch as it ends, that of a checkpoint first."""
@@ -174,8 +186,10 @@ class Search:
                 ) from error
             self.history.append(row)
             self.trace.append(self.variables.eta.tolist())
-            self._keep_snapshot(folder)  # first: a run killed here does the epoch again
-            checkpoint.save(folder.path, len(self.history), self.identity, self.state())
+            if self.ranks.first:
+                self._keep_snapshot(folder)  # first: a run killed here does the epoch again
+                checkpoint.save(folder.path, len(self.history), self.identity, self.state())
+            self.ranks.wait()
             yield self._report()
 
     def _keep_snapshot(self, folder: RunFolder) -> None:
@@ -196,11 +210,15 @@ class Search:
         train = self.train.plan(s.batch_size, self.order, holes=holes)
         steps = len(train.index)
         valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True, holes=holes)
+        if self.noise is not self.chance:  # nothing of it needs to be kept
+            self.noise.manual_seed(derived(s.seed, place.epoch, self.ranks.share.rank))
         if s.drop_path:
             self.step.net.set_drop_path(rising(place.epoch, len(self.places), s.drop_path))
         moves_eta = place.epoch_in_stage >= stage.arch_warmup
-        for launched in self.launcher.epoch(train, valid, moves_eta):
+        for launched in self.launcher.epoch(train.part(self.ranks.share), valid.part(self.ranks.share), moves_eta):
             yield Launched(launched, steps)
+        self._count_unreadable()
+        self.ranks.total(self.step.meter.sums)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
         self.step.meter.sums.zero_()
         eta = self.variables.eta.detach()
@@ -233,6 +251,11 @@ class Search:
             "seconds": time.perf_counter() - began,
         }
 
+    def _count_unreadable(self) -> None:
+        self.unreadable = self.ranks.union(sorted({*self.unreadable, *self.train.unreadable, *self.valid.unreadable}))
+        if self.unreadable:
+            self.dataset.refuse_many(self.unreadable)
+
     def _report(self) -> Epoch:
         return Epoch(self.history[-1], self.method.mean().tolist(), len(self.places))
 
@@ -261,7 +284,7 @@ class Search:
         The mean of a few draws where the draw decides what is computed.
         """
         order, chance, random = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
-        x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order), 0)
+        x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.ranks.share), 0)
         before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
         for _ in range(self.method.probes):
             theta = self.method.sample(chance).detach()

@@ -12,6 +12,7 @@ from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.records import RecordError, RunFolder, read_json
 
+NAMED = 5  # unreadable files in the summary; record.json has them all
 DIRICHLET = ("drnas",)  # methods whose eta is a concentration
 
 
@@ -42,7 +43,7 @@ class SearchReport:
 
     def summary(self) -> pd.DataFrame:
         """What was run on what, in a column."""
-        record, environment = self.record, self.record["environment"]
+        record, environment, data = self.record, self.record["environment"], self.record["data"]
         stages = "; ".join(
             f"{s['operations_kept']} operations at K={s['k']}: {s['activation_mb']:.1f} MB of activations"
             + (f", {s['gpu_peak_memory_mb']:.0f} MB GPU peak" if s["gpu_peak_memory_mb"] else "")
@@ -53,11 +54,13 @@ class SearchReport:
             "protocol": record["protocol"],
             "reduced against the protocol": "; ".join(record["reduced"]) or "no",
             "seed": record["parameters"]["seed"],
-            "data": f"{self.dataset}, fingerprint {record['data']['fingerprint'][:16]}. {record['data']['source']}",
+            "data": f"{self.dataset}, fingerprint {data['fingerprint'][:16]}. {data['source']}",
+            **({"unreadable images": _named(data["unreadable"])} if "unreadable" in data else {}),
             "stages": stages,
             "search time": f"{record['metrics']['search_s']:.0f} s, {len(self.history)} epochs, "
             f"{self.history.images_per_s.median():.0f} images/s",
-            "device": f"{record['device']} ({environment['cpu']}), torch {environment['packages'].get('torch')}",
+            "device": f"{record['device']} ({environment['cpu']}), torch {environment['packages'].get('torch')}"
+            + (f", {processes} processes" if (processes := record.get("processes", 1)) > 1 else ""),
             "commit": f"{environment['commit']}" + (" with uncommitted changes" if environment["uncommitted_changes"] else ""),
         }
         return pd.DataFrame({"": rows}).style.set_properties(**{"text-align": "left", "white-space": "normal"})
@@ -114,6 +117,11 @@ class SearchReport:
 
     def _key(self, split: str) -> str:
         return f"{self.dataset}_{split}_acc_pct"
+
+
+def _named(unreadable: dict) -> str:
+    more = ", ..." if unreadable["count"] > NAMED else ""
+    return f"{unreadable['count']}: {', '.join(unreadable['files'][:NAMED])}{more}" if unreadable["count"] else "none"
 
 
 def _table_accuracy(report: SearchReport) -> Figure | Markdown:

@@ -39,6 +39,7 @@ class SearchSettings:
     grad_clip: float
     lr_after_widening: str
     arch_lr: float
+    arch_grad_clip: float | None
     lam: float
     regulariser: str
     step: str
@@ -53,6 +54,8 @@ class SearchSettings:
     train_epochs: int | None
     image_size: int | None
     data_folder: str | None
+    index_lists: list[str] | None
+    workers: int
     stem: str
     folder: str  # of the run, relative to the project
     reduced: tuple[str, ...]  # why this is less than the protocol's run; empty when it is not

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-PIXELS = {"digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16}  # of the data sets whose images have one size
+PIXELS = {"digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16, "imagenet": 224}  # a side, where nothing else is said
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """In which order a step moves the architecture and the weights, and on which batches. A new order is a class and a row in the table."""
 
-import torch
 from torch.nn import functional as F
 
 from drnas_lib.bilevel import Batch, Bilevel
@@ -24,7 +23,7 @@ class SingleLevel(Bilevel):
         x, y = train
         logits = self.forward(x, self.method.sample(self.generator))
         loss = F.cross_entropy(logits, y)
-        gradient = torch.autograd.grad(self._regularised(loss), [*self.learnt, *self.parameters], materialize_grads=True)
+        gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
         self.move_arch(gradient[: len(self.learnt)])
         self.weight_optimiser.step(gradient[len(self.learnt) :])
         self.meter.add(0, loss, logits, y)

@@ -9,11 +9,11 @@ from torch import Tensor
 from drnas_lib import snapshots
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
-from drnas_lib.data.sources import Dataset, load
-from drnas_lib.data.splits import SPLITS, subset
+from drnas_lib.data.sources import DATASETS, Dataset, load
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.nets.twice import TwiceDifferentiable
 from drnas_lib.records import RecordError, RunFolder, data_root, read_json, resolve
+from drnas_lib.search_data import parts
 from drnas_lib.snapshots import Snapshot
 from drnas_lib.spaces import SPACES
 
@@ -34,6 +34,8 @@ class TrainedRun:
             raise RecordError(f"{folder.path} holds no finished run (no done.json). Run the search first; it continues where it stopped.")
         record = read_json(folder.file("record.json"))
         settings = record["parameters"]
+        if settings["dataset"] not in DATASETS:
+            raise RecordError(f"{folder.path} searched {settings['dataset']}, which is not held in memory as this study needs it.")
         own = settings["data_folder"] and resolve(settings["data_folder"])
         dataset = load(settings["dataset"], data_root(), own, settings["image_size"])
         if dataset.fingerprint != record["data"]["fingerprint"]:
@@ -74,8 +76,7 @@ class TrainedRun:
     def validation(self, images: int, batch_size: int, dtype: torch.dtype, device: torch.device) -> list[tuple[Tensor, Tensor]]:
         """The first `images` of the half that eta learnt on, or all where there are fewer, in whole batches without augmentation."""
         data, amount = self.dataset, self.settings["subset"]
-        images_of_run = data.train if amount is None else subset(data.train, amount, 0)
-        _, of_arch = SPLITS[self.settings.get("split", "halves")](images_of_run, data)
+        _, of_arch = parts(data, amount, self.settings.get("split", "halves"))
         augment = Augment(of_arch.images.shape[-1], data.pad, data.flip, 0, data.mean, data.std)
         held = DeviceImages(of_arch, augment, device)
         whole = max(1, min(images, len(held)) // batch_size)  # a rest would have batch statistics of its own kind

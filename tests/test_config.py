@@ -10,6 +10,7 @@ import pytest
 
 from drnas_lib.config import ParameterError, SearchConfig
 
+IMAGENET = {"space": "darts", "dataset": "imagenet"}
 TWO_STAGES = {"epochs": [20, 20], "k": [4, 2], "keep": [5, 3]}
 
 # parameters, and what the message must say: the name and value, what is allowed, the nearest match
@@ -124,10 +125,25 @@ BAD = [
     ({"dataset": "folder", "data_folder": "pictures", "evaluate": "table"}, ["evaluate='table' with dataset='folder'"]),
     ({"evaluate": "none", "train_epochs": 5}, ["train_epochs=5 with evaluate='none'", "only evaluate='train' trains"]),
     ({"dataset": "cifar10", "train_epochs": 5}, ["train_epochs=5 with evaluate='table'"]),
-    ({"data_folder": "pictures"}, ["data_folder='pictures' with dataset='digits'", "only dataset='folder'"]),
+    ({"data_folder": "pictures"}, ["data_folder='pictures' with dataset='digits'", "only dataset='folder' and dataset='imagenet'"]),
     ({"dataset": "folder"}, ["dataset='folder' without data_folder"]),
     ({"dataset": "cifar10", "image_size": 32}, ["image_size=32 with dataset='cifar10'", "only dataset='folder'"]),
     ({"dataset": "folder", "data_folder": "pictures", "image_size": 30}, ["image_size=30", "multiple of 4"]),
+    # images that are read as they are needed
+    ({"dataset": "imagenet"}, ["dataset='imagenet' with space='nb201'", "Allowed is darts"]),
+    ({"dataset": "imagenet", "space": "s2"}, ["dataset='imagenet' with space='s2'", "Allowed is darts"]),
+    (IMAGENET | {"subset": 5000}, ["subset=5000 with dataset='imagenet'", "make index lists"]),
+    (IMAGENET | {"cutout": 16}, ["cutout=16 with dataset='imagenet'", "has none"]),
+    (IMAGENET | {"split": "test_half"}, ["split='test_half' with dataset='imagenet'", "index_lists"]),
+    (IMAGENET | {"evaluate": "train"}, ["evaluate='train' with dataset='imagenet'", "notebooks/retrain.ipynb"]),
+    (IMAGENET | {"image_size": 100}, ["image_size=100", "multiple of 32"]),
+    (IMAGENET | {"index_lists": "ten.json"}, ["index_lists='ten.json'", "two files", "for the weights and for eta"]),
+    (IMAGENET | {"index_lists": "no.json,neither.json"}, ["index_lists=['no.json', 'neither.json']", "not two index lists", "no.json"]),
+    (IMAGENET | {"index_lists": ["params/paper/table1.json"] * 2}, ["these are not two index lists ('percent')"]),
+    ({"index_lists": "a.json,b.json"}, ["index_lists=['a.json', 'b.json'] with dataset='digits'", "only imagenet reads them"]),
+    (IMAGENET | {"workers": -1}, ["workers=-1", "0 or more"]),
+    ({"processes": 3}, ["processes=3 with batch_size=64", "an equal share"]),
+    ({"arch_grad_clip": 0}, ["arch_grad_clip=0", "above 0"]),
     ({"weight_lr_min": 0.1}, ["weight_lr_min=0.1 with weight_lr=0.025", "not above"]),
     ({"weight_lr": 5e-4}, ["weight_lr_min=0.001 with weight_lr=0.0005", "not above"]),
     ({"subset": 100}, ["subset=100 with batch_size=64", "128 or more"]),
@@ -219,6 +235,8 @@ def test_a_configuration_made_directly_is_checked_when_it_is_used():
         ({"dataset": "folder", "data_folder": "/a/my pictures/"}, "nb201_folder_drnas_released_foldermy-pictures"),
         ({"dataset": "folder", "data_folder": "a", "image_size": 64}, "nb201_folder_drnas_released_image-size64_foldera"),
         ({"channels": 16, "seed": 0, "evaluate": "none", "rerun": True, "device": "cpu"}, "nb201_digits_drnas_released"),
+        (IMAGENET, "darts_imagenet_drnas_released"),
+        (IMAGENET | {"data_folder": "/a/some images", "image_size": 64}, "darts_imagenet_drnas_released_image-size64_foldersome-images"),
         ({"name": "first-try", "cells": 2}, "first-try"),
     ],
 )
@@ -256,14 +274,14 @@ def test_why_a_run_is_reduced(values, reasons):
 def test_the_fingerprint_is_of_what_the_result_depends_on():
     base = settings(dataset="cifar10").fingerprint
     assert len(base) == 16 and int(base, 16) >= 0
-    elsewhere = [{"device": "cpu"}, {"results": "there"}, {"rerun": True}, {"name": "n"}]
+    elsewhere = [{"device": "cpu"}, {"workers": 9}, {"processes": 8}, {"results": "there"}, {"rerun": True}, {"name": "n"}]
     for same in (*elsewhere, {"evaluate": "train", "train_epochs": 3}, {"k": 1}):
         assert settings(dataset="cifar10", **same).fingerprint == base, same
     others = [
         {"seed": 1}, {"protocol": "paper"}, {"progressive": True}, {"epochs": 99}, {"k": 2}, {"arch_warmup": 1}, {"batch_size": 32},
         {"channels": 8}, {"cells": 4}, {"subset": 5000}, {"weight_lr": 0.1}, {"weight_lr_min": 0}, {"momentum": 0}, {"weight_decay": 0},
         {"grad_clip": 1}, {"lr_after_widening": "continued"}, {"arch_lr": 1e-3}, {"lam": 0}, {"regulariser": "kl"}, {"bilevel": "second"},
-        {"dataset": "cifar100"},
+        {"dataset": "cifar100"}, {"arch_grad_clip": 1},
     ]  # fmt: skip
     prints = {settings(**{"dataset": "cifar10"} | other).fingerprint for other in others}
     assert len(prints | {base}) == len(others) + 1

@@ -1,4 +1,4 @@
-"""Tests of drnas_lib.distributed, ranks and nets.rank_norm: two processes on a CPU (gloo) against one."""
+"""Tests of drnas_lib.distributed, launch, ranks and nets.rank_norm: a training on two processes on a CPU (gloo) against one."""
 
 import os
 import signal
@@ -77,9 +77,10 @@ def test_two_processes_equal_one_on_the_same_batches(tmp_path):
             assert of_rank[key] == pytest.approx(row[key], abs=1e-6)
 
 
-def torchrun(**changes):
-    words = [word for name, value in (SMALL | changes).items() for word in ("-p", name, str(value))]
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "drnas_lib.distributed"]
+def torchrun(job, values):
+    """Two processes, by the documented command."""
+    words = [word for name, value in values.items() for word in ("-p", name, str(value))]
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "drnas_lib.distributed", job]
     return subprocess.Popen([*start, *words], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
 
 
@@ -99,9 +100,9 @@ def parent(pid):
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the processes through /proc")
 def test_killing_a_process_ends_the_run_with_a_clear_error_and_the_restart_resumes(tmp_path):
-    whole = torchrun(results=tmp_path, name="whole")
+    whole = torchrun("retrain", SMALL | dict(results=tmp_path, name="whole"))
     assert whole.communicate()[0].count('"epoch"') == 3
-    hurt = torchrun(results=tmp_path, name="hurt")
+    hurt = torchrun("retrain", SMALL | dict(results=tmp_path, name="hurt"))
     hurt.stdout.readline()  # an epoch has ended
     os.kill(children(hurt.pid)[1], signal.SIGKILL)
     began = time.monotonic()
@@ -110,7 +111,7 @@ def test_killing_a_process_ends_the_run_with_a_clear_error_and_the_restart_resum
     assert "start the same command again" in errors, errors
     folders = {name: RunFolder(tmp_path / name / "seed0") for name in ("whole", "hurt")}
     assert not folders["hurt"].done
-    again = torchrun(results=tmp_path, name="hurt")
+    again = torchrun("retrain", SMALL | dict(results=tmp_path, name="hurt"))
     assert again.communicate()[0].count('"epoch"') == 3 and again.returncode == 0
     records = {name: read_json(folder.file("record.json")) for name, folder in folders.items()}
     assert records["whole"]["network"] == records["hurt"]["network"] and records["whole"]["processes"] == 2
@@ -119,7 +120,8 @@ def test_killing_a_process_ends_the_run_with_a_clear_error_and_the_restart_resum
 def test_parameters_of_a_file_and_of_the_command(tmp_path):
     path = tmp_path / "some.yaml"
     path.write_text("epochs: 3\nlr: 1e-2\n")
-    assert parameters(["-f", str(path), "-p", "epochs", "5", "-p", "name", "mine"]) == {"epochs": 5, "lr": "1e-2", "name": "mine"}
+    found = parameters(["retrain", "-f", str(path), "-p", "epochs", "5", "-p", "name", "mine"])
+    assert found == ("retrain", {"epochs": 5, "lr": "1e-2", "name": "mine"})
 
 
 def test_from_a_notebook_on_two_processes(tmp_path):
@@ -131,11 +133,12 @@ def test_from_a_notebook_on_two_processes(tmp_path):
 
 
 def test_what_a_process_says_reaches_the_notebook(tmp_path, monkeypatch):
-    says = "import sys; print('{\"epoch\": 1}'); print('noise', file=sys.stderr); sys.exit('process 1: no space left')"
-    monkeypatch.setattr(launch, "command", lambda processes, file: [sys.executable, "-c", says])
+    line = '{"row": {"epoch": 1}, "epochs": 3}'
+    says = f"import sys; print('{line}'); print('noise', file=sys.stderr); sys.exit('process 1: no space left')"
+    monkeypatch.setattr(launch, "command", lambda name, processes, file: [sys.executable, "-c", says])
     epochs = start(RetrainConfig.of(SMALL | {"results": str(tmp_path), "processes": 2}))
     assert next(epochs).row == {"epoch": 1}
-    with pytest.raises(RetrainError, match="on 2 processes ended with code 1. process 1: no space left"):
+    with pytest.raises(RetrainError, match="retrain on 2 processes ended with code 1. process 1: no space left"):
         next(epochs)
 
 
@@ -145,4 +148,4 @@ def test_a_batch_without_equal_shares_and_a_start_without_torchrun(capsys, monke
         of_this_process(settings, 0, 3)
     assert of_this_process(settings, 1, 2).device == "cpu"
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    assert main([]) == 2 and "started by torchrun" in capsys.readouterr().err
+    assert main(["retrain"]) == 2 and "started by torchrun" in capsys.readouterr().err

@@ -9,7 +9,10 @@ import nbformat
 import papermill
 import pytest
 
+from drnas_lib.data.image_files import only_train
+from drnas_lib.data.index_lists import write as write_lists
 from drnas_lib.records import PROJECT, read_json
+from tests.data.images import collection
 
 QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}
 SEARCH = dict(epochs=[3], channels=8, subset=256, batch_size=32, train_epochs=1)
@@ -94,6 +97,25 @@ def test_retrain_end_to_end(tmp_path):
     assert len(outputs(out, "image/png")) == 4, "live display, curves, both cells"
     said = "".join("".join(text) for text in outputs(out, "text/markdown"))
     assert "test error on digits" in said and "This was a reduced run" in said
+
+
+def test_from_image_files_to_a_trained_cell(tmp_path):
+    """The ImageNet search on two processes, reduced, on a folder of real photographs, some damaged; then its cell, trained on them."""
+    images, found, runs = collection(tmp_path / "images"), tmp_path / "search.ipynb", tmp_path / "runs"
+    lists = write_lists(only_train(images), [60, 38], 0, tmp_path / "most")
+    small = dict(dataset="imagenet", data_folder=str(images), image_size=32, channels=4, cells=3, batch_size=60, workers=1)
+    stages = dict(epochs=[1, 1], k=[2, 1], keep=[7, 4], arch_warmup=[0, 0], lr_warmup=1, weight_lr=0.05)
+    values = small | stages | dict(space="darts", index_lists=",".join(map(str, lists)), processes=2, results=str(runs))
+    papermill.execute_notebook(PROJECT / "notebooks" / "search.ipynb", found, values, cwd=PROJECT, **QUIET)
+    assert len(outputs(found, "image/png")) == 4, "live display, trajectory, concentrations, both cells"
+    said = "".join("".join(text) for text in outputs(found, "text/html"))
+    assert "train/class1/" in said and "2 processes" in said and "images of 32 instead of 224 pixels" in said
+    (folder,) = runs.glob("*/seed0")
+    trained = small | dict(genotype=str(folder), protocol="paper", epochs=1, warmup_epochs=0, lr=0.05, results=str(tmp_path / "trained"))
+    papermill.execute_notebook(PROJECT / "notebooks" / "retrain.ipynb", tmp_path / "retrain.ipynb", trained, cwd=PROJECT, **QUIET)
+    (record,) = (read_json(path) for path in (tmp_path / "trained").glob("*/seed0/record.json"))
+    assert record["parameters"]["cell_json"] == read_json(folder / "genotype.json")
+    assert 0 <= record["metrics"]["imagenet_test_error_pct_last"] <= 100 and record["data"]["unreadable"]["count"] >= 3
 
 
 @pytest.mark.parametrize(("name", "figures"), [("darts_space", 4), ("robust_spaces", 0)])

@@ -11,7 +11,7 @@ from drnas_lib.records import PROJECT
 ROWS = (  # a name without a file of its own stands for the package of that name
     (
         *("genotype", "records", "config", "search_settings", "presets", "darts_presets", "method_presets", "space_rules"),
-        *("parameters", "speed_config", "study_config", "recipes", "cells", "retrain_config", "tables_config", "paper"),
+        *("parameters", "speed_config", "study_config", "recipes", "cells", "retrain_config", "tables_config", "paper", "stream_rules"),
     ),
     (
         *("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),
@@ -32,7 +32,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     ),
     (
         *("search", "retrain", "retrain_run", "experiment", "together", "live", "live_training", "speed"),
-        *("comparison_run", "distributed", "launch", "darts_costs"),
+        *("comparison_run", "distributed", "jobs", "launch", "darts_costs", "search_data"),
     ),
     ("trained", "study_runs", "hessian", "exploration", "theory"),
     ("hessian_study", "proposition", "constrained"),

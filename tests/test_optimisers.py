@@ -58,6 +58,21 @@ def test_adam_is_pytorchs(decay):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("largest", [0.5, 1e9])
+def test_adam_clips_the_gradient_of_all_parameters_together(largest):
+    ours, theirs = parameters(), parameters()
+    adam = Adam(ours, 3e-2, (0.5, 0.999), 1e-2, grad_clip=largest)
+    reference = torch.optim.Adam(theirs, 3e-2, (0.5, 0.999), weight_decay=1e-2)
+    for step in range(5):
+        for mine, other, gradient in zip(ours, theirs, gradients(step)):
+            mine.grad, other.grad = gradient.clone(), gradient.clone()
+        torch.nn.utils.clip_grad_norm_(theirs, largest)
+        adam.step(), reference.step()
+        for a, b in zip(ours, theirs):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+    assert all(torch.equal(parameter.grad, gradient) for parameter, gradient in zip(ours, gradients(4))), "what was given stays as it was"
+
+
 def test_state_stays_where_it_is():
     ours = parameters()
     adam, sgd = Adam(ours, 0.1), Sgd(ours, WeightOptimiser(0.9, 0.0, 5.0))

@@ -17,6 +17,7 @@ EXPECTED = {
     "nb201_cifar10_drnas_released_progressive",
     "nb201_cifar10_drnas_released_cpu",
     "nb201_digits_drnas_smoke",
+    *(f"darts_imagenet_drnas_{protocol}" for protocol in ("released", "paper")),
     *(f"darts_cifar10_drnas_{variant}" for variant in ("released", "paper", "released_proxy", "released_cpu")),
     *(f"s{n}_cifar10_{search}" for n in range(1, 5) for search in ("drnas_released", *(f"darts_released{v}" for v in ("", "_dp", "_l2")))),
     "s2_cifar10_drnas_released_cpu",

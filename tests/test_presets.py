@@ -5,7 +5,9 @@ import dataclasses
 import pytest
 
 from drnas_lib.config import ParameterError, SearchConfig
-from drnas_lib.presets import FAMILIES, SETTINGS, STAGES, preset
+from drnas_lib.presets import FAMILIES, SETTINGS, STAGES, preset, searched
+
+NB201 = [name for name in FAMILIES if searched("nb201", name)]
 
 
 def settings(**values):
@@ -58,7 +60,7 @@ def test_own_data_search_shortly_and_train(own):
     assert stages(**own, protocol="paper") == [(20, 8, 5, 4), (20, 4, 3, 4)]
 
 
-@pytest.mark.parametrize("dataset", FAMILIES)
+@pytest.mark.parametrize("dataset", NB201)
 @pytest.mark.parametrize("protocol", ["released", "paper"])
 @pytest.mark.parametrize("progressive", [None, True, False])
 def test_every_preset_satisfies_its_own_checks(dataset, protocol, progressive):
@@ -66,7 +68,7 @@ def test_every_preset_satisfies_its_own_checks(dataset, protocol, progressive):
     assert settings(dataset=dataset, protocol=protocol, progressive=progressive, data_folder=folder).reduced == ()
 
 
-@pytest.mark.parametrize("dataset", FAMILIES)
+@pytest.mark.parametrize("dataset", NB201)
 @pytest.mark.parametrize("protocol", ["released", "paper"])
 def test_both_schedules_of_a_protocol_on_own_data_take_as_long(dataset, protocol):
     plain, progressive = (sum(preset("nb201", dataset, protocol, many)[0].epochs) for many in (False, True))
@@ -100,6 +102,20 @@ def test_rates_of_the_darts_space():
     expected = {"batch_size": 512, "weight_lr": 0.5, "lr_warmup": 5, "arch_lr": 6e-3, "channels": 48, "cells": 14}
     assert SETTINGS["darts", "imagenet"].items() >= expected.items()
     assert STAGES["darts", "imagenet", "released", True].k == [6, 3]
+
+
+@pytest.mark.parametrize(("protocol", "operations"), [("released", 7), ("paper", 8)])
+def test_the_published_search_on_imagenet(protocol, operations):
+    values = {"space": "darts", "dataset": "imagenet", "protocol": protocol}
+    s = settings(**values)
+    assert stages(**values) == [(25, 6, operations, 10), (25, 3, 4, 10)]
+    assert (s.macro, s.channels, s.cells, s.batch_size, s.image_size) == ("imagenet", 48, 14, 512, 224)
+    assert (s.weight_lr, s.weight_lr_min, s.lr_warmup, s.weight_decay, s.momentum, s.arch_lr) == (0.5, 0, 5, 3e-4, 0.9, 6e-3)
+    assert (s.grad_clip, s.arch_grad_clip, s.drop_path, s.cutout, s.evaluate, s.reduced) == (5, 5, 0, 0, "none", ())
+
+
+def test_the_gradient_of_eta_is_clipped_on_imagenet_alone():
+    assert {key for key, values in SETTINGS.items() if values["arch_grad_clip"] is not None} == {("darts", "imagenet")}
 
 
 @pytest.mark.parametrize("space", ["darts", "s1", "s2", "s3", "s4"])

@@ -22,8 +22,7 @@ from drnas_lib.records import RunFolder, RunLocked, read_json
 from drnas_lib.retrain import RetrainError, Training, score
 from drnas_lib.retrain_config import RetrainConfig
 from drnas_lib.retrain_run import run
-from tests.data.images import damaged, fill, odd_kinds
-from tests.data.images import photographs as parts_of_photographs
+from tests.data.images import collection
 
 CPU = torch.device("cpu")
 SMALL = dict(dataset="digits", channels=2, cells=3, subset=96, batch_size=32, epochs=3, cutout=2)
@@ -251,14 +250,7 @@ def test_nb201_cells_train_in_the_same_loop(settings):
 
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
-    """An ImageNet-style folder: 603 training and 303 test files of six classes, three damaged in each, odd kinds among them."""
-    root = tmp_path_factory.mktemp("photographs")
-    for part, per_class, seed in (("train", 99, 0), ("val", 49, 1)):
-        fill(root / part, per_class, seed)
-        (image,) = parts_of_photographs(1, seed + 7)
-        for name, content in (odd_kinds(image) | damaged(image)).items():
-            (root / part / "class1" / name).write_bytes(content)
-    return root
+    return collection(tmp_path_factory.mktemp("photographs"))
 
 
 def test_an_image_folder_goes_through_and_resumes_with_the_same_bits(photographs, tmp_path):

@@ -11,15 +11,32 @@ from drnas_lib.data.sources import ImageSet
 
 
 @dataclass(frozen=True)
+class Share:
+    """Every `of`-th image of a batch, from the `rank`-th on: what one of several processes sees."""
+
+    rank: int = 0
+    of: int = 1
+
+
+@dataclass(frozen=True)
 class Plan:
-    """All batches of an epoch: which images (S, B) and their augmentation (S, B, 5), on the device."""
+    """All batches of an epoch: which images (S, B), and the draws of their augmentation, (S, B, 5) in memory, on the device."""
 
     index: Tensor
     draws: Tensor
 
+    def part(self, share: Share) -> "Plan":
+        """The share of every batch."""
+        if share.of == 1:
+            return self
+        mine = slice(share.rank, None, share.of)
+        return Plan(self.index[:, mine].contiguous(), self.draws[:, mine].contiguous())
+
 
 class DeviceImages:
     """Images as padded uint8 and labels as int64 on `device`; the data set travels there once."""
+
+    unreadable: tuple[str, ...] = ()  # what could not be read has been left out before
 
     def __init__(self, images: ImageSet, augment: Augment, device: torch.device):
         self.augment = augment
@@ -61,12 +78,37 @@ class DeviceImages:
         index, draws = _row(plan.index, step), _row(plan.draws, step)  # B; B 5
         return self.augment.apply(self.padded, index, draws, self.mean, self.std), self.labels[index]
 
+    def epoch(self) -> "Held":
+        """What holds the batches of an epoch for a launcher."""
+        return Held(self)
+
     def evaluation(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All images in order, normalised only; the last batch may be smaller."""
         inner = slice(self.augment.pad, self.augment.pad + self.augment.size)
         for start in range(0, len(self), batch_size):
             part = slice(start, start + batch_size)
             yield (self.padded[part, :, inner, inner].float() - self.mean) / self.std, self.labels[part]
+
+
+class Held:
+    """The plan of an epoch, in tensors that stay where they are, so that a captured graph finds every new one."""
+
+    def __init__(self, images: DeviceImages):
+        self.images = images
+        self.plan: Plan | None = None
+
+    def begin(self, plan: Plan) -> None:
+        if self.plan is None:
+            self.plan = Plan(plan.index.clone(), plan.draws.clone())
+        self.plan.index.copy_(plan.index)
+        self.plan.draws.copy_(plan.draws)
+
+    def arrive(self) -> None:
+        """The images are there already."""
+
+    def batch(self, number: Tensor) -> tuple[Tensor, Tensor]:
+        """That of the step `number`, which lies on the device."""
+        return self.images.batch(self.plan, number)
 
 
 def distinct(rows: int, count: int, below: int, generator: torch.Generator) -> Tensor:

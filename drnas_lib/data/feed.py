@@ -1,32 +1,22 @@
 """What the training loop needs of a data set: batches of an epoch, the test images, and what could not be read.
 
-An epoch's batches follow from the seed and the epoch's number alone, so that a run can start at any epoch. `Share(rank, of)`
-is the part of each batch that one of several processes sees.
+An epoch's batches follow from the seed and the epoch's number alone, so that a run can start at any epoch.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from drnas_lib.data.augment import Augment
-from drnas_lib.data.batches import DeviceImages, Plan
+from drnas_lib.data.batches import DeviceImages, Share
 from drnas_lib.data.seeds import derived
 from drnas_lib.data.sources import Dataset
 
 UNREADABLE = -100  # the label of a test image that could not be read; cross_entropy leaves it out
 TEST_BATCH = 500
 Batch = tuple[Tensor, Tensor]  # x float32 (B, C, H, W), y int64 (B,), on the device
-
-
-@dataclass(frozen=True)
-class Share:
-    """Every `of`-th image of a batch, from the `rank`-th on."""
-
-    rank: int = 0
-    of: int = 1
 
 
 class Feed(Protocol):
@@ -54,9 +44,7 @@ class MemoryFeed:
         self.unreadable: list[str] = []
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        plan = self.images.plan(self.batch_size, torch.Generator().manual_seed(derived(self.seed, epoch)))
-        part = slice(self.share.rank, None, self.share.of)
-        plan = Plan(plan.index[:, part].contiguous(), plan.draws[:, part].contiguous())
+        plan = self.images.plan(self.batch_size, torch.Generator().manual_seed(derived(self.seed, epoch))).part(self.share)
         for step in range(self.steps):
             yield self.images.batch(plan, step)
 

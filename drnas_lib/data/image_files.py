@@ -62,19 +62,30 @@ def _images(folder: Path) -> list[tuple[str, int]]:
     return sorted((entry.name, entry.stat().st_size) for entry in entries if entry.name.lower().endswith(ENDINGS))
 
 
+def only_train(folder: Path) -> Files:
+    """<folder>/train/<class>/. Raises MissingData."""
+    if not (folder / TRAIN).is_dir():
+        raise _lacking(folder)
+    return scan(folder / TRAIN)
+
+
 def train_and_test(folder: Path) -> tuple[Files, Files]:
     """<folder>/train/<class>/ and <folder>/val/<class>/ (or test). Raises MissingData, DamagedData where their classes differ."""
     tests = [folder / name for name in TESTS if (folder / name).is_dir()]
-    if not (folder / TRAIN).is_dir() or not tests:
-        raise MissingData(
-            f"{folder} needs the folders {TRAIN}/ and {TESTS[0]}/, each with one folder of images per class. ImageNet (ILSVRC2012) is "
-            "given out at https://image-net.org/download.php to those who register; no command here can fetch it."
-        )
-    train, test = scan(folder / TRAIN), scan(tests[0])
+    if not tests:
+        raise _lacking(folder)
+    train, test = only_train(folder), scan(tests[0])
     if train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes))
         raise DamagedData(f"{folder}: the classes of {TRAIN}/ and {tests[0].name}/ differ: {', '.join(odd[:5])} in one of them only")
     return train, test
+
+
+def _lacking(folder: Path) -> MissingData:
+    return MissingData(
+        f"{folder} needs the folders {TRAIN}/ and {TESTS[0]}/, each with one folder of images per class; a search reads {TRAIN}/ alone. "
+        "ImageNet (ILSVRC2012) is given out at https://image-net.org/download.php to those who register; no command here can fetch it."
+    )
 
 
 def listing_digest(files: Files) -> str:
@@ -89,7 +100,12 @@ def chosen(files: Files, path: Path) -> Files:
         raise DamagedData(f"{path} is not an index list; make one with python -m drnas_lib.data.index_lists")
     if content["listing_sha256"] != listing_digest(files):
         raise DamagedData(f"{path} was made from other files than those in {files.root}. Make it again, or use its own folder.")
+    return taken(files, content["images"])
+
+
+def taken(files: Files, images: dict[str, list[int]]) -> Files:
+    """Some of the files: positions within each class."""
     starts = np.searchsorted(files.labels, np.arange(len(files.classes)))
-    index = np.concatenate([starts[label] + np.array(content["images"][name]) for label, name in enumerate(files.classes)])
+    index = np.concatenate([starts[label] + np.array(images[name]) for label, name in enumerate(files.classes)])
     digest = hashlib.sha256(files.digest.encode() + index.astype(np.int64).tobytes()).hexdigest()
     return Files(files.root, files.classes, files.names[index], files.labels[index], digest)

@@ -38,10 +38,11 @@ def draw(files: Files, percents: list[float], seed: int) -> list[dict[str, list[
 
 
 def write(files: Files, percents: list[float], seed: int, out: Path) -> list[Path]:
-    """The files `<out>_<percent>pct_seed<seed>.json`, in the order of `percents`."""
+    """The files `<out>_<percent>pct_seed<seed>.json`, in the order of `percents`; equal ones are numbered, as 50pct-1 and 50pct-2."""
     paths = []
-    for percent, images in zip(percents, draw(files, percents, seed)):
-        path = out.with_name(f"{out.name}_{percent:g}pct_seed{seed}.json")
+    for place, (percent, images) in enumerate(zip(percents, draw(files, percents, seed))):
+        number = f"-{percents[: place + 1].count(percent)}" if percents.count(percent) > 1 else ""
+        path = out.with_name(f"{out.name}_{percent:g}pct{number}_seed{seed}.json")
         count = sum(map(len, images.values()))
         head = {"percent": percent, "seed": seed, "count": count, "of": len(files), "listing_sha256": listing_digest(files)}
         write_json(path, head | {"images": images})

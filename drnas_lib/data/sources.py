@@ -36,6 +36,10 @@ class Dataset:
     source: str  # what was read, in a sentence
     fingerprint: str  # SHA-256 of all pixels and labels
 
+    @property
+    def channels(self) -> int:
+        return self.train.images.shape[1]
+
 
 Loaded = tuple[ImageSet, ImageSet | None, str]  # train, test, source
 

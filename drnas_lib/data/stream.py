@@ -7,6 +7,7 @@ workers changes nothing, and an epoch can be repeated.
 import hashlib
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,17 +15,19 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.transforms.functional import pil_to_tensor
 
+from drnas_lib.data.batches import Share
 from drnas_lib.data.decode import open_rgb
 from drnas_lib.data.errors import DamagedData
-from drnas_lib.data.feed import UNREADABLE, Batch, Share
+from drnas_lib.data.feed import UNREADABLE, Batch
 from drnas_lib.data.image_files import Files
 from drnas_lib.data.seeds import derived
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 JITTER = (0.4, 0.4, 0.4, 0.2)  # brightness, contrast, saturation, hue
 UNREADABLE_PCT = 1.0  # more than this is not an accident
+NAMED = 5  # of these, in an error
 TEST_BATCH = 250
-Key = tuple[int, int]  # epoch, number of the image
+Key = tuple[int, int]  # epoch, or a draw; number of the image
 
 
 def train_view(size: int, jitter: bool = True) -> transforms.Compose:
@@ -91,7 +94,7 @@ class EpochOrder:
             yield [(self.epoch, number) for number in batch[self.share.rank :: self.share.of].tolist()]
 
 
-def _together(items: list[tuple[Tensor, int, list[int]]]) -> tuple[Tensor, Tensor, list[int]]:
+def together(items: list[tuple[Tensor, int, list[int]]]) -> tuple[Tensor, Tensor, list[int]]:
     if not items:  # this process' share of a small last batch
         return torch.empty(0, 3, 1, 1, dtype=torch.uint8), torch.empty(0, dtype=torch.int64), []
     images, labels, damaged = zip(*items)
@@ -130,7 +133,7 @@ class StreamFeed:
             batch_sampler=order,
             num_workers=workers,
             persistent_workers=workers > 0,
-            collate_fn=_together,
+            collate_fn=together,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # else every pass would draw from the process' own
         )
@@ -151,10 +154,15 @@ class StreamFeed:
             self.damaged[part].update(damaged)
             x = images.to(self.device, non_blocking=True).float().sub_(self.mean).div_(self.std)
             yield x, labels.to(self.device, non_blocking=True)
-        files, damaged = self.files[part], self.damaged[part]
-        if len(damaged) * 100 > UNREADABLE_PCT * len(files):
-            names = ", ".join(files.name(n) for n in sorted(damaged)[:5])
-            raise DamagedData(f"{files.root}: {len(damaged)} of {len(files)} images cannot be read ({names}, ...). Repair or remove them.")
+        files = self.files[part]
+        refuse_many(files.root, [files.name(n) for n in sorted(self.damaged[part])], len(files))
+
+
+def refuse_many(root: Path, unreadable: list[str], of: int) -> None:
+    """Raises DamagedData, with names, where more than 1 % of the files below `root` that are to be read cannot be."""
+    if len(unreadable) * 100 > UNREADABLE_PCT * of:
+        names = ", ".join(unreadable[:NAMED])
+        raise DamagedData(f"{root}: {len(unreadable)} of {of} images cannot be read ({names}, ...). Repair or remove them.")
 
 
 def source(train: Files, test: Files, size: int, listed: str | None) -> str:

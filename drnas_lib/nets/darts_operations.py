@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.channel_map import ChannelMap, channel_choice
-from drnas_lib.nets.stacked import MOMENTUM, Maps, StackedDepthwise, StackedPointwise
-from drnas_lib.nets.statistics import EPS
+from drnas_lib.nets.stacked import Maps, StackedDepthwise, StackedPointwise
+from drnas_lib.nets.statistics import WHOLE, WholeBatch
 
 
 def under(name: str, maps: Maps) -> Maps:
@@ -110,6 +110,8 @@ class Noise(nn.Module):
 class Pool(nn.Module):
     """A 3x3 pooling and its normalisation: edges that leave one node see the same statistics, so they share them."""
 
+    batch: WholeBatch = WHOLE
+
     def __init__(self, channels: int, stride: int, kind: str):
         super().__init__()
         self.channels = channels
@@ -119,7 +121,7 @@ class Pool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c, H, W) -> (B, c, H', W')."""
-        return F.batch_norm(self.pool(x), self.running_mean, self.running_var, None, None, self.training, MOMENTUM, EPS)
+        return self.batch.norm(self.pool(x), self.running_mean, self.running_var, self.training)
 
     def maps(self, before: "Pool", edges: Tensor, generator: torch.Generator) -> Maps:
         way = ChannelMap(torch.zeros(1, dtype=torch.long), channel_choice(1, before.channels, self.channels, generator), before.channels)

@@ -8,18 +8,20 @@ from drnas_lib.nets.mixed import MixedSource, remember
 from drnas_lib.nets.normalisation import channels_first
 from drnas_lib.nets.partial import channel_shuffle
 from drnas_lib.nets.source_sum import Edges
+from drnas_lib.nets.statistics import WholeBatch
 from drnas_lib.nets.supernet import SuperCell, SuperNet
 
 
 class MixedEdges(torch.autograd.Function):
-    """`apply(edges, running, x, theta, point, wide)` -> the mixed operations of one node's edges (B, H, W, n c), and their statistics.
+    """`apply(edges, batch, running, x, theta, point, wide)` -> the mixed edges of one node (B, H, W, n c), and their statistics.
 
     As in mixed_cell.py, for one node: x (B, H, W, c), theta (n, O).
     """
 
     @staticmethod
-    def forward(ctx, edges: Edges, running, x, theta, point, wide):
-        out, kept, small, statistics = source_sum.forward(edges, x, theta, ctx.needs_input_grad[3], point, wide, running)
+    def forward(ctx, edges: Edges, batch: WholeBatch, running, x, theta, point, wide):
+        of_theta = ctx.needs_input_grad[4]
+        out, kept, small, statistics = source_sum.forward(edges, x, theta, of_theta, point, wide, running, batch=batch)
         ctx.save_for_backward(kept.x, kept.pooled, kept.active, kept.y, wide)
         ctx.settings = edges, small
         ctx.mark_non_differentiable(*(value for value in statistics if value is not None))
@@ -30,8 +32,8 @@ class MixedEdges(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad, *_):
         (edges, small), (*images, wide) = ctx.settings, ctx.saved_tensors
-        found = source_sum.backward(edges, grad.contiguous(), source_sum.Images(*images), small, wide, ctx.needs_input_grad[2:])
-        return None, None, found.x, found.theta, found.point, found.wide
+        found = source_sum.backward(edges, grad.contiguous(), source_sum.Images(*images), small, wide, ctx.needs_input_grad[3:])
+        return None, None, None, found.x, found.theta, found.point, found.wide
 
 
 class EdgeWeightedCell(SuperCell):
@@ -55,9 +57,9 @@ class EdgeWeightedCell(SuperCell):
 
     def _mixed(self, source: MixedSource, x: Tensor, theta: Tensor) -> Tensor:
         running = None if self.training else source.running()
-        out, *used = MixedEdges.apply(source.edges, running, x.permute(0, 2, 3, 1), theta, *source.weights())
+        out, *used = MixedEdges.apply(source.edges, self.batch, running, x.permute(0, 2, 3, 1), theta, *source.weights())
         if self.training:
-            remember([source], used, x.numel() // x.shape[1])
+            remember([source], used, self.batch.parts * x.numel() // x.shape[1])
         return channels_first(out)
 
 

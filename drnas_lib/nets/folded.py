@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from drnas_lib.nets.statistics import EPS
+from drnas_lib.nets.statistics import EPS, WHOLE, WholeBatch
 
 
 class _Moments(torch.autograd.Function):
@@ -34,18 +34,18 @@ class _Moments(torch.autograd.Function):
 
 
 def folded_pointwise(
-    x: Tensor, kernel: Tensor, theta: Tensor | None, statistics: tuple[Tensor, Tensor] | None
+    x: Tensor, kernel: Tensor, theta: Tensor | None, statistics: tuple[Tensor, Tensor] | None, batch: WholeBatch = WHOLE
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x (B, m, c_in, L), or (B, 1, c_in, L) shared by all edges; kernel (m, c, c_in); theta (m,), None for 1.
 
-    Without `statistics` = (mean, variance), each (m c,), those of the batch are used. Returns theta times the normalised result,
-    (B, m, c, L), and the mean and biased variance, (m, c) each.
+    Without `statistics` = (mean, variance), each (m c,), those of `batch` are used, of which x is this process' part.
+    Returns theta times the normalised result, (B, m, c, L), and the mean and biased variance, (m, c) each.
     """
     B, shared, c_in, L = x.shape
     m, c, _ = kernel.shape
     weight = kernel.double()
     if statistics is None:
-        of_x, square = _Moments.apply(x)
+        of_x, square = batch.average(*_Moments.apply(x))
         covariance = square - of_x[:, :, None] * of_x[:, None, :]
         mean = torch.matmul(weight, of_x[:, :, None])[..., 0]  # m c
         variance = (torch.matmul(weight, covariance) * weight).sum(-1).clamp_min(0.0)  # m c

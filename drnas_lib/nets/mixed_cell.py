@@ -15,6 +15,7 @@ from drnas_lib.nets import source_sum
 from drnas_lib.nets.blocks import identity
 from drnas_lib.nets.normalisation import channels_first, flat
 from drnas_lib.nets.source_sum import Edges, Images
+from drnas_lib.nets.statistics import WHOLE, WholeBatch
 
 
 @lru_cache(maxsize=64)
@@ -28,7 +29,7 @@ def shuffles(channels: int, k: int, dtype: torch.dtype, device: torch.device) ->
 
 
 class MixedCell(torch.autograd.Function):
-    """`apply(sources, k, running, x, theta, *weights)` -> (B, H, W, C), then mean and variance of both convolutions of every source.
+    """`apply(sources, k, batch, running, x, theta, *weights)` -> (B, H, W, C), then mean and variance of both convolutions of every source.
 
     `sources` is a tuple of Edges, one for each node but the last, in order; x (B, H, W, C); theta (E, O) in the order of the sources;
     `weights` alternates those of the 1x1 and of the 3x3 convolution of each source, None where it has none; `running` is None in
@@ -36,14 +37,15 @@ class MixedCell(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, sources: tuple[Edges, ...], k: int, running, x, theta, *weights):
+    def forward(ctx, sources: tuple[Edges, ...], k: int, batch: WholeBatch, running, x, theta, *weights):
         c, parts = x.shape[-1] // k, theta.split([edges.edges for edges in sources])
         received = passed = None
-        small, images, statistics, of_theta = [], [], [], ctx.needs_input_grad[4]
+        small, images, statistics, of_theta = [], [], [], ctx.needs_input_grad[5]
         for i, (edges, part) in enumerate(zip(sources, parts)):
             used = None if running is None else running[4 * i : 4 * i + 4]
             base = None if received is None else received[..., c:]
-            received, kept, rest, found = source_sum.forward(edges, x[..., :c], part, of_theta, *weights[2 * i : 2 * i + 2], used, base)
+            own = weights[2 * i : 2 * i + 2]
+            received, kept, rest, found = source_sum.forward(edges, x[..., :c], part, of_theta, *own, used, base, batch)
             images += [kept.x, kept.pooled, kept.active, kept.y]
             small.append(rest)
             statistics += found
@@ -59,7 +61,7 @@ class MixedCell(torch.autograd.Function):
     def backward(ctx, grad, *_):
         sources, k, small = ctx.settings
         images, weights = ctx.saved_tensors[: 4 * len(sources)], ctx.saved_tensors[4 * len(sources) :]
-        needs_x, needs_theta, needs_weights = ctx.needs_input_grad[3], ctx.needs_input_grad[4], ctx.needs_input_grad[5:]
+        needs_x, needs_theta, *needs_weights = ctx.needs_input_grad[4:]
         grad = grad.contiguous()
         received = passed = None  # the gradient of what the targets received, and of what passed by the edges into them
         of_theta, of_weights = [], []
@@ -72,7 +74,7 @@ class MixedCell(torch.autograd.Function):
             of_theta.insert(0, found.theta)
             of_weights[:0] = [found.point, found.wide]
             grad = found.x if k == 1 or found.x is None else _whole(found.x, passed, k)
-        return None, None, None, grad, torch.cat(of_theta) if needs_theta else None, *of_weights
+        return None, None, None, None, grad, torch.cat(of_theta) if needs_theta else None, *of_weights
 
 
 def _next(node: Tensor, x: Tensor, passed: Tensor | None, k: int) -> tuple[Tensor, Tensor | None]:
@@ -103,7 +105,15 @@ def _whole(mixed: Tensor, passed: Tensor, k: int) -> Tensor:
     return (passed @ of_rest.T).addmm_(flat(mixed), first).view(*mixed.shape[:3], -1)
 
 
-def apply(sources: Sequence[Edges], k: int, running: list[Tensor | None] | None, x: Tensor, theta: Tensor, weights: list[Tensor | None]):
+def apply(
+    sources: Sequence[Edges],
+    k: int,
+    running: list[Tensor | None] | None,
+    x: Tensor,
+    theta: Tensor,
+    weights: list[Tensor | None],
+    batch: WholeBatch = WHOLE,
+):
     """The cell's output (B, C, H, W), channels last in memory, and its statistics."""
-    out, *statistics = MixedCell.apply(tuple(sources), k, running, x.permute(0, 2, 3, 1).contiguous(), theta, *weights)
+    out, *statistics = MixedCell.apply(tuple(sources), k, batch, running, x.permute(0, 2, 3, 1).contiguous(), theta, *weights)
     return channels_first(out), statistics

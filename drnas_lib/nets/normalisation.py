@@ -2,14 +2,14 @@
 
 PyTorch's own kernels walk channels last pixel by pixel, which is slow where there are few channels. There the sums over all pixels are
 matrix products, and the per-channel affine maps run along rows of many pixels, the channels' factors repeated. With many channels the
-products would cost more than they save, and PyTorch's kernels are used.
+products would cost more than they save, and PyTorch's kernels are used, unless several processes share the batch.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drnas_lib.nets.statistics import EPS, Moments, gram, total
+from drnas_lib.nets.statistics import EPS, WHOLE, Moments, WholeBatch, gram, total
 
 FEW = 15  # channels, fewer than a vector has floats; measured
 ROW = 768  # entries of a row of an affine map, about
@@ -25,21 +25,28 @@ def flat(images: Tensor) -> Tensor:
     return images.flatten(0, 2)
 
 
-def moments(y: Tensor) -> Moments:
-    """Mean and biased variance (m,) over batch and pixels of y (B, H, W, m). What is subtracted is in float64, so it costs no digits."""
-    if y.shape[-1] > FEW:
+def moments(y: Tensor, batch: WholeBatch = WHOLE) -> Moments:
+    """Mean and biased variance (m,) over batch and pixels of y (B, H, W, m), this process' part of `batch`.
+
+    What is subtracted is in float64, so it costs no digits.
+    """
+    if y.shape[-1] > FEW and batch is WHOLE:
         return torch.batch_norm_update_stats(channels_first(y), None, None, 0.0)
     rows = flat(y)
     mean = total(rows).double().div_(len(rows))
-    square = gram(rows, rows).diagonal().double().div(len(rows))
+    mean, square = batch.average(mean, gram(rows, rows).diagonal().double().div(len(rows)))
     return mean.to(y.dtype), square.addcmul_(mean, mean, value=-1).clamp_min_(0.0).to(y.dtype)
 
 
-def normalise(y: Tensor, scale: Tensor, shift: Tensor | None, used: Moments | None) -> tuple[Tensor, Moments, Tensor]:
+def normalise(
+    y: Tensor, scale: Tensor, shift: Tensor | None, used: Moments | None, batch: WholeBatch = WHOLE
+) -> tuple[Tensor, Moments, Tensor]:
     """scale (y - mean) / sqrt(var + eps) + shift, all per channel (m,); y (B, H, W, m); `used` are the batch's own moments where None.
 
     Returns also the moments that were used, and 1 / sqrt(var + eps).
     """
+    if used is None and batch is not WHOLE:
+        used = moments(y, batch)
     if y.shape[-1] > FEW:
         if used is None:
             out, mean, inverse = torch.native_batch_norm(channels_first(y), scale, shift, None, None, True, 0.0, EPS)
@@ -54,11 +61,22 @@ def normalise(y: Tensor, scale: Tensor, shift: Tensor | None, used: Moments | No
 
 
 def backward(
-    grad: Tensor, y: Tensor, scale: Tensor, used: Moments, inverse: Tensor, training: bool, needs_scale: bool, needs_shift: bool
+    grad: Tensor,
+    y: Tensor,
+    scale: Tensor,
+    used: Moments,
+    inverse: Tensor,
+    training: bool,
+    needs_scale: bool,
+    needs_shift: bool,
+    batch: WholeBatch = WHOLE,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """From the gradient of `normalise`, (B, H, W, m) and contiguous, to those of y, and where they are needed of scale and shift (m,)."""
+    """From the gradient of `normalise`, (B, H, W, m) and contiguous, to those of y, and where they are needed of scale and shift (m,).
+
+    The gradients of scale and shift are those of this process' part of the batch, as in any other layer.
+    """
     mean, variance = used
-    if y.shape[-1] > FEW:
+    if y.shape[-1] > FEW and batch is WHOLE:
         of_y, of_scale, of_shift = torch.ops.aten.native_batch_norm_backward(
             channels_first(grad), channels_first(y), scale, mean, variance, mean, inverse, training, EPS, [True, needs_scale, needs_shift]
         )
@@ -72,8 +90,9 @@ def backward(
     of_scale = torch.addcmul(products, summed, mean, value=-1).mul_(inverse)
     if not training:
         return affine(grad, gain, torch.zeros_like(gain)), of_scale, summed
-    slope = (gain * inverse).mul_(of_scale).div_(-len(rows))
-    offset = torch.addcmul((gain * summed).div_(-len(rows)), slope, mean, value=-1)
+    of_variance, of_mean = batch.average(of_scale, summed)
+    slope = (gain * inverse).mul_(of_variance).div_(-len(rows))
+    offset = torch.addcmul((gain * of_mean).div_(-len(rows)), slope, mean, value=-1)
     of_y = affine(y, slope, offset)
     of_y.view(-1, *_tiled(gain, y).shape).addcmul_(grad.view(-1, *_tiled(gain, y).shape), _tiled(gain, y))
     return of_y, of_scale, summed

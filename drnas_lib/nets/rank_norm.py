@@ -1,39 +1,86 @@
-"""Batch normalisation over the images of all processes, on any device: PyTorch's own synchronised one runs on GPUs only."""
+"""Batch statistics over the images of all processes, on any device: PyTorch's own synchronised normalisation runs on GPUs only.
+
+Every process has an equal share of a batch, so the batch's statistics are the means of theirs; what one process' loss says of a common
+statistic concerns the images of all, so in the backward pass these gradients are averaged too. A step then equals that of one process with
+all images, once the gradients of the weights are averaged as well.
+"""
 
 import torch
 import torch.distributed
-import torch.distributed.nn.functional as distributed
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from drnas_lib.nets.statistics import EPS, MOMENTUM, WholeBatch
+
+
+def averaged(values: list[Tensor]) -> list[Tensor]:
+    """Of each value the mean over the processes, in one exchange; all are of one dtype and on one device."""
+    together = torch.cat([value.reshape(-1) for value in values])
+    torch.distributed.all_reduce(together)
+    together.div_(torch.distributed.get_world_size())
+    return [part.view(value.shape) for part, value in zip(together.split([value.numel() for value in values]), values)]
+
+
+class _Average(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, *values: Tensor):
+        return tuple(averaged(list(values)))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, *grads: Tensor):
+        return tuple(averaged(list(grads)))
+
+
+class SharedBatch(WholeBatch):
+    """Each process of the torch.distributed group sees an equal part of the batch."""
+
+    @property
+    def parts(self) -> int:
+        return torch.distributed.get_world_size()
+
+    def average(self, *values: Tensor) -> tuple[Tensor, ...]:
+        return _Average.apply(*values)
+
+    def norm(self, x: Tensor, running_mean: Tensor, running_var: Tensor, training: bool) -> Tensor:
+        if not training:
+            return super().norm(x, running_mean, running_var, training)
+        return normalised(x, running_mean, running_var, MOMENTUM, EPS)
+
+
+def normalised(x: Tensor, running_mean: Tensor, running_var: Tensor, momentum: float, eps: float) -> Tensor:
+    """x (B, C, H, W), this process' share, by mean and variance of the whole batch; moves the running statistics (C,)."""
+    B, C, H, W = x.shape
+    count = B * H * W * torch.distributed.get_world_size()
+    (mean,) = _Average.apply(x.mean((0, 2, 3)))  # C
+    centred = x - mean[:, None, None]
+    (variance,) = _Average.apply(centred.square().mean((0, 2, 3)))  # C, biased
+    with torch.no_grad():
+        running_mean.lerp_(mean, momentum)
+        running_var.lerp_(variance * (count / (count - 1)), momentum)
+    return centred * torch.rsqrt(variance + eps)[:, None, None]
 
 
 class RankNorm(nn.BatchNorm2d):
-    """BatchNorm2d whose mean and variance in training are those of the whole batch; every process has an equal share of it.
-
-    The sums go through `all_reduce` with its gradient, so a step equals that of one process with all images.
-    """
+    """BatchNorm2d whose mean and variance in training are those of the whole batch."""
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        B, C, H, W = x.shape
-        count = B * H * W * torch.distributed.get_world_size()
-        mean = distributed.all_reduce(x.sum((0, 2, 3))) / count  # C
-        centred = x - mean[:, None, None]
-        variance = distributed.all_reduce(centred.square().sum((0, 2, 3))) / count  # C, biased
-        if self.track_running_stats:
-            with torch.no_grad():
-                self.num_batches_tracked += 1
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
-        y = centred * torch.rsqrt(variance + self.eps)[:, None, None]
+        self.num_batches_tracked += 1
+        y = normalised(x, self.running_mean, self.running_var, self.momentum, self.eps)
         return y * self.weight[:, None, None] + self.bias[:, None, None] if self.affine else y
 
 
 def across_ranks(net: nn.Module) -> nn.Module:
-    """`net` with every BatchNorm2d replaced by one over all processes, which has the same parameters and buffers.
+    """`net` with statistics over all processes, in place: its own modules that take a `batch`, and every BatchNorm2d by another one.
 
-    On GPUs by PyTorch's SyncBatchNorm, elsewhere by RankNorm.
+    That has the same parameters and buffers: on GPUs PyTorch's SyncBatchNorm, elsewhere RankNorm.
     """
+    shared = SharedBatch()
+    for module in net.modules():
+        if isinstance(getattr(module, "batch", None), WholeBatch):
+            module.batch = shared
     if next(net.parameters()).device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(net)
     for parent in list(net.modules()):
@@ -44,7 +91,7 @@ def across_ranks(net: nn.Module) -> nn.Module:
 
 
 def _over_ranks(norm: nn.BatchNorm2d) -> RankNorm:
-    new = RankNorm(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+    new = RankNorm(norm.num_features, norm.eps, norm.momentum, norm.affine)
     new.weight, new.bias = norm.weight, norm.bias  # the very parameters, which an optimiser may hold already
     new.running_mean, new.running_var, new.num_batches_tracked = norm.running_mean, norm.running_var, norm.num_batches_tracked
     return new.train(norm.training)

@@ -9,18 +9,18 @@ from torch.nn import functional as F
 
 from drnas_lib.nets.mixed import KERNELS, MixedSource
 from drnas_lib.nets.partial import channel_shuffle
-from drnas_lib.nets.statistics import EPS, MOMENTUM
+from drnas_lib.nets.statistics import WHOLE, WholeBatch
 from drnas_lib.nets.supernet import SuperCell, SuperNet
 from drnas_lib.spaces.space import Space
 
 
-def chosen_conv(source: MixedSource, name: str, position: int, active: Tensor) -> Tensor:
+def chosen_conv(source: MixedSource, name: str, position: int, active: Tensor, batch: WholeBatch = WHOLE) -> Tensor:
     """The convolution `name` of one edge, normalised; `active` (B, c, H, W) is the input after its ReLU. Moves the running statistics."""
     stack = source.convolutions[name]
     place = stack.positions.index(position) * source.channels
     part = slice(place, place + source.channels)
     y = F.conv2d(active, stack.weight[part], padding=KERNELS[name] // 2)
-    return F.batch_norm(y, stack.running_mean[part], stack.running_var[part], None, None, stack.training, MOMENTUM, EPS)
+    return batch.norm(y, stack.running_mean[part], stack.running_var[part], stack.training)
 
 
 def pooled(x: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class SinglePathCell(SuperCell):
     def _edge(self, source: MixedSource, name: str, position: int, x: Tensor, active: Tensor | None) -> Tensor | None:
         """One operation of one edge; None is zero."""
         if name in KERNELS:
-            return chosen_conv(source, name, position, active)
+            return chosen_conv(source, name, position, active, self.batch)
         return {"none": lambda: None, "skip_connect": lambda: x, "avg_pool_3x3": lambda: pooled(x)}[name]()
 
 

@@ -19,7 +19,7 @@ from drnas_lib.nets.blocks import Blocks
 from drnas_lib.nets.normalisation import channels_first, flat
 from drnas_lib.nets.pointwise import Folded
 from drnas_lib.nets.pool import avg_pool_3x3, avg_pool_3x3_adjoint_
-from drnas_lib.nets.statistics import Moments, gram, input_moments, pointwise_moments
+from drnas_lib.nets.statistics import WHOLE, Moments, WholeBatch, gram, input_moments, pointwise_moments
 from drnas_lib.nets.statistics import total as sum_of_rows
 
 
@@ -62,6 +62,7 @@ class Small:
     variance: Tensor | None
     inverse: Tensor | None
     training: bool
+    batch: WholeBatch
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,13 @@ def forward(
     wide: Tensor | None,
     running: list[Tensor | None] | None = None,
     base: Tensor | None = None,
+    batch: WholeBatch = WHOLE,
 ) -> tuple[Tensor, Images, Small, list[Tensor | None]]:
     """The mixed operations of x (B, H, W, c), plus `base`, what the targets have so far, where there is any: (B, H, W, n c).
 
     theta (n, O), `of_theta` whether its gradient will be asked for; `point` (m c, c, 1, 1), `wide` (m c, c, 3, 3); `running`: mean and
-    variance of `point`, then of `wide`, None in training. Returns the sum, what `backward` needs, and the statistics that were used, in
-    the order of `running`.
+    variance of `point`, then of `wide`, None in training. x is this process' part of `batch`. Returns the sum, what `backward` needs, and
+    the statistics that were used, in the order of `running`.
     """
     training, x = running is None, x.contiguous()
     active = F.relu(x) if point is not None or wide is not None else None
@@ -95,14 +97,14 @@ def forward(
     if point is not None:
         matrix = point.flatten(1).double()
         if training:
-            of_input = input_moments(flat(active))
+            of_input = input_moments(flat(active), batch)
             statistics[:2] = pointwise_moments(matrix, *of_input)
         folded = Folded.of(matrix, edges.point.theta(theta).double(), (statistics[0].double(), statistics[1].double()))
         shift = edges.point.spread(folded.bias.to(x.dtype))
     if wide is not None:
         y = F.conv2d(channels_first(active), wide, padding=1).permute(0, 2, 3, 1).contiguous()
         scale, early = edges.wide.theta(theta), shift if edges.wide.everywhere else None
-        mixed, statistics[2:], inverse = normalisation.normalise(y, scale, early, None if training else running[2:])
+        mixed, statistics[2:], inverse = normalisation.normalise(y, scale, early, None if training else running[2:], batch)
         mixed = edges.wide.spread(mixed, -1)
         shift = None if edges.wide.everywhere else shift
     if mixed is None:
@@ -117,7 +119,7 @@ def forward(
             blocks.add_scaled(flat(mixed), flat(images), theta)
     if base is not None:
         mixed.add_(base)
-    small = Small(theta, folded, of_input, scale, *statistics[2:], inverse, training)
+    small = Small(theta, folded, of_input, scale, *statistics[2:], inverse, training, batch)
     kept = Images(x if of_theta and edges.skip is not None else None, pooled if of_theta else None, active, y)
     return mixed, kept, small, statistics
 
@@ -130,8 +132,9 @@ def backward(edges: Edges, grad: Tensor, kept: Images, small: Small, wide: Tenso
     rows, shape = flat(grad), (*grad.shape[:3], edges.channels)  # N n*c
     if wide is not None:
         sums = small.folded is not None and edges.wide.everywhere  # the pass that normalisation needs anyway sums the gradient too
+        used = (small.mean, small.variance), small.inverse, small.training
         grad_y, grad_scale, total = normalisation.backward(
-            edges.wide.gather(grad, -1), kept.y, small.scale, (small.mean, small.variance), small.inverse, small.training, needs_theta, sums
+            edges.wide.gather(grad, -1), kept.y, small.scale, *used, needs_theta, sums, small.batch
         )
         total = total if sums else None
         if needs_theta:
@@ -180,6 +183,7 @@ def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_
         grad_weight = grad_weight.addmm_(weighted, covariance, alpha=2).addr_(of_output_mean, mean)
         if grad_x is None:
             return grad_weight.to(rows.dtype)[..., None, None] if needs_point else None
+        weighted, of_mean = small.batch.average(weighted, of_mean)  # the weight's own share stays that of this process
         matrix = (folded.weight.T @ weighted).mul_(2 / len(rows))  # the covariance's part, symmetric
         shift = of_mean.div_(len(rows)).sub_(matrix @ mean)
         grad_x.addmm_(r, matrix.to(rows.dtype)).add_(shift.to(rows.dtype))

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from drnas_lib.nets.channel_map import ChannelMap, channel_choice
 from drnas_lib.nets.depthwise import depthwise
 from drnas_lib.nets.folded import folded_pointwise
+from drnas_lib.nets.statistics import MOMENTUM, WHOLE, WholeBatch
 
-MOMENTUM = 0.1
 Maps = dict[str, ChannelMap]
 
 
@@ -38,6 +38,8 @@ class StackedDepthwise(nn.Module):
 class StackedPointwise(nn.Module):
     """1x1 convolutions of m edges with the normalisation behind them: `weight` (m c, c_in, 1, 1), running statistics (m c,)."""
 
+    batch: WholeBatch = WHOLE
+
     def __init__(self, edges: int, into: int, channels: int):
         super().__init__()
         self.edges, self.into, self.channels = edges, into, channels
@@ -51,9 +53,9 @@ class StackedPointwise(nn.Module):
         B, _, H, W = x.shape
         kernel = self.weight.view(self.edges, self.channels, self.into)
         statistics = None if self.training else (self.running_mean, self.running_var)
-        out, mean, variance = folded_pointwise(x.reshape(B, -1, self.into, H * W), kernel, theta, statistics)
+        out, mean, variance = folded_pointwise(x.reshape(B, -1, self.into, H * W), kernel, theta, statistics, self.batch)
         if self.training:
-            self._remember(mean, variance, B * H * W)
+            self._remember(mean, variance, self.batch.parts * B * H * W)
         return out.view(B, self.edges, self.channels, H, W)
 
     @torch.no_grad()

@@ -7,11 +7,29 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 EPS = 1e-5
 MOMENTUM = 0.1  # of running statistics
 PARTS = 16
 Moments = tuple[Tensor, Tensor]  # mean and biased variance (m,)
+
+
+class WholeBatch:
+    """How what a process counts over its images becomes that of the batch: here it sees them all. rank_norm.py has the other case."""
+
+    parts = 1  # of equal size
+
+    def average(self, *values: Tensor) -> tuple[Tensor, ...]:
+        """Of each value the mean over the parts of the batch. Autograd goes through."""
+        return values
+
+    def norm(self, x: Tensor, running_mean: Tensor, running_var: Tensor, training: bool) -> Tensor:
+        """Batch normalisation of x (B, C, H, W) without learnt scale; in training it moves the running statistics (C,)."""
+        return F.batch_norm(x, running_mean, running_var, None, None, training, MOMENTUM, EPS)
+
+
+WHOLE = WholeBatch()
 
 
 def gram(a: Tensor, b: Tensor) -> Tensor:
@@ -26,10 +44,10 @@ def total(a: Tensor) -> Tensor:
     return torch.bmm(a.new_ones(parts, 1, len(a) // parts), a.view(parts, -1, a.shape[1])).sum((0, 1))
 
 
-def input_moments(r: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (c,) and covariance (c, c) over the rows of r (N, c), float64."""
-    mean = total(r).double().div_(len(r))
-    return mean, gram(r, r).double().div_(len(r)).addr_(mean, mean, alpha=-1)
+def input_moments(r: Tensor, batch: WholeBatch = WHOLE) -> tuple[Tensor, Tensor]:
+    """Mean (c,) and covariance (c, c) of the batch of which the rows of r (N, c) are this process' part, float64."""
+    mean, square = batch.average(total(r).double().div_(len(r)), gram(r, r).double().div_(len(r)))
+    return mean, square.addr_(mean, mean, alpha=-1)
 
 
 def pointwise_moments(weight: Tensor, mean: Tensor, covariance: Tensor) -> Moments:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from drnas_lib.nets import mixed_cell
 from drnas_lib.nets.mixed import MixedSource, remember
 from drnas_lib.nets.skeleton import Skeleton
+from drnas_lib.nets.statistics import WHOLE, WholeBatch
 from drnas_lib.spaces.space import Space
 
 
@@ -17,6 +18,8 @@ def leaving(space: Space) -> list[list[int]]:
 
 class SuperCell(nn.Module):
     """One cell of width C: node j is the sum over i < j of the mixed edges (i, j), on 1/K of the channels (mixed_cell.py)."""
+
+    batch: WholeBatch = WHOLE
 
     def __init__(self, space: Space, channels: int, k: int, mask: Tensor):
         super().__init__()
@@ -32,9 +35,9 @@ class SuperCell(nn.Module):
         edges = [source.edges for source in self.sources]
         weights = [weight for source in self.sources for weight in source.weights()]
         running = None if self.training else [value for source in self.sources for value in source.running()]
-        out, used = mixed_cell.apply(edges, self.k, running, x, theta, weights)
+        out, used = mixed_cell.apply(edges, self.k, running, x, theta, weights, self.batch)
         if self.training:
-            remember(self.sources, used, x.numel() // x.shape[1])
+            remember(self.sources, used, self.batch.parts * x.numel() // x.shape[1])
         return out
 
 

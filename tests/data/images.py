@@ -35,6 +35,16 @@ def fill(root: Path, per_class: int, seed: int = 0, classes: int = CLASSES) -> N
             image.save(root / f"class{label}" / f"{n:03d}.jpg", quality=90)
 
 
+def collection(root: Path) -> Path:
+    """An ImageNet-style folder of 600 training and 300 test files in six classes: three damaged in each, odd kinds among them."""
+    for part, per_class, seed in (("train", 99, 0), ("val", 49, 1)):
+        fill(root / part, per_class, seed)
+        (image,) = photographs(1, seed + 7)
+        for name, content in (odd_kinds(image) | damaged(image)).items():
+            (root / part / "class1" / name).write_bytes(content)
+    return root
+
+
 def jpeg(image: Image.Image, **options) -> bytes:
     content = io.BytesIO()
     image.save(content, "JPEG", **options)

@@ -9,15 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
+from drnas_lib.data.batches import Share
 from drnas_lib.data.decode import open_rgb
 from drnas_lib.data.errors import DamagedData, MissingData
-from drnas_lib.data.feed import UNREADABLE, MemoryFeed, Share
+from drnas_lib.data.feed import UNREADABLE, MemoryFeed
 from drnas_lib.data.image_files import chosen, scan, train_and_test
 from drnas_lib.data.index_lists import draw, main, write
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import MEAN, STD, StreamFeed, centre_view, train_view
 from drnas_lib.records import PROJECT
-from tests.data.images import CLASSES, damaged, fill, odd_kinds, photographs
+from tests.data.images import CLASSES, collection, fill, odd_kinds, photographs
 
 CPU = torch.device("cpu")
 SIZE, BATCH = 32, 16
@@ -25,14 +26,7 @@ SIZE, BATCH = 32, 16
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """600 training images, three of them damaged, and 300 test images, three of them damaged; grey, CMYK and turned ones in both."""
-    root = tmp_path_factory.mktemp("images")
-    for part, per_class, seed in (("train", 99, 0), ("val", 49, 1)):
-        fill(root / part, per_class, seed)
-        (image,) = photographs(1, seed + 7)
-        for name, content in (odd_kinds(image) | damaged(image)).items():
-            (root / part / "class1" / name).write_bytes(content)
-    return root
+    return collection(tmp_path_factory.mktemp("images"))
 
 
 def feed(folder, workers=0, seed=0, **changes):
@@ -147,6 +141,13 @@ def test_the_command_writes_lists_that_a_feed_reads(folder, tmp_path):
     assert not names[0] & names[1]
     assert all(some.name(i).startswith(f"class{some.labels[i]}/") for some in listed for i in range(len(some)))
     assert len({files.digest, *(some.digest for some in listed)}) == 3
+
+
+def test_lists_of_equal_size_do_not_overwrite_each_other(folder, tmp_path):
+    paths = write(scan(folder / "train"), [40.0, 10.0, 40.0], 0, tmp_path / "x")
+    assert [path.name for path in paths] == ["x_40pct-1_seed0.json", "x_10pct_seed0.json", "x_40pct-2_seed0.json"]
+    first, _, second = ({some.name(i) for i in range(len(some))} for some in (chosen(scan(folder / "train"), path) for path in paths))
+    assert not first & second
 
 
 def test_a_list_of_other_files_is_refused(folder, tmp_path):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.darts_supernet import DartsSuperNet
@@ -23,9 +24,10 @@ def close(ours, plain, tolerance):
     assert (ours - plain).abs().max() <= tolerance * scale, float((ours - plain).abs().max() / scale)
 
 
-def compare(space, mask, dtype, training, size=8, **settings):
+def compare(space, mask, dtype, training, size=8, prepare=lambda fast, plain: None, **settings):
     """Outputs, gradients of eta and of every weight, running statistics."""
     fast, plain = (make(space, mask=mask, **settings).to(dtype) for make in (DartsSuperNet, PlainDartsSuperNet))
+    prepare(fast, plain)
     for buffer in fast.buffers():
         if buffer.is_floating_point():
             buffer.uniform_(0.5, 1.5)
@@ -82,3 +84,39 @@ def test_equals_the_oracle_on_the_robust_spaces(name):
     space = SPACES[name]
     mask = torch.tensor(space.start(3 if name == "s3" else 2))
     compare(space, mask, torch.float64, True, k=1, channels=4, cells=4, classes=7)
+
+
+class Given(nn.Module):
+    """Gives the noise that it was given."""
+
+    def forward(self, x):
+        return self.noise
+
+
+def same_noise(fast, plain):
+    """What the fast net draws for all edges that leave a node, the oracle is given edge by edge: drawn again from the same seed."""
+    fast.generator, again, shapes = torch.Generator().manual_seed(7), torch.Generator().manual_seed(7), []
+    operations = [
+        (source.stacked["noise"], [plain_cell.edges[edge].operations for edge in edges])
+        for fast_cell, plain_cell in zip(fast.cells, plain.cells)
+        for edges, source in zip(fast_cell.leaving, fast_cell.sources)
+    ]
+    for noise, of_edges in operations:
+        noise.register_forward_hook(lambda module, inputs, out: shapes.append(out.shape) and None)
+        for of_edge in of_edges:
+            of_edge["noise"] = Given()
+
+    def hand_over(*_):
+        for (_, of_edges), shape in zip(operations, shapes, strict=True):
+            for of_edge, drawn in zip(of_edges, torch.randn(shape, generator=again, dtype=torch.float64).unbind(1), strict=True):
+                of_edge["noise"].noise = drawn
+
+    plain.register_forward_pre_hook(hand_over)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("k", [1, 2])
+def test_equals_the_oracle_where_operations_are_noise(k, training):
+    torch.manual_seed(2)
+    mask = torch.tensor(SPACES["s4"].start(2))
+    compare(SPACES["s4"], mask, torch.float64, training, prepare=same_noise, k=k, channels=4, cells=4, classes=7)
