@@ -125,7 +125,7 @@ rule search:
     output: "{results}/notebooks/search_{search}_seed{seed}.ipynb"
     resources: gpu=1
     shell: "papermill notebooks/search.ipynb {output} -f params/search/{wildcards.search}.yaml -p seed {wildcards.seed}"
-           " -p snapshots 10 -p results {wildcards.results}/search"
+           " -p snapshots 10 -p processes {resources.gpu} -p results {wildcards.results}/search"
 
 
 rule retrain:
@@ -133,7 +133,7 @@ rule retrain:
     output: "{results}/notebooks/retrain_{recipe}_seed{seed}.ipynb"
     resources: gpu=1
     shell: "papermill notebooks/retrain.ipynb {output} -f params/retrain/{wildcards.recipe}.yaml -p seed {wildcards.seed}"
-           " -p results {wildcards.results}/retrain"
+           " -p processes {resources.gpu} -p results {wildcards.results}/retrain"
 
 
 rule retrain_found:
@@ -142,7 +142,7 @@ rule retrain_found:
     params: run=folder_of
     resources: gpu=1
     shell: "papermill notebooks/retrain.ipynb {output} -f params/retrain/{wildcards.recipe}.yaml -p seed {wildcards.seed}"
-           " -p genotype {params.run} -p results {wildcards.results}/retrain"
+           " -p genotype {params.run} -p processes {resources.gpu} -p results {wildcards.results}/retrain"
 
 
 rule nas_bench_201:
