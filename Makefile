@@ -77,5 +77,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache .snakemake
 	find drnas_lib tests -name __pycache__ -prune -exec rm -rf {} +

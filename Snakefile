@@ -1,6 +1,6 @@
 # Every table and figure of the paper, from nothing. Each job is one papermill line, which works by hand as well.
 #
-#   snakemake paper       all of it: months of one GPU, so rather   snakemake --workflow-profile slurm paper
+#   snakemake paper       all of it: months of one GPU, so rather: snakemake --workflow-profile slurm paper
 #   snakemake table1      one of table1 ... table6, figure1 ... figure5, proposition1, budgets, timing
 #   snakemake smoke       the reduced whole, in minutes on two cores
 #   snakemake -n table1   what would run
@@ -56,7 +56,10 @@ TRAININGS = {  # behind a table: published cells, the paper's own with all seeds
         *(f"retrain_{cell}_cifar10_released_seed{seed}" for cell in CELLS["cifar10"] for seed in (SEEDS if "drnas" in cell else [0])),
         *(f"retrain_found_cifar10_of_{search}_seed{seed}" for search in OWN for seed in SEEDS),
     ],
-    "table3": [f"retrain_{cell}_imagenet_released_seed0" for cell in CELLS["imagenet"]],
+    "table3": [
+        *(f"retrain_{cell}_imagenet_released_seed0" for cell in CELLS["imagenet"]),
+        "retrain_found_imagenet_of_darts_imagenet_drnas_released_seed0",
+    ],
     "table6": [f"retrain_found_cifar10_of_{search}_seed{seed}" for search in ROBUST for seed in SEEDS],
     "cells": [],
     "smoke": [
@@ -93,7 +96,7 @@ def tables_and_figures(w):
 
 def before_small(w):
     """Small searches are made by the notebooks themselves, and both Table 4 and Table 1 want the one with K = 1: not at once."""
-    return notebooks(w.results, [f"nas_bench_201_{w.name}"] if w.name.endswith("smoke") else [])
+    return notebooks(w.results, [] if w.name.endswith("full") else [f"nas_bench_201_{w.name}"])
 
 
 onerror:
@@ -122,7 +125,7 @@ rule search:
     output: "{results}/notebooks/search_{search}_seed{seed}.ipynb"
     resources: gpu=1
     shell: "papermill notebooks/search.ipynb {output} -f params/search/{wildcards.search}.yaml -p seed {wildcards.seed}"
-           " -p snapshots 10 -p results {wildcards.results}/search"
+           " -p snapshots 10 -p processes {resources.gpu} -p results {wildcards.results}/search"
 
 
 rule retrain:
@@ -130,7 +133,7 @@ rule retrain:
     output: "{results}/notebooks/retrain_{recipe}_seed{seed}.ipynb"
     resources: gpu=1
     shell: "papermill notebooks/retrain.ipynb {output} -f params/retrain/{wildcards.recipe}.yaml -p seed {wildcards.seed}"
-           " -p results {wildcards.results}/retrain"
+           " -p processes {resources.gpu} -p results {wildcards.results}/retrain"
 
 
 rule retrain_found:
@@ -139,7 +142,7 @@ rule retrain_found:
     params: run=folder_of
     resources: gpu=1
     shell: "papermill notebooks/retrain.ipynb {output} -f params/retrain/{wildcards.recipe}.yaml -p seed {wildcards.seed}"
-           " -p genotype {params.run} -p results {wildcards.results}/retrain"
+           " -p genotype {params.run} -p processes {resources.gpu} -p results {wildcards.results}/retrain"
 
 
 rule nas_bench_201:
