@@ -21,11 +21,15 @@ LIST_SEED = 0  # of the lists that are drawn where none are named
 
 @dataclass(frozen=True)
 class Listing:
-    """ImageNet, or a folder of its form: some files of train/ for the weights, others of them for eta. No image is in memory."""
+    """ImageNet, or a folder of its form: some files of train/ for the weights, others of them for eta. No image is in memory.
+
+    `less`: why this is less than ImageNet, where it is.
+    """
 
     train: Files
     valid: Files
     source: str  # what was chosen, in a sentence
+    less: tuple[str, ...]
     name: str = STREAMED
     channels: int = 3
 
@@ -62,7 +66,13 @@ def read(settings: SearchSettings) -> Dataset | Listing:
         if both := set(train.names.tolist()) & set(valid.names.tolist()):
             raise DamagedData(f"index_lists={settings.index_lists}: {len(both)} images are in both. Make both in one call of the command.")
     source = f"{len(train)} images for the weights and {len(valid)} for eta, {chosen}; {len(files)} files of {len(files.classes)} classes."
-    return Listing(train, valid, source)
+    return Listing(train, valid, source, image_files.less_than_imagenet(files))
+
+
+def described(dataset: Dataset | Listing, unreadable: list[str]) -> dict:
+    """What the record says of the images."""
+    found = {"name": dataset.name, "fingerprint": dataset.fingerprint, "source": dataset.source}
+    return found | ({"unreadable": {"count": len(unreadable), "files": unreadable}} if isinstance(dataset, Listing) else {})
 
 
 def halves(
