@@ -1,6 +1,7 @@
 """The images that a search learns on: one set for the weights, one for eta; in memory, or ImageNet's files read as they are needed."""
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import torch
 
@@ -62,7 +63,7 @@ def read(settings: SearchSettings) -> Dataset | Listing:
         chosen = f"drawn with seed {LIST_SEED} as {PERCENTS[0]:g} % and {PERCENTS[1]:g} % of each class"
     else:
         train, valid = (image_files.chosen(files, resolve(path)) for path in settings.index_lists)
-        chosen = f"of the lists {' and '.join(settings.index_lists)}"
+        chosen = "of the lists " + " and ".join(PurePath(path).name for path in settings.index_lists)
         if both := set(train.names.tolist()) & set(valid.names.tolist()):
             raise DamagedData(f"index_lists={settings.index_lists}: {len(both)} images are in both. Make both in one call of the command.")
     source = f"{len(train)} images for the weights and {len(valid)} for eta, {chosen}; {len(files)} files of {len(files.classes)} classes."
