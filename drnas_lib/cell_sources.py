@@ -15,13 +15,12 @@ from drnas_lib.table_search import LABELS
 Sources = tuple[Source, ...]
 QUOTED = Nothing("quoted by the paper from other work; no cell of it is published, so nothing can be run")
 QUOTED_COST = Nothing("the search cost of another method, quoted by the paper")
-NO_IMAGENET_SEARCH = Nothing("the search on ImageNet is not built yet")
-IMAGENET_UNPUBLISHED = Nothing("no cell is published, and the search on ImageNet is not built yet")
 RESNET = Nothing("not a cell of the space: NAS-Bench-201's own row of a ResNet, quoted")
 PROGRESSIVE = {"space": "darts", "dataset": "cifar10"}
-OF_DRNAS = {  # row of Table 2 -> the search behind it
-    "DrNAS": PROGRESSIVE,
-    "DrNAS (without progressive learning)": PROGRESSIVE | {"progressive": False},
+ON_IMAGENET = {"space": "darts", "dataset": "imagenet"}
+OF_DRNAS = {  # row of Tables 2 and 3 -> what the search behind it has besides space and data
+    "DrNAS": {},
+    "DrNAS (without progressive learning)": {"progressive": False},
 }
 ROBUST = {  # row of Table 6 -> params/search/<space>_cifar10_<this>.yaml
     "DARTS": "darts_released",
@@ -83,7 +82,7 @@ def _table1(cell: PaperCell) -> Sources:
 
 def _table2(cell: PaperCell) -> Sources:
     of_row = [known.name for known in published().values() if known.paper_rows.get("table2") == cell.row]
-    own = [Searched.of(gpu_days, **OF_DRNAS[cell.row])] if cell.row in OF_DRNAS else []
+    own = [Searched.of(gpu_days, **PROGRESSIVE, **OF_DRNAS[cell.row])] if cell.row in OF_DRNAS else []
     if cell.column == "search_cost_gpu_days":
         return (*own, *(() if own else (QUOTED_COST,)))
     if cell.column == "params_m":
@@ -93,14 +92,15 @@ def _table2(cell: PaperCell) -> Sources:
 
 def _table3(cell: PaperCell) -> Sources:
     of_row = [known.name for known in published().values() if known.paper_rows.get("table3") == cell.row]
+    own = [Searched.of(gpu_days, **ON_IMAGENET, **OF_DRNAS[cell.row])] if cell.row in OF_DRNAS else []
     if cell.column == "search_cost_gpu_days":
-        return (NO_IMAGENET_SEARCH if cell.own else QUOTED_COST,)
+        return (*own, *(() if own else (QUOTED_COST,)))
     if cell.column == "params_m":
         found: Sources = tuple(Counted(name, "imagenet") for name in of_row)
-    else:
-        read = {"top1_error_pct": top1_error, "top5_error_pct": top5_error}[cell.column]
-        found = tuple(Trained(name, "imagenet", read, protocol) for name in of_row for protocol in ("released", "paper"))
-    return found or ((IMAGENET_UNPUBLISHED if cell.own else QUOTED),)
+        return (*found, *(TrainedFound(search, size) for search in own)) or (QUOTED,)
+    read = {"top1_error_pct": top1_error, "top5_error_pct": top5_error}[cell.column]
+    found = tuple(Trained(name, "imagenet", read, protocol) for name in of_row for protocol in ("released", "paper"))
+    return (*found, *(TrainedFound(search, read) for search in own)) or (QUOTED,)
 
 
 def _table4(cell: PaperCell) -> Sources:
@@ -133,9 +133,8 @@ def _cell_found(network: str) -> Callable[[PaperCell], Sources]:
     def of(cell: PaperCell) -> Sources:
         if cell.column == "params_m":
             return (Counted(cell.entry["cell"], network),)
-        if network == "imagenet":
-            return (NO_IMAGENET_SEARCH,)
-        return (Searched.of(figures.other_edges(find(cell.entry["cell"]).genotype), **PROGRESSIVE),)
+        given = {"cifar": PROGRESSIVE, "imagenet": ON_IMAGENET}[network]
+        return (Searched.of(figures.other_edges(find(cell.entry["cell"]).genotype), **given),)
 
     return of
 

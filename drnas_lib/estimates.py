@@ -12,6 +12,7 @@ from drnas_lib.finished import Results
 from drnas_lib.genotype import NB201_EDGES
 from drnas_lib.lines import Line
 from drnas_lib.paper import table
+from drnas_lib.presets import STREAMED
 from drnas_lib.recipes import recipe_of
 
 
@@ -81,7 +82,7 @@ def _gradients(settings: SearchSettings) -> float:
 
 
 def _darts_space(settings: SearchSettings) -> float:
-    days = {row["architecture"]: row["search_cost_gpu_days"] for row in table(2)["rows"]}
+    days = {row["architecture"]: row["search_cost_gpu_days"] for row in table(3 if settings.dataset == STREAMED else 2)["rows"]}
     progressive = len(settings.stages) > 1
     paper = days["DrNAS" if progressive else "DrNAS (without progressive learning)"]
     return paper * of("GPU day") * _gradients(settings) / 2

@@ -23,7 +23,7 @@ from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import Company, Epoch, Launched, Search, SearchError
-from drnas_lib.search_data import Listing, read
+from drnas_lib.search_data import Listing, described, read
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
 
@@ -154,7 +154,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset 
     record = {
         "parameters": settings.as_dict(),
         "protocol": settings.protocol,
-        "reduced": list(settings.reduced),
+        "reduced": [*settings.reduced, *(dataset.less if isinstance(dataset, Listing) else ())],
         "genotype": str(genotype),
         "supernet_sha256": _digest(search.step.net),
         "metrics": {
@@ -163,8 +163,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset 
             "last_epoch_valid_acc_pct": history[-1]["valid_acc_pct"],
         },
         "stages": _memory_by_stage(history),
-        "data": {"name": dataset.name, "fingerprint": dataset.fingerprint, "source": dataset.source}
-        | ({"unreadable": {"count": len(search.unreadable), "files": search.unreadable}} if isinstance(dataset, Listing) else {}),
+        "data": described(dataset, search.unreadable),
         "device": describe(device),
         "processes": search.ranks.share.of,
         "environment": environment(),

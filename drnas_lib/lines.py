@@ -129,9 +129,10 @@ def training(cell: str, dataset: str) -> Line:
 
 
 def training_of_found(search: SearchSettings, seed: int = 0) -> Line:
-    """The cell that a search of ours on CIFAR-10 found, trained by its space's recipe."""
-    given = (("seed", seed), ("genotype", f"results/search/{search.stem}/seed{seed}"))
-    return Line("retrain", f"retrain_found_cifar10_of_{makers()[search.stem].file}_seed{seed}", None, given)
+    """The cell that a search of ours found, trained on the same data by its space's recipe."""
+    dataset = () if search.dataset == RetrainConfig.model_fields["dataset"].default else (("dataset", search.dataset),)
+    given = (("seed", seed), *dataset, ("genotype", f"results/search/{search.stem}/seed{seed}"))
+    return Line("retrain", f"retrain_found_{search.dataset}_of_{makers()[search.stem].file}_seed{seed}", None, given)
 
 
 def exploration(search: SearchSettings) -> Line:

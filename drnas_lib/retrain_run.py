@@ -48,6 +48,7 @@ class Data:
     name: str
     fingerprint: str
     source: str
+    less: tuple[str, ...] = ()  # why it is less than the data set of this name
 
 
 def run(
@@ -120,11 +121,12 @@ def _in_memory(settings: RetrainSettings, device: torch.device, ranks: Ranks) ->
 def _streamed(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> Data:
     folder = resolve(settings.data_folder) if settings.data_folder else data_root() / STREAMED
     train, test = image_files.train_and_test(folder)
+    less = image_files.less_than_imagenet(train)
     if settings.index_list:
         train = image_files.chosen(train, resolve(settings.index_list))
     recipe, size = settings.recipe, settings.image_size
     feed = stream.StreamFeed(train, test, size, recipe.batch_size, settings.seed, device, settings.workers, ranks.share)
-    return Data(feed, 3, settings.dataset, stream.digest(train, test), stream.source(train, test, size, settings.index_list))
+    return Data(feed, 3, settings.dataset, stream.digest(train, test), stream.source(train, test, size, settings.index_list), less)
 
 
 def _same_settings(folder: RunFolder, settings: RetrainSettings) -> None:
@@ -151,7 +153,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
     record = {
         "parameters": settings.as_dict(),
         "protocol": settings.protocol,
-        "reduced": list(settings.reduced),
+        "reduced": [*settings.reduced, *data.less],
         "changed": list(settings.changed),
         "metrics": metrics(settings.dataset, history),
         "best_is": "the epoch with the lowest test error: chosen on the test set itself, so no fair estimate",

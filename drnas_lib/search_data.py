@@ -1,6 +1,7 @@
 """The images that a search learns on: one set for the weights, one for eta; in memory, or ImageNet's files read as they are needed."""
 
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import torch
 
@@ -21,11 +22,15 @@ LIST_SEED = 0  # of the lists that are drawn where none are named
 
 @dataclass(frozen=True)
 class Listing:
-    """ImageNet, or a folder of its form: some files of train/ for the weights, others of them for eta. No image is in memory."""
+    """ImageNet, or a folder of its form: some files of train/ for the weights, others of them for eta. No image is in memory.
+
+    `less`: why this is less than ImageNet, where it is.
+    """
 
     train: Files
     valid: Files
     source: str  # what was chosen, in a sentence
+    less: tuple[str, ...]
     name: str = STREAMED
     channels: int = 3
 
@@ -58,11 +63,17 @@ def read(settings: SearchSettings) -> Dataset | Listing:
         chosen = f"drawn with seed {LIST_SEED} as {PERCENTS[0]:g} % and {PERCENTS[1]:g} % of each class"
     else:
         train, valid = (image_files.chosen(files, resolve(path)) for path in settings.index_lists)
-        chosen = f"of the lists {' and '.join(settings.index_lists)}"
+        chosen = "of the lists " + " and ".join(PurePath(path).name for path in settings.index_lists)
         if both := set(train.names.tolist()) & set(valid.names.tolist()):
             raise DamagedData(f"index_lists={settings.index_lists}: {len(both)} images are in both. Make both in one call of the command.")
     source = f"{len(train)} images for the weights and {len(valid)} for eta, {chosen}; {len(files)} files of {len(files.classes)} classes."
-    return Listing(train, valid, source)
+    return Listing(train, valid, source, image_files.less_than_imagenet(files))
+
+
+def described(dataset: Dataset | Listing, unreadable: list[str]) -> dict:
+    """What the record says of the images."""
+    found = {"name": dataset.name, "fingerprint": dataset.fingerprint, "source": dataset.source}
+    return found | ({"unreadable": {"count": len(unreadable), "files": unreadable}} if isinstance(dataset, Listing) else {})
 
 
 def halves(

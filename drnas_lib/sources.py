@@ -15,7 +15,7 @@ from drnas_lib.cells import USUAL_DECAY
 from drnas_lib.config import SearchConfig, SearchSettings
 from drnas_lib.finished import Measured, Results, Run
 from drnas_lib.lines import Line
-from drnas_lib.presets import FAMILIES
+from drnas_lib.presets import FAMILIES, STREAMED
 from drnas_lib.retrain_config import ROBUST_SPACES, RetrainConfig
 from drnas_lib.table_search import TableSearchConfig
 
@@ -80,8 +80,8 @@ class Searched(Source):
         return _settings(self.given, seed)
 
     def same(self, run: Run) -> bool:
-        """Whether a run is one of these searches at full length."""
-        return run.parameters.get("fingerprint") == self.settings(run.seed).fingerprint
+        """Whether a run is one of these searches at full length, on all the images."""
+        return run.parameters.get("fingerprint") == self.settings(run.seed).fingerprint and not run.reduced
 
     def alike(self, run: Run) -> bool:
         """Whether it is one of them, reduced or on data that stand in."""
@@ -127,7 +127,7 @@ class Trained(Source):
 
     def _same(self, run: Run) -> bool:
         given = {"genotype": self.cell, "dataset": self.dataset, "protocol": self.protocol, "seed": run.seed}
-        return run.parameters.get("fingerprint") == RetrainConfig.of(given).settings().fingerprint
+        return run.parameters.get("fingerprint") == RetrainConfig.of(given).settings().fingerprint and not run.reduced
 
     def reduced(self, results: Results) -> list[Measured]:
         alike = [run for run in results.trainings if run.parameters.get("cell") == self.cell and stands_in(run.dataset, self.dataset)]
@@ -160,7 +160,7 @@ class TrainedFound(Source):
 
     def _full(self, run: Run, behind: Run) -> bool:
         settings = self.search.settings()
-        recipe = "robust_spaces" if settings.space in ROBUST_SPACES else "drnas"
+        recipe = "imagenet" if settings.dataset == STREAMED else "robust_spaces" if settings.space in ROBUST_SPACES else "drnas"
         whole = not run.reduced and run.dataset == settings.dataset and run.parameters.get("recipe_name") == recipe
         return whole and self.search.same(behind)
 

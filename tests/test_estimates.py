@@ -54,6 +54,8 @@ def test_what_makes_a_search_longer():
 
 def test_searches_of_the_darts_space_cost_what_the_paper_says():
     assert estimates.search_minutes(settings(space="darts")) == pytest.approx(0.6 * 1440)
+    assert estimates.search_minutes(settings(space="darts", dataset="imagenet")) == pytest.approx(4.6 * 1440)
+    assert estimates.search_minutes(settings(space="darts", dataset="imagenet", progressive=False)) == pytest.approx(3.9 * 1440)
     assert estimates.search_minutes(settings(space="s1")) == pytest.approx(0.4 * 1440)
     assert estimates.search_minutes(settings(space="s1", method="darts", bilevel="second")) == pytest.approx(0.4 * 1440 * 2.5)
 

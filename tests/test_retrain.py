@@ -270,5 +270,6 @@ def test_an_image_folder_goes_through_and_resumes_with_the_same_bits(photographs
     assert {f"val/class1/{name}.jpg" for name in ("cut", "empty", "text")} <= set(unreadable["files"])
     assert unreadable["count"] == len(unreadable["files"]) and "some_60pct" in record["data"]["source"]
     assert "imagenet_test_top5_error_pct_last" in record["metrics"]
+    assert record["reduced"][-1] == "600 training images of 6 classes instead of 1,281,167 of 1,000"
     assert [row["lr"] for row in rows] == pytest.approx([0.025, 0.05, 0.05 * 4 / 5, 0.05 * 3 / 5, 0.05 * 2 / 5, 0.05 / 5])
     assert rows[-1]["train_loss_nats"] < rows[0]["train_loss_nats"]

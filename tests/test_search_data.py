@@ -52,7 +52,8 @@ def test_a_search_goes_through_and_stopped_after_any_epoch_ends_with_the_same_bi
     assert unreadable["files"] and set(unreadable["files"]) <= names and unreadable["count"] == len(unreadable["files"])
     assert unreadable == read_json(RunFolder(parts.folder).file("record.json"))["data"]["unreadable"]
     assert record["parameters"]["arch_grad_clip"] == 5.0 and "most_60pct" in record["data"]["source"]
-    assert record["reduced"][-1] == "images of 32 instead of 224 pixels"
+    less = ["images of 32 instead of 224 pixels", "600 training images of 6 classes instead of 1,281,167 of 1,000"]
+    assert record["reduced"][-2:] == less
     with open(folder.file("history.csv")) as file:
         rates = [float(row["lr"]) for row in csv.DictReader(file)]
     assert rates == pytest.approx([0.025, 0.05]), "the rate climbs to 0.05 in two epochs"

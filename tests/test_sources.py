@@ -7,6 +7,7 @@ from drnas_lib.cell_sources import sources
 from drnas_lib.findings import find
 from drnas_lib.finished import Results
 from drnas_lib.lines import read_params
+from drnas_lib.records import read_json, write_json
 from drnas_lib.verdict import Verdict
 from tests import paper_runs
 
@@ -106,6 +107,21 @@ def test_a_training_counts_by_the_published_recipe_alone(tmp_path, found):
     assert values(found(*drnas).full) == [2.47] and found(*drnas).verdict is Verdict.WITHIN_SPREAD
     paper_runs.training(tmp_path, 24.0, genotype="DrNAS_imagenet", dataset="imagenet", protocol="paper")
     assert values(found("Table 3", "DrNAS", "top5_error_pct").full) == [8.0]
+
+
+def test_runs_on_less_than_imagenet_are_reduced(tmp_path, found):
+    """A folder of the same form, by the same settings: the record says that it is less."""
+    searched, less = dict(space="darts", dataset="imagenet", progressive=False), "603 training images of 6 classes instead of 1,281,167"
+    row = "DrNAS (without progressive learning)"
+    record = paper_runs.search(tmp_path, **searched).file("record.json")
+    write_json(record, read_json(record) | {"device": "a GPU", "reduced": [less]})
+    cell = {"space": "darts", "method": "DrNAS", "cell": "darts_imagenet_drnas_released_plain-seed0"}
+    paper_runs.training(tmp_path, 25.0, cell, genotype="DrNAS_imagenet", dataset="imagenet")
+    cost, error = (found("Table 3", row, column) for column in ("search_cost_gpu_days", "top1_error_pct"))
+    assert not cost.full and not error.full and cost.reduced[0].less == less and less in error.reduced[0].less
+    write_json(record, read_json(record) | {"reduced": []})
+    cost, error = (found("Table 3", row, column) for column in ("search_cost_gpu_days", "top1_error_pct"))
+    assert values(cost.full) == [pytest.approx(1 / 24)] and values(error.full) == [25.0]
 
 
 def test_a_found_cell_counts_only_where_its_search_was_full(tmp_path, found):

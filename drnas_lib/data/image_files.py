@@ -11,6 +11,7 @@ from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.records import read_json
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+IMAGENET = (1_281_167, 1000)  # training images and classes of ILSVRC2012
 TRAIN, TESTS = "train", ("val", "test", "valid", "validation")
 
 
@@ -86,6 +87,13 @@ def _lacking(folder: Path) -> MissingData:
         f"{folder} needs the folders {TRAIN}/ and {TESTS[0]}/, each with one folder of images per class; a search reads {TRAIN}/ alone. "
         "ImageNet (ILSVRC2012) is given out at https://image-net.org/download.php to those who register; no command here can fetch it."
     )
+
+
+def less_than_imagenet(files: Files) -> tuple[str, ...]:
+    """Why a run on these training images is less than one on ImageNet: nothing, or a sentence."""
+    if (len(files), len(files.classes)) == IMAGENET:
+        return ()
+    return (f"{len(files):,} training images of {len(files.classes):,} classes instead of {IMAGENET[0]:,} of {IMAGENET[1]:,}",)
 
 
 def listing_digest(files: Files) -> str:
