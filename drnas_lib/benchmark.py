@@ -17,6 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from drnas_lib.benchmark_convert import ConversionError, rows
+from drnas_lib.errors import Told
 from drnas_lib.genotype import GenotypeError, Nb201Genotype, all_nb201
 from drnas_lib.records import RecordError, atomic_write, data_root, resolve
 
@@ -30,11 +31,11 @@ ACCURACY_COLUMNS = (
 COLUMNS = ("index", "arch", *ACCURACY_COLUMNS)
 
 
-class MissingBenchmark(FileNotFoundError):
+class MissingBenchmark(Told, FileNotFoundError):
     """The table is not there. The message says where it was looked for and how to make it."""
 
 
-class BenchmarkError(ValueError):
+class BenchmarkError(Told, ValueError):
     """The table is damaged or is asked for something it does not hold. The message says what and where."""
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from drnas_lib.errors import Told
+
 META_FILE = "meta.pickle.pbz2"
 DECIMALS = 4  # of a per cent; one image of 10,000 is 0.01
 
@@ -37,7 +39,7 @@ MEASURED = {
 }
 
 
-class ConversionError(ValueError):
+class ConversionError(Told, ValueError):
     """An official file that cannot be read or lacks what the table needs. The message says what to do."""
 
 

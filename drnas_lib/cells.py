@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from drnas_lib.errors import Told
 from drnas_lib.genotype import Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.parameters import nearest
 from drnas_lib.records import PROJECT, RecordError, read_json, resolve
@@ -12,7 +13,7 @@ USUAL_DECAY = 3e-4  # of the weights, in every search but R-DARTS (L2)
 PUBLISHED = PROJECT / "params" / "genotypes"
 
 
-class UnknownCell(ValueError):
+class UnknownCell(Told, ValueError):
     """No cell goes by this description; the message says what was looked for and what is near."""
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import torch
 
+from drnas_lib.errors import Told
 from drnas_lib.records import atomic_write
 
 MAGIC = b"drnas checkpoint 1\n"
 KEPT = 2
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(Told, RuntimeError):
     """No checkpoint of a run can be used."""
 
 

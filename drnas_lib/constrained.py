@@ -15,6 +15,7 @@ import torch
 from drnas_lib import darts_costs, exploration
 from drnas_lib.benchmark import Benchmark
 from drnas_lib.device import choose, describe
+from drnas_lib.errors import Told
 from drnas_lib.exploration import Trace
 from drnas_lib.genotype import Genotype, all_nb201
 from drnas_lib.nets.cost import nb201_cost
@@ -29,7 +30,7 @@ KEPT = 100  # cells of a study that are written down
 CostFunction = Callable[[Genotype], float]
 
 
-class ConstrainedError(ValueError):
+class ConstrainedError(Told, ValueError):
     """The cost asked for is not known for the space, or no cell drawn is within the budget; the message says what is."""
 
 

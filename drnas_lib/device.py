@@ -8,13 +8,14 @@ from contextlib import contextmanager
 
 import torch
 
+from drnas_lib.errors import Told
 from drnas_lib.precision import FLOAT32, Precision
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 LARGEST_MMAP_THRESHOLD = 32 << 20
 
 
-class DeviceError(RuntimeError):
+class DeviceError(Told, RuntimeError):
     """The device asked for is not there, or its memory is not enough."""
 
 

@@ -24,6 +24,7 @@ import yaml
 from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.device import DeviceError
+from drnas_lib.errors import Told
 from drnas_lib.jobs import JOBS
 from drnas_lib.parameters import ParameterError
 from drnas_lib.ranks import Together
@@ -38,7 +39,7 @@ PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one tha
 EXPECTED = (SearchError, RetrainError, ParameterError, RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError)
 
 
-class LostProcess(RuntimeError):
+class LostProcess(Told, RuntimeError):
     """Another process of the run has ended; the message says how to go on."""
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from drnas_lib.benchmark import DATASETS, Benchmark, MissingBenchmark
+from drnas_lib.errors import Told
 from drnas_lib.genotype import Genotype
 from drnas_lib.records import RunFolder, environment, write_csv, write_json
 from drnas_lib.search_report import SearchReport
@@ -17,7 +18,7 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 NODES = (np.arange(400) + 0.5) / 400  # midpoints in probability, for the chance of being the largest
 
 
-class ExplorationError(ValueError):
+class ExplorationError(Told, ValueError):
     """The run's method learns no distribution to sample from."""
 
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from drnas_lib.errors import Told
+
 NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NB201_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (source, target), in the order of the printed string
 DARTS_OPERATIONS = (
@@ -31,7 +33,7 @@ DARTS_CELL_INPUTS = 2  # nodes 0 and 1 are the outputs of the two cells before
 Edge = tuple[int, int, str]  # source node, target node, operation
 
 
-class GenotypeError(ValueError):
+class GenotypeError(Told, ValueError):
     """A cell description that stands for no cell. The message says what is wrong, where, and what is allowed."""
 
 

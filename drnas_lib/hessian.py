@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from drnas_lib.architecture import dirichlet
+from drnas_lib.errors import Told
 
 Batch = tuple[Tensor, Tensor]
 
@@ -48,7 +49,7 @@ OF_SOFTMAX = {
 VARIABLES: dict[str, dict[str, Variable]] = {"drnas": OF_DIRICHLET, "darts": OF_SOFTMAX}
 
 
-class HessianError(ValueError):
+class HessianError(Told, ValueError):
     """The Hessian asked for does not exist; the message says which do."""
 
 

@@ -3,17 +3,20 @@
 import difflib
 import math
 import re
+import textwrap
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-PLAIN = (type(None), bool, int, float, str, list, tuple, dict)
-OF_IPYTHON = ("In", "Out")  # its only plain values that do not start with an underscore
+from drnas_lib.errors import Told
+from drnas_lib.stated import stated
+
+WIDTH = 110  # of a long list in a message
 
 
-class ParameterError(ValueError):
+class ParameterError(Told, ValueError):
     """One or more parameters are wrong; the message names each, its value, what is allowed and the nearest match."""
 
 
@@ -23,12 +26,6 @@ def nearest(word: Any, allowed: Iterable[str]) -> str:
     begun = [whole for whole in words if whole.startswith(wanted)]
     match = begun if len(begun) == 1 else difflib.get_close_matches(wanted, words, n=1, cutoff=0.55)
     return f" Did you mean `{match[0]}`?" if match else ""
-
-
-def stated(names: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """What a notebook's globals say: the known names, whatever their value, and every other plain value, which may be a typing error."""
-    known = set(known)
-    return {n: v for n, v in names.items() if n in known or type(v) in PLAIN and not n.startswith("_") and n not in OF_IPYTHON}
 
 
 def integer(least: int, most: int | None = None):
@@ -153,17 +150,16 @@ class Parameters(BaseModel):
         What contradicts what is judged only where each value by itself is sound.
         """
         known = cls.model_fields
-        problems = [
-            f"{name}={value!r}: there is no such parameter.{nearest(name, known)} Known: {', '.join(known)}."
-            for name, value in values.items()
-            if name not in known
-        ]
+        unknown = [name for name in values if name not in known]
+        problems = [f"{name}={values[name]!r}: there is no such parameter.{nearest(name, known)}" for name in unknown]
         try:
             config = cls(**{name: value for name, value in values.items() if name in known})
         except ValidationError as error:
             problems += [f"{e['loc'][0]}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
         else:
             problems += config._problems()
+        if unknown:
+            problems.append(textwrap.fill(f"The parameters are {', '.join(known)}.", WIDTH, subsequent_indent="    "))
         if problems:
             raise ParameterError(listed(problems))
         return config

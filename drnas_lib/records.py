@@ -17,6 +17,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from drnas_lib.errors import Told
+
 PROJECT = Path(__file__).resolve().parents[1]
 DONE = "done.json"
 LOCK, HOLDER = "run.lock", "holder.lock"
@@ -25,11 +27,11 @@ CODE = ("drnas_lib", "notebooks", "pyproject.toml", "constraints.txt")  # what a
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "papermill", "nbclient", "matplotlib")
 
 
-class RecordError(RuntimeError):
+class RecordError(Told, RuntimeError):
     """A file of a run could not be written or read."""
 
 
-class RunLocked(RuntimeError):
+class RunLocked(Told, RuntimeError):
     """Another process is working in this run's folder."""
 
 

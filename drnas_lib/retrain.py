@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from drnas_lib import checkpoint
 from drnas_lib.data.feed import UNREADABLE, Feed
 from drnas_lib.data.seeds import seeded
+from drnas_lib.errors import Told
 from drnas_lib.learning_rate import drop_path, learning_rate
 from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.recipes import Recipe
@@ -20,7 +21,7 @@ TOP = 5
 MB = 1e6
 
 
-class RetrainError(RuntimeError):
+class RetrainError(Told, RuntimeError):
     """Training cannot go on; the message says what to change, and the last checkpoint is kept."""
 
 

@@ -15,6 +15,7 @@ from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.captured import Launcher
 from drnas_lib.data.seeds import derived
 from drnas_lib.data.sources import Dataset
+from drnas_lib.errors import Told
 from drnas_lib.methods import METHODS
 from drnas_lib.methods.method import Arena, Batch
 from drnas_lib.nets.memory import activation_bytes
@@ -31,7 +32,7 @@ from drnas_lib.spaces import SPACES
 from drnas_lib.steps import STEPS
 
 
-class SearchError(RuntimeError):
+class SearchError(Told, RuntimeError):
     """The search cannot go on; the message says what to change, and the last checkpoint is kept."""
 
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from drnas_lib import checkpoint
+from drnas_lib.errors import Told
 
 
-class SnapshotError(RuntimeError):
+class SnapshotError(Told, RuntimeError):
     """A study needs snapshots that a run does not have; the message says how to get them."""
 
 
