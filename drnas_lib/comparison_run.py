@@ -1,5 +1,6 @@
 """Run what a comparison still lacks, in one live display. What cannot run says why; the others go on."""
 
+from contextlib import closing
 from itertools import groupby
 
 from drnas_lib import table_search
@@ -47,9 +48,10 @@ def _run(many, rerun: bool, at_once: int | None, live: Live, titles: dict[str, s
         live.tick(done, of)
 
     try:
-        for settings, progress in run_many(many, rerun, at_once, on_step):
-            live.begin(titles[settings.folder])
-            live.show(progress)
+        with closing(run_many(many, rerun, at_once, on_step)) as running, live.stoppable():
+            for settings, progress in running:
+                live.begin(titles[settings.folder])
+                live.show(progress)
     except (*SAID, ExceptionGroup) as error:
         errors = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
         if not all(isinstance(one, SAID) for one in errors):

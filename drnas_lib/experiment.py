@@ -30,10 +30,11 @@ from drnas_lib.spaces.space import Space
 
 @dataclass(frozen=True)
 class Training:
-    """An epoch of the networks that are trained after the search: which cell, which epoch."""
+    """An epoch of the networks that are trained after the search: of which cell, its row, and all rows of that cell so far."""
 
     cell: str
     row: dict
+    history: list[dict]
     epochs: int
 
 
@@ -240,8 +241,9 @@ def _train_cells(folder, settings, dataset, device, genotype, ranks):
         place = _cell_folder(folder, name)
         place.path.mkdir(parents=True, exist_ok=True)
         identity = f"{settings.fingerprint}-{dataset.fingerprint}-{cell}-{recipe}"
-        for row in retrain.Training(net, feed, recipe, settings.seed, device, identity, ranks).run(place):
-            yield Training(name, row, recipe.epochs)
+        training = retrain.Training(net, feed, recipe, settings.seed, device, identity, ranks)
+        for row in training.run(place):
+            yield Training(name, row, training.history, recipe.epochs)
         accuracy = {f"{settings.dataset}_test_acc_pct": row["test_acc_pct"]}
         found.append({"cell": name, "genotype": str(cell), **accuracy, **cost})
     return {"epochs": recipe.epochs, "cells": found}

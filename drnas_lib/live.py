@@ -1,13 +1,23 @@
-"""One live display for a run: a single notebook output, replaced as the run goes on, however long it takes."""
+"""One live display for a run: a line that says how far it is over a figure, both replaced as it goes on, however long it takes."""
 
 import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 
 from IPython.display import HTML, display
+from matplotlib.figure import Figure
 
-from drnas_lib.plots import mean_bars, new_figure
+from drnas_lib.errors import Told
+from drnas_lib.plots import live_search
 from drnas_lib.spaces import SPACES
 
-REDRAW_S = 1.0  # not more often than this
+PAUSE_S = 1.0  # the figure is drawn not more often than this
+SHARE = 0.1  # of the time that drawing may take
+RECENT = 5  # epochs whose seconds foretell those of the others
+
+
+class Interrupted(Told, KeyboardInterrupt):
+    """The user stopped a run; the message says where, and how to go on."""
 
 
 class _Nowhere:
@@ -17,76 +27,98 @@ class _Nowhere:
         pass
 
 
-class Live:
-    """`show(progress)` after every epoch, `tick(done, of)` within one, `finish()` at the end."""
+class Display:
+    """`follow(run)` shows every epoch that a run yields, `tick(done, of)` its steps. A subclass says what is told of an epoch, and drawn."""
 
-    def __init__(self, space: str):
-        self.edges = [f"{source} → {target}" for source, target in SPACES[space].edges]
-        self.operations, self.groups = SPACES[space].operations, SPACES[space].groups
-        self.empty = True
-        self.handle = display(HTML("<i>starting …</i>"), display_id=True) or _Nowhere()
-        self.bar = display(HTML(""), display_id=True) or _Nowhere()
-        self.began = self.drawn = time.monotonic()
-        self.first_epoch = None
-        self.title = ""
+    def __init__(self):
+        self.line = display(HTML("<i>starting …</i>"), display_id=True) or _Nowhere()
+        self.picture = display(HTML(""), display_id=True) or _Nowhere()
+        self.title, self.where, self.empty = "", "before the first epoch ended", True
+        self.told, self.next_drawing, self.drawn = time.monotonic(), 0.0, False
+
+    def follow(self, run: Generator) -> None:
+        """Show a run to its end. Raises Interrupted where the user stops it, after it has been closed."""
+        with closing(run), self.stoppable():
+            for progress in run:
+                self.show(progress)
+        self.finish()
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Turns the interruption of what is shown into one that says how to go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._tell(f"stopped {self.where}")
+            raise Interrupted(f"stopped {self.where}. Run this cell again to go on from there; rerun=True would start over.") from None
 
     def begin(self, title: str) -> None:
         """What is shown next belongs to the run of this title; several runs share the display."""
-        title = f"<b>{title}</b><br>"
-        if title != self.title:
-            self.title, self.began, self.first_epoch = title, time.monotonic(), None
+        self.title = f"<b>{title}</b><br>"
 
     def show(self, progress) -> None:
-        """Draw an epoch of the search (with the Dirichlet mean) or of a training."""
-        last = progress.row["epoch"] == progress.epochs
-        now = time.monotonic()
-        self.empty = False
-        if self.first_epoch is None:
-            self.first_epoch = progress.row["epoch"]
-        if now - self.drawn < REDRAW_S and not last:
-            return
-        self.drawn = now
-        self.bar.update(HTML(self._sentence(progress, now)))
-        if hasattr(progress, "mean"):
-            self.handle.update(self._figure(progress))
+        """Tell of an epoch that has ended and, not too often, draw it."""
+        epoch, last = progress.row["epoch"], progress.row["epoch"] == progress.epochs
+        self.empty, self.where = False, f"after epoch {epoch} of {progress.epochs}"
+        left = (progress.epochs - epoch) * _mean([row["seconds"] for row in progress.history[-RECENT:]])
+        self._tell(f"{_bar(epoch, progress.epochs)} epoch {epoch} of {progress.epochs}{_about(left)}; {self._said(progress)}")
+        began = time.monotonic()
+        if (last or began >= self.next_drawing) and (figure := self._figure(progress)) is not None:
+            self.picture.update(figure)
+            took = time.monotonic() - began if self.drawn else 0.0  # the first one also loads fonts
+            self.next_drawing, self.drawn = began + max(PAUSE_S, took / SHARE), True
 
     def tick(self, done: int, of: int) -> None:
         """A bar within an epoch, for epochs that take long."""
-        now = time.monotonic()
-        if now - self.drawn >= 2 * REDRAW_S and done < of:
-            self.drawn = now
-            self.bar.update(HTML(f"{self.title}<progress value='{done}' max='{of}'></progress> step {done} of {of} of this epoch"))
+        if time.monotonic() - self.told >= 2 * PAUSE_S and done < of:
+            self._tell(f"{_bar(done, of)} step {done} of {of} of this epoch, {self.where}")
 
     def finish(self) -> None:
         """Say that the run has ended; a run that had ended before shows no epochs."""
-        self.bar.update(HTML("The run has ended; its records are read below."))
-        if self.empty:
-            self.handle.update(HTML("This run was done before: nothing to compute."))
+        self.line.update(HTML("This run was done before; its records are read." if self.empty else "Done; the records are read below."))
 
-    def _sentence(self, progress, now: float) -> str:
-        row, epochs = progress.row, progress.epochs
-        seen = row["epoch"] - self.first_epoch
-        text = f"{self.title}<progress value='{row['epoch']}' max='{epochs}'></progress> "
+    def _tell(self, text: str) -> None:
+        self.told = time.monotonic()
+        self.line.update(HTML(self.title + text))
+
+    def _said(self, progress) -> str:
+        raise NotImplementedError
+
+    def _figure(self, progress) -> Figure | None:
+        """The figure, or None where the last one shall stay."""
+        raise NotImplementedError
+
+
+class Live(Display):
+    """Of a search: the Dirichlet mean of every edge beside the accuracy so far; of the trainings after it, the line alone."""
+
+    def __init__(self, space: str):
+        super().__init__()
+        self.space = SPACES[space]
+
+    def _said(self, progress) -> str:
+        row = progress.row
         if not hasattr(progress, "mean"):
-            self.first_epoch = None
-            cell = progress.cell.replace("_", "-")
-            return text + f"training the {cell} cell, epoch {row['epoch']} of {epochs}, loss {row['train_loss_nats']:.3f}"
-        left = f", about {minutes((now - self.began) / seen * (epochs - row['epoch']))} left" if seen > 0 and row["epoch"] < epochs else ""
-        accuracy = f"accuracy {row['train_acc_pct']:.1f} %"
+            return f"training the {progress.cell.replace('_', '-')} cell, loss {row['train_loss_nats']:.3f}"
+        accuracy = f"accuracy {row['train_acc_pct']:.1f} % on weight batches"
         if row["valid_acc_pct"] is not None:
-            accuracy += f" on weight batches, {row['valid_acc_pct']:.1f} % on η batches"
-        text += f"epoch {row['epoch']} of {epochs}{left}; loss {row['train_loss_nats']:.3f}, {accuracy}"
-        return text + f"<br><code>{row['genotype']}</code>"
+            accuracy += f", {row['valid_acc_pct']:.1f} % on η batches"
+        return f"loss {row['train_loss_nats']:.3f}, {accuracy}<br>now <code>{row['genotype']}</code>"
 
-    def _figure(self, progress):
-        groups = len(self.groups)
-        figure, (axes,) = new_figure(columns=groups, width=7 if groups == 1 else 12, height=1.3 + 0.25 * len(self.edges))
-        for ax, group, mean in zip(axes, self.groups, progress.mean):
-            mean_bars(ax, mean, self.edges, self.operations)
-            if groups > 1:
-                ax.set_ylabel(f"{group} cell: {ax.get_ylabel()}")
-        return figure
+    def _figure(self, progress) -> Figure | None:
+        if not hasattr(progress, "mean"):
+            return None
+        edges = [f"{source} → {target}" for source, target in self.space.edges]
+        return live_search(progress.history, progress.epochs, dict(zip(self.space.groups, progress.mean)), edges, self.space.operations)
 
 
-def minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+def _bar(done: int, of: int) -> str:
+    return f"<progress value='{done}' max='{of}' style='width: 15em'></progress>"
+
+
+def _about(left: float) -> str:
+    return f", about {left:.0f} s left" if 0 < left < 90 else f", about {left / 60:.0f} min left" if left else ""
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

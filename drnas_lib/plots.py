@@ -62,6 +62,26 @@ def mean_bars(ax: Axes, mean: list, edges: list[str], operations: tuple[str, ...
     ax.legend(ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8, handlelength=1)
 
 
+def live_search(history: list[dict], epochs: int, mean: dict[str, list], edges: list[str], operations: tuple[str, ...]) -> Figure:
+    """A search under way: E[theta] (E, O) of each group of cells as bars, and the accuracy of its batches so far."""
+    wide = 6.5 if len(mean) == 1 else 5.5
+    figure, (axes,) = new_figure(1, len(mean) + 1, wide * len(mean) + 3.5, 1.3 + 0.25 * len(edges), width_ratios=[wide] * len(mean) + [3.5])
+    for ax, (group, of_group) in zip(axes, mean.items()):
+        mean_bars(ax, of_group, edges, operations)
+        if len(mean) > 1:
+            ax.set_ylabel(f"{group} cell: {ax.get_ylabel()}")
+    marker = dict(marker="o", ms=3) if len(history) < 30 else {}
+    number = [row["epoch"] for row in history]
+    axes[-1].plot(number, [row["train_acc_pct"] for row in history], color=OURS, label="weight batches", **marker)
+    valid = [np.nan if row["valid_acc_pct"] is None else row["valid_acc_pct"] for row in history]
+    if not np.isnan(valid).all():
+        axes[-1].plot(number, valid, color=OTHER, ls="--", label="η batches", **marker)
+    axes[-1].set(xlim=(0, epochs), ylim=(0, 100), xlabel="epoch", ylabel="batch accuracy (%)")
+    axes[-1].xaxis.get_major_locator().set_params(integer=True)
+    axes[-1].legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
+
+
 def trajectory(history: pd.DataFrame) -> Figure:
     """Loss and accuracy of training and validation batches over the epochs, stages marked."""
     figure, axes = new_figure(1, 2)

@@ -38,9 +38,10 @@ class SearchError(Told, RuntimeError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """`row` of history.csv, E[theta] (G, E, O) as nested lists, and how many epochs there are."""
+    """`row` of history.csv, all rows so far, E[theta] (G, E, O) as nested lists, and how many epochs there are."""
 
     row: dict
+    history: list[dict]
     mean: list
     epochs: int
 
@@ -258,7 +259,7 @@ class Search:
             self.dataset.refuse_many(self.unreadable)
 
     def _report(self) -> Epoch:
-        return Epoch(self.history[-1], self.method.mean().tolist(), len(self.places))
+        return Epoch(self.history[-1], self.history, self.method.mean().tolist(), len(self.places))
 
     def genotype(self):
         """The cell that the method would give now, or that of softmax(eta) where the settings say so."""
