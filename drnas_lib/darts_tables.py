@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from drnas_lib import tables
 from drnas_lib.cells import published
 from drnas_lib.records import PROJECT, RunFolder, read_json, resolve
 
@@ -136,8 +137,7 @@ def shown(table: pd.DataFrame):
     digits |= {"paper: params (M)": "{:.1f}", "paper: top-1 error (%)": "{:.1f}", "paper: top-5 error (%)": "{:.1f}"}
     digits |= {"value": "{:.2f}", "paper: DrNAS": "{:.4f}", "search cost (GPU days)": "{:g}", "hours": "{:.2f}"}
     digits |= {c: "{:.2f}" for c in table if c.startswith("test error")}
-    style = table.style.hide(axis="index").format({c: d for c, d in digits.items() if c in table}, na_rep="–")
-    return style.set_properties(**{"text-align": "left"})
+    return tables.shown(table, {c: d for c, d in digits.items() if c in table})
 
 
 def size_differences() -> pd.DataFrame:

@@ -28,7 +28,7 @@ class _Nowhere:
 
 
 class Display:
-    """`follow(run)` shows every epoch that a run yields, `tick(done, of)` its steps. A subclass says what is told of an epoch, and drawn."""
+    """`follow(run)` shows every epoch that a run yields, `tick(done, of)` its steps. What is told and drawn of one, a subclass says."""
 
     def __init__(self):
         self.line = display(HTML("<i>starting …</i>"), display_id=True) or _Nowhere()

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
 
+from drnas_lib import tables
 from drnas_lib.cell_plots import darts_cell
 from drnas_lib.darts_tables import OF_DATASET, paper_row
 from drnas_lib.genotype import DartsGenotype, Genotype, genotype_from_json
@@ -50,7 +52,7 @@ class RetrainReport:
         error = self.paper[OF_DATASET[self.dataset].error]
         return error["mean"] if isinstance(error, dict) else error
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> Styler:
         """What was trained on what, in a column."""
         record, parameters, found = self.record, self.record["parameters"], self.record["metrics"]
         environment, network, data = record["environment"], record["network"], record["data"]
@@ -67,10 +69,10 @@ class RetrainReport:
             f"{network['macs'] / 1e6:.1f} M multiply-adds",
             "training time": f"{found['train_s']:.0f} s, {len(self.history)} epochs, {self.history.images_per_s.median():.0f} images/s",
             "device": f"{record['device']} ({environment['cpu']}), torch {environment['packages'].get('torch')}, "
-            f"{record['processes']} process(es)",
+            f"{record['processes']} {'process' if record['processes'] == 1 else 'processes'}",
             "commit": f"{environment['commit']}" + (" with uncommitted changes" if environment["uncommitted_changes"] else ""),
         }
-        return pd.DataFrame({"": rows}).style.set_properties(**{"text-align": "left", "white-space": "normal"})
+        return tables.listing(rows)
 
     def curves(self) -> Figure:
         return training_curves(self.history, self.dataset, self.paper_error)

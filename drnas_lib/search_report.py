@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
+from pandas.io.formats.style import Styler
 
-from drnas_lib import cell_plots, plots
+from drnas_lib import cell_plots, plots, tables
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.records import RecordError, RunFolder, read_json
@@ -41,7 +42,7 @@ class SearchReport:
     def dataset(self) -> str:
         return self.record["data"]["name"]
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> Styler:
         """What was run on what, in a column."""
         record, environment, data = self.record, self.record["environment"], self.record["data"]
         stages = "; ".join(
@@ -63,7 +64,7 @@ class SearchReport:
             + (f", {processes} processes" if (processes := record.get("processes", 1)) > 1 else ""),
             "commit": f"{environment['commit']}" + (" with uncommitted changes" if environment["uncommitted_changes"] else ""),
         }
-        return pd.DataFrame({"": rows}).style.set_properties(**{"text-align": "left", "white-space": "normal"})
+        return tables.listing(rows)
 
     def trajectory(self) -> Figure:
         return plots.trajectory(self.history)

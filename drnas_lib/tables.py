@@ -1,9 +1,40 @@
 """Tables of the paper beside ours: rows in, a DataFrame of text out. Nothing here reads a file or computes a result."""
 
 import pandas as pd
+from IPython.display import Markdown
+from pandas.io.formats.style import Styler
 
 SPLITS = ("valid", "test")
 ABSENT = "–"
+LEFT = {"text-align": "left"}
+
+
+def shown(table: pd.DataFrame, digits: int | dict[str, str] | None = None) -> Styler | Markdown:
+    """A table as a notebook shows it: headings stand over what they head, a dash for what is unknown; without rows, a sentence.
+
+    `digits`: how many significant ones numbers have, or a format for each column. A named index becomes a column, a mere count of the
+    rows is left out.
+    """
+    if table.empty:
+        return Markdown("*None yet.*")
+    if table.index.nlevels == 1 and table.index.name:
+        table = table.reset_index()
+    formats = (lambda value: _significant(value, digits)) if isinstance(digits, int) else digits
+    style = table.style.format(formats, na_rep=ABSENT, escape="html").format_index(escape="html").hide(names=True)
+    if table.index.nlevels == 1 and pd.api.types.is_integer_dtype(table.index):
+        style = style.hide(axis="index")
+    return style.set_properties(**LEFT).set_table_styles([{"selector": "th", "props": list(LEFT.items())}])
+
+
+def listing(rows: dict) -> Styler:
+    """Names and what they stand for, one below the other."""
+    return shown(pd.DataFrame({"": rows})).hide(axis="columns").set_properties(**{"white-space": "normal"})
+
+
+def _significant(value: object, digits: int) -> object:
+    if not isinstance(value, float):
+        return value
+    return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
 def spread(mean: float | None, std: float | None = None) -> str:
