@@ -45,7 +45,7 @@ def darts_cells(genotype: DartsGenotype, title: str) -> Figure:
 def draw_cell(ax: Axes, edges: list[Edge], layers: list[list[Item]], chains: list[list[Item]]) -> None:
     at = {item: (STEP * x, (len(layer) - 1) / 2 - y) for x, layer in enumerate(layers) for y, item in enumerate(layer)}
     curves = [_curve([at[item] for item in chain], bulge) for chain, bulge in zip(chains, _bulges(edges))]
-    taken: list[tuple[float, float]] = []
+    taken = [at[node] for node, _, _ in _nodes(layers)]
     for (_, _, operation), curve in zip(edges, curves):
         colour = "0.6" if operation is None else OPERATION_COLOURS[operation]
         style = dict(lw=1.2, ls="--") if operation is None else dict(lw=2.2)

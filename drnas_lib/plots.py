@@ -157,14 +157,15 @@ def accuracy_by_epoch(accuracy: pd.DataFrame, optimum: float, dataset: str) -> F
 
 
 def trained_cells(cells: pd.DataFrame, column: str) -> Figure:
-    """Test accuracy of cells trained alike: columns `cell` and `column`."""
-    figure, ((ax,),) = new_figure(width=7, height=2.4)
-    colours = [OURS if cell == "derived" else "0.65" for cell in cells.cell]
-    bars = ax.barh(cells.cell.str.replace("_", "-"), cells[column], color=colours)
-    ax.bar_label(bars, fmt="%.2f", padding=3)
-    low = max(0.0, cells[column].min() - 10)
-    ax.set(xlabel="test accuracy (%)" + (f", axis from {low:.0f}" if low else ""), xlim=(low, 101))
-    ax.invert_yaxis()
+    """Test accuracy of cells trained alike: columns `cell` and `column`. Points, as the axis does not begin at 0."""
+    figure, ((ax,),) = new_figure(width=7, height=0.9 + 0.45 * len(cells))
+    names = cells.cell.str.replace("_", "-")
+    ax.grid(axis="y", color="0.9")
+    ax.scatter(cells[column], names, s=90, color=[OURS if cell == "derived" else "0.55" for cell in cells.cell], zorder=3)
+    for name, accuracy in zip(names, cells[column]):
+        ax.annotate(f"{accuracy:.2f}", (accuracy, name), xytext=(8, 0), textcoords="offset points", va="center")
+    low = max(0.0, cells[column].min() - 10)  # ten points at least, so that a difference of few images looks like one
+    ax.set(xlabel="test accuracy (%)", ylabel="cell", xlim=(low, 101), ylim=(len(cells) - 0.5, -0.5))
     return figure
 
 
