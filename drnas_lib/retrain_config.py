@@ -95,31 +95,31 @@ class RetrainConfig(Parameters):
 
     genotype: Genotype = "DrNAS_cifar10"
     dataset: Dataset = "cifar10"
+    data_folder: Place | None = None
+    image_size: Pixels | None = None
+    index_list: Place | None = None
     protocol: Protocol = "released"
     recipe: RecipeName | None = None
     seed: Seed = 0
     device: Device = "auto"
+    processes: Count = 1
+    workers: Whole = 4
+    results: Place = "results/retrain"
+    name: Name | None = None
+    rerun: Truth = False
     epochs: Epochs | None = None
-    batch_size: BatchSize | None = None
-    channels: Count | None = None
-    cells: Count | None = None
     subset: Count | None = None
+    batch_size: BatchSize | None = None
+    cells: Count | None = None
+    channels: Count | None = None
     lr: Positive | None = None
+    warmup_epochs: Whole | None = None
     weight_decay: NotNegative | None = None
     grad_clip: Positive | None = None
-    warmup_epochs: Whole | None = None
     label_smoothing: Probability | None = None
     auxiliary: NotNegative | None = None
     drop_path: Probability | None = None
     cutout: Whole | None = None
-    image_size: Pixels | None = None
-    data_folder: Place | None = None
-    index_list: Place | None = None
-    workers: Whole = 4
-    processes: Count = 1
-    results: Place = "results/retrain"
-    name: Name | None = None
-    rerun: Truth = False
 
     def _problems(self) -> list[str]:
         try:

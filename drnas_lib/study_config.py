@@ -7,7 +7,6 @@ from pydantic import BeforeValidator
 from drnas_lib.config import (
     BatchSize,
     Count,
-    Dataset,
     Device,
     Method,
     PerStage,
@@ -22,6 +21,7 @@ from drnas_lib.config import (
 from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integers, number
 from drnas_lib.presets import FAMILIES
 
+Dataset = choice(*(name for name in FAMILIES if name != "folder"))  # one's own folder is searched by notebooks/search.ipynb
 Split = choice("valid", "test")
 TableSet = choice("cifar10", "cifar100", "imagenet16-120")
 VariableName = choice("eta", "beta", "mean", "mu")

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import papermill
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
+from drnas_lib.parameters import ParameterError, Parameters
 from drnas_lib.records import PROJECT
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
@@ -75,8 +77,24 @@ def test_papermill_reads_type_and_help_of_every_parameter(path):
         name = statement.target.id
         assert name in read, f"papermill cannot parse the line of {name}; an equals sign or a quote in its help is enough for that"
         assert read[name]["inferred_type_name"] == ast.unparse(statement.annotation)
-        assert read[name]["help"], f"{name} needs a `# help`"
+        assert len(read[name]["help"].split()) > 1, f"{name} needs a `# help` that says more than its name"
         assert ast.literal_eval(read[name]["default"]) == ast.literal_eval(statement.value)
+
+
+@each_notebook
+def test_the_help_of_a_choice_names_all_that_is_allowed(path):
+    names = {}
+    exec(cells_of(path)[0].source, names)
+    (config,) = [value for value in names.values() if isinstance(value, type) and issubclass(value, Parameters)]
+    told = {name: parameter["help"] for name, parameter in papermill.inspect_notebook(path).items()}
+    try:
+        config.of(dict.fromkeys(config.model_fields, ["?"]))
+    except ParameterError as error:
+        refused = str(error)
+    for name in config.model_fields:
+        choices = re.search(rf" {name}=\['\?'\]: allowed are ((?:[\w:-]+, )*[\w:-]+)\.", refused)
+        missing = [word for word in choices[1].split(", ") if not re.search(rf"\b{word}\b", told[name])] if choices else []
+        assert not missing, f"the help of {name} names all values but these"
 
 
 @each_notebook
