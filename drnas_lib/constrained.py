@@ -14,6 +14,7 @@ import torch
 
 from drnas_lib import darts_costs, exploration
 from drnas_lib.benchmark import Benchmark
+from drnas_lib.darts_presets import ROBUST_SPACES
 from drnas_lib.device import choose, describe
 from drnas_lib.errors import Told
 from drnas_lib.exploration import Trace
@@ -80,7 +81,7 @@ OF_DARTS_CELLS = {
     "macs": Cost(lambda config: lambda cell: darts_costs.quick("cifar")(cell).macs / 1e6, "million multiply-adds"),
     "imagenet_macs": Cost(lambda config: lambda cell: darts_costs.quick("imagenet")(cell).macs / 1e6, "million multiply-adds on ImageNet"),
 }
-COSTS |= {(space, kind): cost for space in ("darts", "s1", "s2", "s3", "s4") for kind, cost in OF_DARTS_CELLS.items()}
+COSTS |= {(space, kind): cost for space in ("darts", *ROBUST_SPACES) for kind, cost in OF_DARTS_CELLS.items()}
 
 
 def cost_of(space: str, kind: str) -> Cost:

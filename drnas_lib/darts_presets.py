@@ -39,7 +39,7 @@ ROBUST = SEARCH | PROXY | {"weight_lr": 0.025, "weight_lr_min": 0.001, "arch_lr"
 OWN = SEARCH | {"channels": 12, "cells": 3, "weight_lr": 0.025, "weight_lr_min": 0.001, "arch_lr": 1e-2, "evaluate": "train"}
 ROBUST_OWN = OWN | {"channels": 8}
 
-ROBUST_SPACES = {"s1": 2, "s2": 2, "s3": 3, "s4": 2}  # operations on every edge
+ROBUST_SPACES = {"s1": 2, "s2": 2, "s3": 3, "s4": 2}  # operations on every edge; a new space of DARTS cells is a row here
 SETTINGS = {
     ("darts", "published"): SEARCH,
     ("darts", "imagenet"): IMAGENET,

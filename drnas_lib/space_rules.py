@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from drnas_lib.darts_presets import ROBUST_SPACES
+
 PIXELS = {"digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16, "imagenet": 224}  # a side, where nothing else is said
 
 
@@ -24,10 +26,7 @@ MIXING = ("drnas", "darts", "darts_2nd", "snas")  # the others compute single pa
 RULES = {
     "nb201": Rules((5,), "cells per stage", 1, macros=("cifar",), drops_paths=False, benchmark=True),
     "darts": Rules((7, 8), "cells", 3, methods=MIXING),
-    "s1": Rules((2,), "cells", 3, methods=MIXING),
-    "s2": Rules((2,), "cells", 3, methods=MIXING),
-    "s3": Rules((3,), "cells", 3, methods=MIXING),
-    "s4": Rules((2,), "cells", 3, methods=MIXING),
+    **{space: Rules((operations,), "cells", 3, methods=MIXING) for space, operations in ROBUST_SPACES.items()},
 }
 MOST_OPERATIONS = max(max(rules.operations) for rules in RULES.values())
 SHRINKS = {"cifar": 4, "imagenet": 32}  # pixels of the image per pixel of the last features

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from drnas_lib.nets.darts_supernet import DartsSuperNet
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.search_settings import SearchSettings
+from drnas_lib.spaces.darts import DARTS
+from drnas_lib.spaces.nb201 import NB201
 from drnas_lib.spaces.space import Space
 
 
@@ -20,7 +22,7 @@ def _darts(space: Space, settings: SearchSettings, kind: type[SuperNet], k, mask
     return DartsSuperNet(space, k, mask, settings.macro, settings.channels, settings.cells, classes, in_channels, drops, generator)
 
 
-SUPERNETS = {"nb201": _nb201, **dict.fromkeys(("darts", "s1", "s2", "s3", "s4"), _darts)}
+SUPERNETS = {NB201.groups: _nb201, DARTS.groups: _darts}  # by the kinds of cell
 
 
 def supernet(
@@ -37,4 +39,4 @@ def supernet(
 
     `generator` is on the device of the search; only random operations use it.
     """
-    return SUPERNETS[space.name](space, settings, kind, k, mask, classes, in_channels, generator)
+    return SUPERNETS[space.groups](space, settings, kind, k, mask, classes, in_channels, generator)
