@@ -41,7 +41,7 @@ def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[st
 def _paper(ax: Axes, dataset: str, published: dict, labels: list[str]) -> None:
     key = f"{dataset}_test"
     for place, label in enumerate(labels):
-        value = published[label].get(key)
+        value = published.get(label, {}).get(key)
         if value:
             ax.errorbar(value["mean"], place, xerr=value["std"] or 0, fmt="D", color=OTHER, ms=5, lw=1.2, capsize=2.5, zorder=3)
     if key in published["optimal"]:

@@ -56,7 +56,7 @@ class Table4Report:
         return cls(found, reasons, config.datasets, read_json(PAPER / "table4.json"))
 
     def _labels(self) -> list[str]:
-        return [row["method"] for row in self.paper["rows"]]
+        return list(dict.fromkeys([*(row["method"] for row in self.paper["rows"]), *self.runs.label]))
 
     def _notes(self) -> dict[str, str]:
         notes = {RESNET: "no search: the paper quotes NAS-Bench-201's row of a ResNet, which is not one of its cells"}

@@ -72,20 +72,21 @@ def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str]) -> pd.D
     """Every row of Table 4: what the paper has, what we found, and the difference; a reduced run has a line of its own and no difference.
 
     `paper` are the rows of params/paper/table4.json, `runs` has a row per seed (comparison.RUN_COLUMNS), `notes` says by label why there is
-    nothing. A data set of one's own gets a column more, of which the paper says nothing.
+    nothing. A data set of one's own gets a column more and a method of one's own a line more, of which the paper says nothing.
     """
     published = [name for name in paper[0] if name != "method"]
     own = [f"{dataset}_test" for dataset in dict.fromkeys(runs.dataset) if f"{dataset}_test" not in published]
-    columns, lines = [*published, *own], {}
-    for row in paper:
-        label = row["method"]
-        lines[label, "paper"] = {name: spread(**row[name]) for name in published} | dict.fromkeys(own, ABSENT) | {"note": ""}
+    columns, lines, of_paper = [*published, *own], {}, {row["method"]: row for row in paper}
+    for label in dict.fromkeys([*of_paper, *runs.label]):
+        row = of_paper.get(label, {})
+        if row:
+            lines[label, "paper"] = {name: spread(**row[name]) for name in published} | dict.fromkeys(own, ABSENT) | {"note": ""}
         of_row = runs[runs.label == label]
         for kind, some in (("ours", of_row[of_row.reduced == ""]), ("reduced", of_row[of_row.reduced != ""])):
             if len(some):
                 found = {name: _cell(some, name) for name in columns}
                 lines[label, kind] = {name: measured(values) for name, values in found.items()} | _cost(some)
-                if kind == "ours":
+                if kind == "ours" and row:
                     lines[label, "difference"] = {name: against(values, row.get(name)) for name, values in found.items()}
         if not len(of_row):
             lines[label, "ours"] = dict.fromkeys(columns, ABSENT) | {"note": notes.get(label, "not run")}

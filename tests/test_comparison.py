@@ -30,7 +30,7 @@ def run_row(**values):
 
 def test_every_row_of_the_paper_is_a_method_a_policy_or_a_reference():
     ours = {row.label for row in METHODS.values()} | set(LABELS.values()) | {"ResNet (He et al., 2016)", "optimal"}
-    assert {row["method"] for row in PAPER4} == ours
+    assert {row["method"] for row in PAPER4} <= ours, "methods of one's own come on top"
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -52,7 +52,7 @@ def test_a_reduced_comparison_gives_all_methods_the_same_steps_and_images(tmp_pa
 def test_the_full_searches_are_those_of_the_facts(tmp_path):
     of = {w.row: w.settings for w in config(tmp_path, datasets=["cifar10"], preset="full").searches()}
     epochs = {name: sum(stage.epochs for stage in s.stages) for name, s in of.items()}
-    assert epochs == dict(rsps=250, enas=250, darts=50, darts_2nd=50, gdas=250, snas=150, dsnas=100, pc_darts=50, drnas=100)
+    assert epochs.items() >= dict(rsps=250, enas=250, darts=50, darts_2nd=50, gdas=250, snas=150, dsnas=100, pc_darts=50, drnas=100).items()
     assert (of["darts"].step, of["darts_2nd"].step, of["gdas"].step) == ("weights_first", "arch_first", "weights_first")
     assert (of["darts"].bilevel, of["darts_2nd"].bilevel) == ("first", "second")
     assert {of[name].step for name in ("snas", "dsnas")} == {"single_level"} and of["rsps"].step == "weights_only"
@@ -112,13 +112,14 @@ class Uniform(Method):
 
 def test_a_new_method_is_a_file_and_a_row(tmp_path, monkeypatch):
     """Registered in one row, it goes the notebook's way: parameters, run, table, figure, sentence."""
-    monkeypatch.setitem(method_presets.METHODS, "uniform", MethodRow(f"{__name__}:Uniform", "DSNAS (Hu et al., 2020)"))
+    monkeypatch.setitem(method_presets.METHODS, "uniform", MethodRow(f"{__name__}:Uniform", "Uniform"))
     these = config(tmp_path, datasets=["digits"], methods=["uniform"])
     reasons = look_up_missing(these.lookups()) | run_missing(these.searches())
     report = Table4Report.read(these, reasons)
     assert not reasons and report.runs.row.tolist() == ["uniform"]
     assert "avg_pool_3x3~2" in report.runs.genotype[0]
-    assert "DSNAS" in report.table().to_html() and report.dots().axes and "DSNAS" in report.conclusion().data
+    assert ">Uniform<" in report.table().to_html() and "Uniform" in report.conclusion().data
+    assert "Uniform" in [tick.get_text() for tick in report.dots().axes[0].get_yticklabels()]
     assert report.cost().axes
     with pytest.raises(ParameterError, match="Did you mean `uniform`"):
         config(tmp_path, methods=["unifrm"])
