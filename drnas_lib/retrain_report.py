@@ -80,9 +80,10 @@ class RetrainReport:
     def curves_sentence(self) -> Markdown:
         last, found = self.history.iloc[-1], self.record["metrics"]
         gap = (100 - last.test_acc_pct) - (100 - last.train_acc_pct)
+        dropped = " and pass through dropped paths" if self.history.drop_path.any() else ""
         return Markdown(
             f"Test error is {found[self._key('last')]:.2f} % after the last epoch, {abs(gap):.2f} points {'above' if gap > 0 else 'below'} "
-            f"that of the training batches, which are augmented and pass through dropped paths. The lowest of all epochs is "
+            f"that of the training batches, which are augmented{dropped}. The lowest of all epochs is "
             f"{found[self._key('best')]:.2f} % (epoch {found['best_epoch']}): chosen on the test set, so no fair estimate."
         )
 
