@@ -25,6 +25,8 @@ class MixedEdges(nn.Module):
         super().__init__()
         self.channels, self.edges, self.stride = channels, len(mask), stride
         shared, stacked = BY_STRIDE[stride]
+        if unknown := set(operations) - {"none", *shared, *stacked}:
+            raise ValueError(f"no supernet has {', '.join(sorted(unknown))} yet: add rows to SHARED or STACKED in nets/darts_operations.py")
         kept = {name: [e for e, row in enumerate(mask) if row[o]] for o, name in enumerate(operations)}
         column = {name: o for o, name in enumerate(operations)}
         self.positions = {name: kept[name] for name in operations if name in stacked and kept[name]}

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from drnas_lib.nets.darts_mixed import MixedEdges
 from drnas_lib.nets.darts_supernet import DartsSuperNet
 from drnas_lib.spaces import SPACES
 from tests.nets.plain_darts import PlainDartsSuperNet, copy_weights, pairs
@@ -69,6 +70,11 @@ def test_equals_the_oracle(k, keep, training, dtype):
     torch.manual_seed(k * 10 + keep)
     mask = random_mask(SPACE, keep, seed=k + keep)
     compare(SPACE, mask, dtype, training, k=k, channels=12, cells=3, classes=7)
+
+
+def test_an_operation_that_no_supernet_has_is_not_left_out_in_silence():
+    with pytest.raises(ValueError, match="no supernet has sep_conv_7x7 yet"):
+        MixedEdges(4, ("none", "skip_connect", "sep_conv_7x7"), [[True] * 3], 1)
 
 
 def test_equals_the_oracle_on_imagenet_with_an_odd_height():
