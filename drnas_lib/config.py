@@ -11,7 +11,7 @@ from typing import Any
 
 from drnas_lib import method_presets
 from drnas_lib.method_presets import METHODS, OPTIONS
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, text
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, path, text
 from drnas_lib.presets import DISAGREEMENTS, FAMILIES, Stages, preset, usually_progressive
 from drnas_lib.search_settings import SearchSettings, StageSettings
 from drnas_lib.space_rules import MOST_OPERATIONS, RULES, SHRINKS, contradictions, first_keep
@@ -30,8 +30,8 @@ Split = choice("halves", "test_half")
 Precision = choice("float32", "tf32", "bf16")
 Evaluate = choice("table", "train", "none")
 Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
-Place = text(r"\S(.*\S)?", "allowed is the path of a folder.")
-Name = text(r"\w[\w.+-]{0,99}", "allowed are up to 100 letters, digits and . _ + -, starting with a letter or digit: it becomes a folder.")
+Place = path("allowed is the path of a folder.")
+Name = text(r"(?a:\w[\w.+-]{0,99})", "allowed are up to 100 letters a-z, A-Z, digits and . _ + -, first a letter or digit: it becomes a folder.")
 Seed = integer(0, 2**32 - 1)  # what every generator takes
 Count = integer(1)
 Amount = integer(0)
@@ -203,7 +203,7 @@ class SearchConfig(Parameters):
         relevant = {n: v for n, v in values.items() if n not in (*NOT_OF_THE_RESULT, "data_folder") and (n not in LATER or v != LATER[n])}
         identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
         if self.data_folder:
-            differences |= {"image_size": self.image_size, "folder": re.sub(r"[^\w.-]+", "-", PurePath(self.data_folder).name)}
+            differences |= {"image_size": self.image_size, "folder": re.sub(r"(?a:[^\w.-]+)", "-", PurePath(self.data_folder).name)}
         stem = self.name or self._stem({n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT and v is not None})
         return SearchSettings(
             **values,

@@ -17,11 +17,10 @@ from datetime import timedelta
 
 import torch
 import torch.distributed
-import yaml
 
 from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.data.errors import DamagedData, MissingData
-from drnas_lib.parameters import ParameterError
+from drnas_lib.parameters import ParameterError, file_of_parameters, from_yaml
 from drnas_lib.ranks import Together
 from drnas_lib.records import RunLocked, resolve
 from drnas_lib.retrain import RetrainError
@@ -42,8 +41,8 @@ def parameters(arguments: list[str] | None = None) -> dict:
     parser.add_argument("-f", "--file", help="YAML of parameters, as papermill takes it")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     given = parser.parse_args(arguments)
-    values = (yaml.safe_load(resolve(given.file).read_text()) or {}) if given.file else {}
-    return values | {name: yaml.safe_load(value) for name, value in given.parameter}
+    values = file_of_parameters(resolve(given.file)) if given.file else {}
+    return values | {name: from_yaml(value, f"-p {name}") for name, value in given.parameter}
 
 
 def of_this_process(settings: RetrainSettings, rank: int, processes: int) -> RetrainSettings:

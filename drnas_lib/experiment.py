@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from drnas_lib import checkpoint, retrain
+from drnas_lib import checkpoint, retrain, seal
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.config import SearchSettings
 from drnas_lib.data.feed import MemoryFeed
@@ -68,7 +68,7 @@ def launches(settings: SearchSettings, rerun: bool, company: Company) -> Generat
         with reproducible(device, PRECISIONS[settings.precision]):
             if not searched:
                 yield from _search(folder, settings, dataset, device, company)
-            genotype = genotype_from_json(read_json(folder.file("genotype.json")))
+            genotype = genotype_from_json(read_json(seal.checked(folder.file("genotype.json"), seal.record(folder))))
             yield from _evaluate(folder, settings, dataset, device, genotype)
         folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
         for place in (folder, *(_cell_folder(folder, name) for name in ("derived", "random", "all_skip"))):
@@ -91,7 +91,7 @@ def _search(folder: RunFolder, settings: SearchSettings, dataset: Dataset, devic
 
 
 def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
-    before = read_json(folder.file("record.json"))["parameters"]
+    before = seal.record(folder)["parameters"]
     different = [
         f"{name} was {before.get(name)!r}, is {now!r}"
         for name, now in (("fingerprint", settings.fingerprint), ("data_folder", settings.data_folder))
@@ -106,7 +106,7 @@ def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
 
 def _judged(folder: RunFolder, settings: SearchSettings) -> bool:
     """Whether a finished run's cell was judged in the way now asked for; if not, only that is done."""
-    found = read_json(folder.file("record.json")).get("evaluation", {})
+    found = seal.record(folder).get("evaluation", {})
     return found.get("kind") == settings.evaluate and found.get("epochs") == settings.train_epochs
 
 
@@ -153,7 +153,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset,
         "device": describe(device),
         "environment": environment(),
     }
-    write_json(folder.file("record.json"), record)
+    seal.write(folder.file(seal.RECORD), record, beside=("history.csv", "eta.csv", "genotype.json"))
 
 
 def _digest(net: torch.nn.Module) -> str:
@@ -181,10 +181,10 @@ def _alone(row: dict) -> bool:
 def _evaluate(folder: RunFolder, settings: SearchSettings, dataset: Dataset, device, genotype: Genotype) -> Iterator[Training]:
     began = time.perf_counter()
     result = yield from EVALUATIONS[settings.evaluate](folder, settings, dataset, device, genotype)
-    record = read_json(folder.file("record.json"))
+    record = seal.record(folder)
     record["evaluation"] = {"kind": settings.evaluate, **result}
     record["metrics"]["evaluation_s"] = time.perf_counter() - began
-    write_json(folder.file("record.json"), record)
+    seal.write(folder.file(seal.RECORD), record)
 
 
 def _no_evaluation(folder, settings, dataset, device, genotype):

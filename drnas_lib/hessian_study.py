@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from drnas_lib import hessian, snapshots
+from drnas_lib import hessian, seal, snapshots
 from drnas_lib.device import choose, describe, reproducible
-from drnas_lib.records import PROJECT, environment, read_json, write_json
+from drnas_lib.records import PROJECT, environment, read_json
 from drnas_lib.study_config import HessianPart
 from drnas_lib.trained import TrainedRun
 
@@ -63,7 +63,7 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
     of = hessian.variable(run.settings["method"], protocol.variable)
     device, dtype = choose(device_name), PRECISIONS[protocol.precision]
     file = run.folder.file(f"{protocol.stem}.json")
-    kept = read_json(file) if file.exists() else {"protocol": asdict(protocol), "device": describe(device), "epochs": []}
+    kept = seal.read(file) if file.exists() else {"protocol": asdict(protocol), "device": describe(device), "epochs": []}
     known = {row["epoch"] for row in kept["epochs"]}
     there = snapshots.found(run.folder.path) if known else run.snapshots()  # what was measured elsewhere can be read without them
     missing = [snapshot for snapshot in there if snapshots.epoch(snapshot) not in known]
@@ -72,7 +72,7 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
         for snapshot in missing:
             kept["epochs"].append(measure(run, snapshot, of, protocol, batches, device))
             kept["epochs"].sort(key=lambda row: row["epoch"])
-            write_json(file, kept | {"environment": environment()})  # after each: an interrupted study goes on
+            seal.write(file, kept | {"environment": environment()})  # after each: an interrupted study goes on
     about = {"space": run.settings["space"], "method": run.settings["method"], "lam": run.settings["lam"], "seed": run.settings["seed"]}
     about["reduced"] = "; ".join(run.record["reduced"])
     rows = [about | {name: value for name, value in row.items() if name != "spectrum"} for row in kept["epochs"]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from drnas_lib import checkpoint
+from drnas_lib import checkpoint, seal
 from drnas_lib.data import image_files, stream
 from drnas_lib.data.feed import Feed, MemoryFeed
 from drnas_lib.data.seeds import built
@@ -21,7 +21,7 @@ from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_discrete import DartsNetwork
 from drnas_lib.nets.discrete import DiscreteNetwork
 from drnas_lib.ranks import ALONE, Ranks
-from drnas_lib.records import RunFolder, atomic_write, data_root, environment, read_json, resolve, write_csv, write_json
+from drnas_lib.records import RunFolder, atomic_write, data_root, environment, resolve, write_csv, write_json
 from drnas_lib.retrain import RetrainError, Training
 from drnas_lib.retrain_config import STREAMED, RetrainSettings
 from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS
@@ -127,7 +127,7 @@ def _streamed(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> 
 
 
 def _same_settings(folder: RunFolder, settings: RetrainSettings) -> None:
-    before = read_json(folder.file("record.json"))["parameters"]
+    before = seal.record(folder)["parameters"]
     names = ("fingerprint", "data_folder", "index_list")
     pairs = {name: (before.get(name), getattr(settings, name)) for name in names}
     different = [f"{name} was {was!r}, is {now!r}" for name, (was, now) in pairs.items() if was != now]
@@ -167,7 +167,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
         "processes": training.ranks.share.of,
         "environment": environment(),
     }
-    write_json(folder.file("record.json"), record)
+    seal.write(folder.file(seal.RECORD), record, beside=("history.csv", "genotype.json", WEIGHTS))
     folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
     checkpoint.clear(folder.path)
 

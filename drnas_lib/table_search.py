@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drnas_lib import seal
 from drnas_lib.benchmark import DATASETS, Benchmark
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, one_of, text
-from drnas_lib.records import RecordError, RunFolder, environment, read_json, write_csv, write_json
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, one_of, path
+from drnas_lib.records import RecordError, RunFolder, environment, write_csv
 
 E, O = len(NB201_EDGES), len(NB201_OPERATIONS)  # noqa: E741
 INITIAL_SCALE = 1e-3
@@ -103,8 +104,11 @@ class TableSearchSettings:
 
     @property
     def fingerprint(self) -> str:
-        values = {name: value for name, value in asdict(self).items() if name != "folder"}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(_relevant(asdict(self)), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _relevant(parameters: dict) -> dict:
+    return {name: value for name, value in parameters.items() if name not in ("folder", "queries")}  # queries follow from the others
 
 
 class TableSearchConfig(Parameters):
@@ -116,7 +120,7 @@ class TableSearchConfig(Parameters):
     budget_s: number("seconds above 0", lambda value: value > 0) = 12_000.0
     seconds_per_query: number("seconds above 0", lambda value: value > 0) | None = None
     policy_lr: number("a number above 0", lambda value: value > 0) = 0.001  # the official script; the command in its documentation has 0.5
-    results: text(r"\S(.*\S)?", "allowed is the path of a folder.") = "results/table_search"
+    results: path("allowed is the path of a folder.") = "results/table_search"
     rerun: Truth = False
 
     def settings(self) -> TableSearchSettings:
@@ -154,9 +158,10 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
     """
     folder = RunFolder(settings.folder)
     if folder.done and not rerun:
-        if read_json(folder.file("done.json"))["fingerprint"] != settings.fingerprint:
+        record = seal.record(folder)
+        if _relevant(record["parameters"]) != _relevant(asdict(settings)):
             raise RecordError(f"{folder.path} holds a search with other settings: choose another folder (results), or rerun=True.")
-        return pd.read_csv(folder.file("seeds.csv"))
+        return seal.table(folder.file("seeds.csv"), record)
     with folder.lock():
         began = time.perf_counter()
         table = Benchmark.load()  # first: without it a finished search is not cleared away
@@ -170,8 +175,8 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
             for what in ("mean", "std")  # std of the sample, n - 1
         }
         fingerprint = hashlib.sha256(table.frame.to_csv().encode()).hexdigest()
-        write_json(
-            folder.file("record.json"),
+        seal.write(
+            folder.file(seal.RECORD),
             {
                 "parameters": asdict(settings) | {"queries": settings.queries},
                 "protocol": PROTOCOL,
@@ -180,6 +185,7 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
                 "device": "CPU, NumPy",
                 "environment": environment(),
             },
+            beside=("seeds.csv",),
         )
         folder.finish({"fingerprint": settings.fingerprint})
     return rows

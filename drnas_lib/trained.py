@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from drnas_lib import snapshots
+from drnas_lib import seal, snapshots
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.sources import Dataset, load
 from drnas_lib.data.splits import SPLITS, subset
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.nets.twice import TwiceDifferentiable
-from drnas_lib.records import RecordError, RunFolder, data_root, read_json, resolve
+from drnas_lib.records import RecordError, RunFolder, data_root, resolve
 from drnas_lib.snapshots import Snapshot
 from drnas_lib.spaces import SPACES
 
@@ -32,7 +32,7 @@ class TrainedRun:
         folder = RunFolder(path)
         if not folder.done:
             raise RecordError(f"{folder.path} holds no finished run (no done.json). Run the search first; it continues where it stopped.")
-        record = read_json(folder.file("record.json"))
+        record = seal.record(folder)
         settings = record["parameters"]
         own = settings["data_folder"] and resolve(settings["data_folder"])
         dataset = load(settings["dataset"], data_root(), own, settings["image_size"])

@@ -10,7 +10,7 @@ from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
     (
-        *("genotype", "records", "config", "search_settings", "presets", "darts_presets", "method_presets", "space_rules"),
+        *("genotype", "records", "seal", "config", "search_settings", "presets", "darts_presets", "method_presets", "space_rules"),
         *("parameters", "speed_config", "study_config", "recipes", "cells", "retrain_config", "tables_config"),
     ),
     ("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),
