@@ -31,7 +31,9 @@ Precision = choice("float32", "tf32", "bf16")
 Evaluate = choice("table", "train", "none")
 Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
 Place = path("allowed is the path of a folder.")
-Name = text(r"(?a:\w[\w.+-]{0,99})", "allowed are up to 100 letters a-z, A-Z, digits and . _ + -, first a letter or digit: it becomes a folder.")
+Name = text(
+    r"(?a:\w[\w.+-]{0,99})", "allowed are up to 100 letters a-z, A-Z, digits and . _ + -, first a letter or digit: it becomes a folder."
+)
 Seed = integer(0, 2**32 - 1)  # what every generator takes
 Count = integer(1)
 Amount = integer(0)

@@ -20,13 +20,15 @@ import torch.distributed
 
 from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.data.errors import DamagedData, MissingData
+from drnas_lib.device import DeviceError
 from drnas_lib.parameters import ParameterError, file_of_parameters, from_yaml
 from drnas_lib.ranks import Together
-from drnas_lib.records import RunLocked, resolve
+from drnas_lib.records import RecordError, RunLocked, resolve
 from drnas_lib.retrain import RetrainError
 from drnas_lib.retrain_config import RetrainConfig, RetrainSettings
 from drnas_lib.retrain_run import run
 
+TOLD = (ParameterError, RetrainError, RunLocked, RecordError, CheckpointError, MissingData, DamagedData, DeviceError)
 SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
 PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one that has ended is noticed at once
 
@@ -89,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
                 for row in progress.history[said:] if ranks.first else ():
                     print(json.dumps(row), flush=True)
                 said = len(progress.history)
-    except (ParameterError, LostProcess, RetrainError, RunLocked, CheckpointError, MissingData, DamagedData) as error:
+    except (*TOLD, LostProcess) as error:
         print(f"process {rank}: {error}", file=sys.stderr, flush=True)
         return 2
     return 0

@@ -55,12 +55,12 @@ def run(settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, i
 def launches(settings: SearchSettings, rerun: bool, company: Company) -> Generator[Launched | Progress, None, None]:
     """The same run, handing over after every step as well, so that several can take turns (see together.run_many)."""
     folder = RunFolder(settings.folder)
-    searched = folder.done and not rerun
-    if searched:
-        _same_settings(folder, settings)
-        if _judged(folder, settings):
-            return
+    if not rerun and _finished(folder, settings):
+        return
     with folder.lock():
+        if not rerun and _finished(folder, settings):  # by another process, since the first look
+            return
+        searched = folder.done and not rerun
         device = choose(settings.device)
         dataset = _dataset(settings, company)
         if rerun:
@@ -104,8 +104,11 @@ def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
         )
 
 
-def _judged(folder: RunFolder, settings: SearchSettings) -> bool:
-    """Whether a finished run's cell was judged in the way now asked for; if not, only that is done."""
+def _finished(folder: RunFolder, settings: SearchSettings) -> bool:
+    """Whether a run is done and its cell was judged in the way now asked for; if not the latter, only that is left to do."""
+    if not folder.done:
+        return False
+    _same_settings(folder, settings)
     found = seal.record(folder).get("evaluation", {})
     return found.get("kind") == settings.evaluate and found.get("epochs") == settings.train_epochs
 

@@ -57,10 +57,11 @@ def run(
     Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError or RetrainError, each with what to do.
     """
     folder = RunFolder(settings.folder)
-    if folder.done and not rerun:
-        _same_settings(folder, settings)
+    if not rerun and _finished(folder, settings):
         return
     with folder.lock() if ranks.first else nullcontext():
+        if not rerun and ranks.share.of == 1 and _finished(folder, settings):  # by another process, since the first look
+            return
         device = choose(settings.device)
         if rerun and ranks.first:
             folder.clear()
@@ -126,7 +127,10 @@ def _streamed(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> 
     return Data(feed, 3, settings.dataset, stream.digest(train, test), stream.source(train, test, size, settings.index_list))
 
 
-def _same_settings(folder: RunFolder, settings: RetrainSettings) -> None:
+def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
+    """Raises CheckpointError where it is a run of other settings that is done, RecordError."""
+    if not folder.done:
+        return False
     before = seal.record(folder)["parameters"]
     names = ("fingerprint", "data_folder", "index_list")
     pairs = {name: (before.get(name), getattr(settings, name)) for name in names}
@@ -136,6 +140,7 @@ def _same_settings(folder: RunFolder, settings: RetrainSettings) -> None:
             f"{folder.path} holds a finished training with other settings ({'; '.join(different)}). Give this one another name with the "
             "parameter `name`, or replace it with rerun=True."
         )
+    return True
 
 
 def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: torch.device, training: Training) -> None:

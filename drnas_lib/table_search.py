@@ -32,6 +32,7 @@ BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam
 PROTOCOL = "best 12-epoch validation accuracy within the budget, judged after 200 epochs; every query costs the same"
 SECONDS_PER_QUERY = {"cifar10": 120.0, "cifar100": 240.0, "imagenet16-120": 182.0}
 
+MOST_QUERIES = 10**8  # of all seeds together: they are drawn at once
 Uniforms = NDArray[np.float64]
 
 
@@ -128,6 +129,8 @@ class TableSearchConfig(Parameters):
         cost = self.seconds_per_query or SECONDS_PER_QUERY[self.dataset]
         if cost > self.budget_s:
             raise ParameterError(listed([f"budget_s={self.budget_s} with seconds_per_query={cost}: that pays for no query."]))
+        if self.seeds * self.budget_s / cost > MOST_QUERIES:
+            raise ParameterError(listed([f"seeds={self.seeds} with budget_s={self.budget_s}, seconds_per_query={cost}: too many queries."]))
         usual = type(self)(dataset=self.dataset, method=self.method)
         changed = [f"{n.replace('_', '-')}{getattr(self, n):.12g}" for n in ("seeds", "budget_s", "seconds_per_query", "policy_lr")
                    if getattr(self, n) not in (getattr(usual, n), None)]  # fmt: skip
@@ -158,11 +161,10 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
     """
     folder = RunFolder(settings.folder)
     if folder.done and not rerun:
-        record = seal.record(folder)
-        if _relevant(record["parameters"]) != _relevant(asdict(settings)):
-            raise RecordError(f"{folder.path} holds a search with other settings: choose another folder (results), or rerun=True.")
-        return seal.table(folder.file("seeds.csv"), record)
+        return _finished(folder, settings)
     with folder.lock():
+        if folder.done and not rerun:  # by another process, since the first look
+            return _finished(folder, settings)
         began = time.perf_counter()
         table = Benchmark.load()  # first: without it a finished search is not cleared away
         rows = search(settings, table)
@@ -189,3 +191,10 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
         )
         folder.finish({"fingerprint": settings.fingerprint})
     return rows
+
+
+def _finished(folder: RunFolder, settings: TableSearchSettings) -> pd.DataFrame:
+    record = seal.record(folder)
+    if _relevant(record["parameters"]) != _relevant(asdict(settings)):
+        raise RecordError(f"{folder.path} holds a search with other settings: choose another folder (results), or rerun=True.")
+    return seal.table(folder.file("seeds.csv"), record)

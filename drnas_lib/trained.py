@@ -51,9 +51,14 @@ class TrainedRun:
         """Files, oldest first. Raises SnapshotError where there is none."""
         return snapshots.paths(self.folder.path)
 
+    @property
+    def identity(self) -> str:
+        """Of settings and data: what its snapshots and the studies of it carry."""
+        return f"{self.settings['fingerprint']}-{self.dataset.fingerprint}"
+
     def snapshot(self, path: Path, device: torch.device) -> Snapshot:
         """Raises SnapshotError."""
-        return snapshots.load(path, f"{self.settings['fingerprint']}-{self.dataset.fingerprint}", device)
+        return snapshots.load(path, self.identity, device)
 
     def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> TwiceDifferentiable:
         """The supernet of a snapshot, in the normalisation mode and precision asked for."""
