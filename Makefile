@@ -1,5 +1,6 @@
 # make search   the main job end to end on the embedded digits: results/notebooks/search_digits.ipynb
 # make test     all tests       make lint    style        make lab    JupyterLab
+# make soak     the long reliability campaign: results/soak/counts.csv; a part of it: make soak ARGS="kill --of search --count 20"
 # make clean    remove the environment and what builds and tests left; results stay
 # Another Python:  make search PYTHON=python3.12        Other parameters:  make search ARGS='-p seed 1'
 PYTHON ?= python3
@@ -12,9 +13,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 WHOLE := $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)'
 # The environment's own kernel, whatever kernels of the same name the user's account has.
 export JUPYTER_PREFER_ENV_PATH := 1
-search test: export JUPYTER_PATH :=
+search test soak: export JUPYTER_PATH :=
 
-.PHONY: search test lint lab clean
+.PHONY: search test soak lint lab clean
 
 search: $(STAMP)
 	@mkdir -p results/notebooks
@@ -23,6 +24,9 @@ search: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(STAMP)
+	$(BIN)/python -m tests.reliability $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -8,8 +8,10 @@ run. On several machines, add torchrun's --nnodes, --rdzv-backend c10d and --rdz
 """
 
 import argparse
+import ctypes
 import json
 import os
+import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +32,7 @@ from drnas_lib.retrain_run import run
 
 TOLD = (ParameterError, RetrainError, RunLocked, RecordError, CheckpointError, MissingData, DamagedData, DeviceError)
 SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one that has ended is noticed at once
 
 
@@ -59,6 +62,12 @@ def of_this_process(settings: RetrainSettings, rank: int, processes: int) -> Ret
     return replace(settings, device=f"cuda:{rank}")
 
 
+def end_with_torchrun() -> None:
+    """On Linux, stop as soon as torchrun is killed, rather than wait for it, or train on unseen and keep the folder from its successor."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 @contextmanager
 def group(device: str):
     """The processes that torchrun started, able to talk to each other. Raises LostProcess where one has ended."""
@@ -83,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not processes:
             raise ParameterError("this module is started by torchrun: torchrun --nproc-per-node 2 -m drnas_lib.distributed -f FILE")
+        end_with_torchrun()
         config = RetrainConfig.of(parameters(arguments))
         settings = of_this_process(config.settings(), local, processes)
         with group(settings.device) as ranks:
