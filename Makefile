@@ -4,6 +4,7 @@
 # make paper    every table and figure of the paper, for a GPU; make table1 ... table6, figure1 ... figure5 one of them
 # make dag      what stands on what: results/figures/dag.png
 # make site    the executed notebooks as pages that a browser opens: site/index.html
+# make soak     the long reliability campaign: results/soak/counts.csv; a part of it: make soak ARGS="kill --of search --count 20"
 # make clean    remove the environment and what builds and tests left; results stay
 # Another Python:  make search PYTHON=python3.12        Other parameters:  make search ARGS='-p seed 1'
 PYTHON ?= python3
@@ -20,9 +21,9 @@ GPUS = $(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')
 WHOLE := $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)'
 # The environment's own kernel, whatever kernels of the same name the user's account has.
 export JUPYTER_PREFER_ENV_PATH := 1
-search test paper-smoke paper $(TARGETS): export JUPYTER_PATH :=
+search test soak paper-smoke paper $(TARGETS): export JUPYTER_PATH :=
 
-.PHONY: search test lint lab site clean workflow paper-smoke paper dag $(TARGETS)
+.PHONY: search test soak lint lab site clean workflow paper-smoke paper dag $(TARGETS)
 
 search: $(STAMP)
 	@mkdir -p results/notebooks
@@ -31,6 +32,9 @@ search: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(STAMP)
+	$(BIN)/python -m tests.reliability $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

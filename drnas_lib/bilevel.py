@@ -4,6 +4,7 @@ Everything stays on the device: no value is read back within an epoch. Weights t
 momentum and decay go on.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -38,17 +39,23 @@ class Meter:
     """Loss and accuracy summed on the device, read once an epoch: `weights` and `arch` batches apart."""
 
     def __init__(self, device: torch.device):
-        self.sums = torch.zeros(2, 3, dtype=torch.float64, device=device)  # (weights | arch) x (loss, correct, images)
+        self.sums = torch.zeros(2, 4, dtype=torch.float64, device=device)  # (weights | arch) x (loss, correct, images, finite batches)
 
     def add(self, row: int, loss: Tensor, logits: Tensor, y: Tensor) -> None:
         count = torch.full_like(loss, len(y))
-        self.sums[row] += torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum(), count]).double()
+        self.sums[row, :3] += torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum(), count]).double()
+        self.sums[row, 3] += self.sums[row, 0].isfinite()  # a sum that once was not stays so: these are the batches before that
 
     def read(self) -> tuple[float | None, float | None, float | None, float | None]:
         """Weight loss, weight accuracy in %, arch loss, arch accuracy in %; None where no batch was seen."""
         rows = self.sums.tolist()
-        values = [(loss / n, 100 * correct / n) if n else (None, None) for loss, correct, n in rows]
+        values = [(loss / n, 100 * correct / n) if n else (None, None) for loss, correct, n, _ in rows]
         return *values[0], *values[1]
+
+    def first_not_finite(self) -> int | None:
+        """The step of the epoch, counted from 1, in which a loss was first not finite."""
+        steps = [int(finite) + 1 for loss, _, _, finite in self.sums.tolist() if not math.isfinite(loss)]
+        return min(steps, default=None)
 
 
 class Bilevel:

@@ -1,13 +1,15 @@
 """Where a cell comes from: the name of a published one, the folder of a search, a JSON file, or a NAS-Bench-201 text. No torch."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from drnas_lib import seal
 from drnas_lib.errors import Told
-from drnas_lib.genotype import Genotype, Nb201Genotype, genotype_from_json
+from drnas_lib.genotype import Genotype, GenotypeError, Nb201Genotype, genotype_from_json
 from drnas_lib.parameters import nearest
-from drnas_lib.records import PROJECT, RecordError, read_json, resolve
+from drnas_lib.records import PROJECT, RecordError, RunFolder, resolve
 
 USUAL_DECAY = 3e-4  # of the weights, in every search but R-DARTS (L2)
 PUBLISHED = PROJECT / "params" / "genotypes"
@@ -37,33 +39,41 @@ def published() -> dict[str, Cell]:
 
 
 def _published(path: Path) -> Cell:
-    content = read_json(path)
+    content = seal.read(path)
     rows, note = content.get("paper_rows", {}), content.get("note", "")
-    return Cell(path.stem, genotype_from_json(content["genotype"]), content["source"], True, rows, note)
+    try:
+        return Cell(path.stem, _genotype(content["genotype"], path), content["source"], True, rows, note)
+    except KeyError as error:
+        raise RecordError(f"{path} lacks {error}: a published cell has a genotype and its source.") from error
 
 
 def find(description: str) -> Cell:
     """The cell that a parameter means. Raises UnknownCell, GenotypeError, RecordError."""
     if description.startswith("|"):
         return Cell("nb201-" + _plain(description), Nb201Genotype.parse(description), "given as text")
-    name = description.strip().lower()
-    if (PUBLISHED / f"{name}.json").exists():
-        return _published(PUBLISHED / f"{name}.json")
+    files = {path.stem: path for path in sorted(PUBLISHED.glob("*.json"))}
+    if (name := description.strip().lower()) in files:
+        return _published(files[name])
     path = resolve(description)
-    if path.is_file():
+    if os.path.isfile(path):
         return _of_file(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _of_run(path)
     if "/" in description or description.endswith(".json"):
         raise UnknownCell(f"there is neither a file nor a folder {path}.")
-    known = published()
-    raise UnknownCell(f"no published cell has this name.{nearest(name, known)} Known: {', '.join(known)}; or the path of a search's run.")
+    raise UnknownCell(f"no published cell has this name.{nearest(name, files)} Known: {', '.join(files)}; or the path of a search's run.")
 
 
 def _of_file(path: Path) -> Cell:
-    content = read_json(path)
-    inner = content.get("genotype", content) if isinstance(content, dict) else content
-    return Cell(_plain(path.stem), genotype_from_json(inner), f"the file {path.name}")
+    content = seal.read(path)
+    return Cell(_plain(path.stem), _genotype(content.get("genotype", content), path), f"the file {path.name}")
+
+
+def _genotype(content, path: Path) -> Genotype:
+    try:
+        return genotype_from_json(content)
+    except GenotypeError as error:
+        raise GenotypeError(f"{path}: {error}") from error
 
 
 def _of_run(path: Path) -> Cell:
@@ -73,12 +83,10 @@ def _of_run(path: Path) -> Cell:
         found = f"{len(seeds)} runs ({', '.join(seed.name for seed in seeds)})" if seeds else "no run with a genotype.json"
         raise UnknownCell(f"{path} holds {found}. Name the folder of one finished search, such as .../seed0.")
     (seed,) = seeds
-    genotype = genotype_from_json(read_json(seed / "genotype.json"))
-    try:
-        searched = read_json(seed / "record.json")["parameters"]
-        space, method = searched["space"], _method(searched)
-    except (RecordError, KeyError, TypeError):
-        space = method = ""
+    record = seal.record(RunFolder(seed)) if (seed / seal.RECORD).exists() else {"parameters": {}}
+    file = seal.checked(seed / "genotype.json", record)
+    genotype, searched = _genotype(seal.read(file), file), record["parameters"]
+    space, method = searched.get("space", ""), _method(searched) if "method" in searched else ""
     source = f"the search in {seed.parent.name}/{seed.name}"
     return Cell(f"{_plain(seed.parent.name)}-{seed.name}", genotype, source, space=space, method=method)
 
@@ -88,7 +96,7 @@ def _method(searched: dict) -> str:
     if searched["method"] != "darts":
         return {"drnas": "DrNAS"}.get(searched["method"], searched["method"])
     robust = "R-DARTS (DP)" if searched.get("drop_path") else "R-DARTS (L2)"
-    return robust if searched.get("drop_path") or searched["weight_decay"] > USUAL_DECAY else "DARTS"
+    return robust if searched.get("drop_path") or searched.get("weight_decay", USUAL_DECAY) > USUAL_DECAY else "DARTS"
 
 
 def _plain(text: str) -> str:

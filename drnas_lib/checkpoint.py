@@ -6,14 +6,15 @@ an epoch and not the run. Loading executes nothing (`weights_only`).
 
 import hashlib
 import io
-import pickle
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from drnas_lib.errors import Told
-from drnas_lib.records import atomic_write
+from drnas_lib.records import atomic_write, remove
 
 MAGIC = b"drnas checkpoint 1\n"
 KEPT = 2
@@ -27,7 +28,7 @@ def save(folder: Path, epoch: int, fingerprint: str, state: dict) -> None:
     """Write the state after `epoch` epochs, then drop all but the last two. Raises RecordError, older ones kept, on a full disk."""
     write(folder / f"checkpoint-{epoch:05d}", {"fingerprint": fingerprint, "epoch": epoch, "state": state})
     for old in found(folder)[KEPT:]:
-        old.unlink(missing_ok=True)
+        remove(old)
 
 
 def found(folder: Path) -> list[Path]:
@@ -45,7 +46,7 @@ def load(folder: Path, fingerprint: str, device: torch.device) -> dict | None:
     for path in found(folder):
         try:
             content = read(path, device)
-        except (OSError, ValueError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        except (OSError, ValueError) as error:
             problems.append(f"{path.name}: {error}")
             continue
         if content["fingerprint"] != fingerprint:
@@ -64,7 +65,7 @@ def load(folder: Path, fingerprint: str, device: torch.device) -> dict | None:
 def clear(folder: Path) -> None:
     """Remove all checkpoints of a finished run."""
     for path in found(folder):
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def write(path: Path, content: dict) -> None:
@@ -83,4 +84,24 @@ def read(path: Path, device: torch.device) -> dict:
         raise ValueError("not a checkpoint of this project")
     if hashlib.sha256(content[head:]).digest() != content[len(MAGIC) : head]:
         raise ValueError("the content does not match its checksum")
-    return torch.load(io.BytesIO(content[head:]), map_location=device, weights_only=True)
+    try:
+        loaded = torch.load(io.BytesIO(content[head:]), map_location=device, weights_only=True)
+    except Exception as error:  # the unpickler raises whatever a crafted file leads it to
+        raise ValueError(f"not written by this project: {str(error).splitlines()[0]}") from error
+    if not isinstance(loaded, dict) or "fingerprint" not in loaded:
+        raise ValueError("not written by this project: it does not say whose it is")
+    return loaded
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Around what takes up a loaded state. Raises CheckpointError where it has other parts than this version of the project reads."""
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(
+            f"the checkpoint in {folder} was written by another version of this project and does not fit ({error}). Finish the run with "
+            "that version, give this one another name with the parameter `name`, or start over with rerun=True."
+        ) from error

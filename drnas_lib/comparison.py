@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BeforeValidator
 
-from drnas_lib import table_search
+from drnas_lib import seal, table_search
 from drnas_lib.benchmark import DATASETS as OF_THE_BENCHMARK
 from drnas_lib.config import Device, Place, Protocol, SearchConfig, SearchSettings
 from drnas_lib.method_presets import METHODS, options
-from drnas_lib.parameters import Parameters, Truth, choice, integer, integers, nearest
+from drnas_lib.parameters import Parameters, Truth, choice, integer, integers, nearest, shown
 from drnas_lib.presets import FAMILIES, searched
-from drnas_lib.records import RunFolder, read_json, resolve
+from drnas_lib.records import RunFolder, resolve
 from drnas_lib.table_search import TableSearchConfig, TableSearchSettings
 
 # What is less than the protocol: the same for every method, so that all take as many steps on as many images.
@@ -45,7 +45,7 @@ def names(table: Iterable[str], *more: Iterable[str]):
             raise ValueError(f"allowed is a list of some of {', '.join(known)}.")
         for name in value:
             if name not in known:
-                raise ValueError(f"{name!r} is not one of {', '.join(known)}.{nearest(name, known)}")
+                raise ValueError(f"{shown(name)} is not one of {', '.join(known)}.{nearest(name, known)}")
         return list(dict.fromkeys(value))
 
     return Annotated[list[str], BeforeValidator(read)]
@@ -92,9 +92,12 @@ class ComparisonConfig(Parameters):
     rerun: Truth = False
 
     def _problems(self) -> list[str]:
+        found = []
         if "folder" in self.datasets:
-            return ["datasets with 'folder': a folder of one's own is searched with notebooks/search.ipynb."]
-        return []
+            found.append("datasets with 'folder': a folder of one's own is searched with notebooks/search.ipynb.")
+        if len(self.table_seeds) != 1:
+            found.append(f"table_seeds={self.table_seeds}: allowed is how many seeds there are, one number.")
+        return found
 
     def searches(self) -> list[Wanted]:
         """Those that train a supernet, data set by data set, seed by seed, in the order of Table 4."""
@@ -171,8 +174,8 @@ def runs(wanted: list[Wanted]) -> pd.DataFrame:
         if place in seen:
             continue
         seen.add(place)
-        folders = sorted(place.glob("seed*"), key=lambda path: int(path.name.removeprefix("seed")))
-        rows += [_run(search, read_json(folder / "record.json")) for folder in folders if RunFolder(folder).done]
+        folders = sorted(place.glob("seed" + "[0-9]*"), key=lambda path: int(path.name.removeprefix("seed")))
+        rows += [_run(search, seal.record(run)) for run in map(RunFolder, folders) if run.done]
     return pd.DataFrame(rows, columns=RUN_COLUMNS)
 
 
@@ -216,8 +219,9 @@ def lookup_runs(lookups: list[TableSearchSettings]) -> pd.DataFrame:
     for settings in lookups:
         folder = RunFolder(settings.folder)
         if folder.done:
-            seconds = read_json(folder.file("record.json"))["metrics"]["wall_s"] / settings.seeds
-            found = pd.read_csv(folder.file("seeds.csv"))
+            record = seal.record(folder)
+            seconds = record["metrics"]["wall_s"] / settings.seeds
+            found = seal.table(folder.file("seeds.csv"), record)
             found.columns = [name.removeprefix(f"{settings.dataset}_") for name in found.columns]
             of_all = {"row": settings.method, "label": table_search.LABELS[settings.method], "dataset": settings.dataset, "reduced": ""}
             rows += [of_all | row | {"search_s": seconds, "device": "table"} for row in found.to_dict("records")]

@@ -10,7 +10,7 @@ from typing import Any
 
 from drnas_lib import method_presets, stream_rules
 from drnas_lib.method_presets import METHODS, OPTIONS
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, text
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, path, text
 from drnas_lib.presets import DISAGREEMENTS, FAMILIES, Stages, preset, searched, usually_progressive
 from drnas_lib.search_settings import SearchSettings, StageSettings
 from drnas_lib.space_rules import MOST_OPERATIONS, RULES, SHRINKS, contradictions, first_keep
@@ -30,8 +30,10 @@ Split = choice("halves", "test_half")
 Precision = choice("float32", "tf32", "bf16")
 Evaluate = choice("table", "train", "none")
 Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
-Place = text(r"\S(.*\S)?", "allowed is the path of a folder.")
-Name = text(r"\w[\w.+-]{0,99}", "allowed are up to 100 letters, digits and . _ + -, starting with a letter or digit: it becomes a folder.")
+Place = path("allowed is the path of a folder.")
+Name = text(
+    r"(?a:\w[\w.+-]{0,99})", "allowed are up to 100 letters a-z, A-Z, digits and . _ + -, first a letter or digit: it becomes a folder."
+)
 Seed = integer(0, 2**32 - 1)  # what every generator takes
 Count = integer(1)
 Amount = integer(0)

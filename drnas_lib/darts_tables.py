@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from drnas_lib import tables
+from drnas_lib import seal, tables
 from drnas_lib.cells import published
 from drnas_lib.records import PROJECT, RunFolder, read_json, resolve
 
@@ -52,7 +52,7 @@ def runs(results: str = RUNS) -> pd.DataFrame:
     """A row for every finished training: cell, data set, seed, whether at full length, errors, size, hours, device."""
     rows = []
     for done in sorted(resolve(results).glob("*/seed*/done.json")):
-        record = read_json(RunFolder(done.parent).file("record.json"))
+        record = seal.record(RunFolder(done.parent))
         parameters, found = record["parameters"], record["metrics"]
         key = f"{parameters['dataset']}_test_error_pct"
         rows.append(

@@ -10,8 +10,10 @@ must see the same files.
 """
 
 import argparse
+import ctypes
 import json
 import os
+import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,14 +21,13 @@ from datetime import timedelta
 
 import torch
 import torch.distributed
-import yaml
 
 from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.device import DeviceError
 from drnas_lib.errors import Told
 from drnas_lib.jobs import JOBS
-from drnas_lib.parameters import ParameterError
+from drnas_lib.parameters import ParameterError, file_of_parameters, from_yaml
 from drnas_lib.ranks import Together
 from drnas_lib.records import RecordError, RunLocked, resolve
 from drnas_lib.retrain import RetrainError
@@ -34,7 +35,9 @@ from drnas_lib.retrain_config import RetrainSettings
 from drnas_lib.search import SearchError
 from drnas_lib.search_settings import SearchSettings
 
+TOLD = (ParameterError, RetrainError, RunLocked, RecordError, CheckpointError, MissingData, DamagedData, DeviceError)
 SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one that has ended is noticed at once
 EXPECTED = (SearchError, RetrainError, ParameterError, RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError)
 
@@ -50,8 +53,8 @@ def parameters(arguments: list[str] | None = None) -> tuple[str, dict]:
     parser.add_argument("-f", "--file", help="YAML of parameters, as papermill takes it")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     given = parser.parse_args(arguments)
-    values = (yaml.safe_load(resolve(given.file).read_text()) or {}) if given.file else {}
-    return given.job, values | {name: yaml.safe_load(value) for name, value in given.parameter}
+    values = file_of_parameters(resolve(given.file)) if given.file else {}
+    return given.job, values | {name: from_yaml(value, f"-p {name}") for name, value in given.parameter}
 
 
 def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, processes: int) -> SearchSettings | RetrainSettings:
@@ -64,6 +67,12 @@ def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, proce
     if rank >= gpus:
         raise ParameterError(f"{rank + 1} processes or more on a machine with {gpus} GPUs: start fewer, or use device='cpu'.")
     return replace(settings, device=f"cuda:{rank}")
+
+
+def end_with_torchrun() -> None:
+    """On Linux, stop as soon as torchrun is killed, rather than wait for it, or train on unseen and keep the folder from its successor."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager
@@ -91,6 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
         name, values = parameters(arguments)
         if not processes:
             raise ParameterError(f"this module is started by torchrun: torchrun --nproc-per-node 2 -m drnas_lib.distributed {name} -f FILE")
+        end_with_torchrun()
         job = JOBS[name]()
         config = job.config.of(values)
         settings = of_this_process(config.settings(), local, processes)

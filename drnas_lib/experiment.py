@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from drnas_lib import checkpoint, retrain
+from drnas_lib import checkpoint, retrain, seal
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.config import SearchSettings
 from drnas_lib.data.feed import MemoryFeed
@@ -62,12 +62,12 @@ def launches(
 ) -> Generator[Launched | Progress, None, None]:
     """The same run, handing over after every step as well, so that several can take turns (see together.run_many)."""
     folder = RunFolder(settings.folder)
-    searched = folder.done and not rerun
-    if searched:
-        _same_settings(folder, settings)
-        if _judged(folder, settings):
-            return
+    if not rerun and _finished(folder, settings):
+        return
     with folder.lock() if ranks.first else nullcontext():
+        if not rerun and ranks is ALONE and _finished(folder, settings):  # by another process, since the first look
+            return
+        searched = folder.done and not rerun
         device = choose(settings.device)
         dataset = _dataset(settings, company)
         if rerun and ranks.first:
@@ -76,7 +76,7 @@ def launches(
         with reproducible(device, PRECISIONS[settings.precision]):
             if not searched:
                 yield from _search(folder, settings, dataset, device, company, ranks)
-            genotype = genotype_from_json(read_json(folder.file("genotype.json")))
+            genotype = genotype_from_json(read_json(seal.checked(folder.file("genotype.json"), seal.record(folder))))
             yield from _evaluate(folder, settings, dataset, device, genotype, ranks)
         if ranks.first:
             folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
@@ -109,7 +109,7 @@ def _search(
 
 
 def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
-    before = read_json(folder.file("record.json"))["parameters"]
+    before = seal.record(folder)["parameters"]
     pairs = {name: (before.get(name), getattr(settings, name)) for name in ("fingerprint", "data_folder", "index_lists")}
     different = [f"{name} was {was!r}, is {now!r}" for name, (was, now) in pairs.items() if was != now]
     if different:
@@ -119,9 +119,12 @@ def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
         )
 
 
-def _judged(folder: RunFolder, settings: SearchSettings) -> bool:
-    """Whether a finished run's cell was judged in the way now asked for; if not, only that is done."""
-    found = read_json(folder.file("record.json")).get("evaluation", {})
+def _finished(folder: RunFolder, settings: SearchSettings) -> bool:
+    """Whether a run is done and its cell was judged in the way now asked for; if not the latter, only that is left to do."""
+    if not folder.done:
+        return False
+    _same_settings(folder, settings)
+    found = seal.record(folder).get("evaluation", {})
     return found.get("kind") == settings.evaluate and found.get("epochs") == settings.train_epochs
 
 
@@ -169,7 +172,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset 
         "processes": search.ranks.share.of,
         "environment": environment(),
     }
-    write_json(folder.file("record.json"), record)
+    seal.write(folder.file(seal.RECORD), record, beside=("history.csv", "eta.csv", "genotype.json"))
 
 
 def _digest(net: torch.nn.Module) -> str:
@@ -201,10 +204,10 @@ def _evaluate(
     result = yield from EVALUATIONS[settings.evaluate](folder, settings, dataset, device, genotype, ranks)
     if not ranks.first:
         return
-    record = read_json(folder.file("record.json"))
+    record = seal.record(folder)
     record["evaluation"] = {"kind": settings.evaluate, **result}
     record["metrics"]["evaluation_s"] = time.perf_counter() - began
-    write_json(folder.file("record.json"), record)
+    seal.write(folder.file(seal.RECORD), record)
 
 
 def _no_evaluation(folder, settings, dataset, device, genotype, ranks):

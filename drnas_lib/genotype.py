@@ -170,7 +170,7 @@ def genotype_from_json(data: dict) -> Genotype:
     if not isinstance(data, dict):
         raise GenotypeError(f"a genotype is a JSON object, got {type(data).__name__}")
     space = _field(data, "space")
-    if space not in KINDS:
+    if not isinstance(space, str) or space not in KINDS:
         raise GenotypeError(f"unknown space {space!r}; allowed: {', '.join(KINDS)}")
     return KINDS[space].from_json(data)
 

@@ -1,15 +1,16 @@
 """Eigenvalues along a finished search: measured snapshot by snapshot, kept beside the run, never measured twice."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 import torch
 
-from drnas_lib import hessian, snapshots
+from drnas_lib import hessian, seal, snapshots
 from drnas_lib.device import choose, describe, reproducible
-from drnas_lib.records import PROJECT, environment, read_json, write_json
+from drnas_lib.records import PROJECT, RecordError, environment, read_json
 from drnas_lib.study_config import HessianPart
 from drnas_lib.trained import TrainedRun
 
@@ -57,22 +58,26 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
 
     Columns: space, method, lam, seed, reduced (why, or empty), epoch, dominant (largest eigenvalue, signed), largest_absolute, least,
     negative (number below -1e-6 of the largest absolute), ridge (what was added), variables, symmetry_defect, loss_nats, images,
-    seconds. The spectra are in `<run>/hessian_<protocol>.json`. Raises RecordError, SnapshotError, HessianError, DeviceError.
+    seconds. The spectra are in `<run>/hessian_<protocol>.json`. Raises RecordError, RunLocked, SnapshotError, HessianError,
+    DeviceError.
     """
     run = TrainedRun.read(path)
     of = hessian.variable(run.settings["method"], protocol.variable)
     device, dtype = choose(device_name), PRECISIONS[protocol.precision]
     file = run.folder.file(f"{protocol.stem}.json")
-    kept = read_json(file) if file.exists() else {"protocol": asdict(protocol), "device": describe(device), "epochs": []}
+    kept = {"run": run.identity, "protocol": asdict(protocol), "device": describe(device), "epochs": []}
+    kept |= seal.read(file) if file.exists() else {}
+    if kept["run"] != run.identity:
+        raise RecordError(f"{file} is of another run. Delete it, and the eigenvalues are measured again.")
     known = {row["epoch"] for row in kept["epochs"]}
     there = snapshots.found(run.folder.path) if known else run.snapshots()  # what was measured elsewhere can be read without them
     missing = [snapshot for snapshot in there if snapshots.epoch(snapshot) not in known]
     batches = run.validation(protocol.images, min(BATCH, protocol.images), dtype, device) if missing else []
-    with reproducible(device):
+    with run.folder.lock() if missing else nullcontext(), reproducible(device):
         for snapshot in missing:
             kept["epochs"].append(measure(run, snapshot, of, protocol, batches, device))
             kept["epochs"].sort(key=lambda row: row["epoch"])
-            write_json(file, kept | {"environment": environment()})  # after each: an interrupted study goes on
+            seal.write(file, kept | {"environment": environment()})  # after each: an interrupted study goes on
     about = {"space": run.settings["space"], "method": run.settings["method"], "lam": run.settings["lam"], "seed": run.settings["seed"]}
     about["reduced"] = "; ".join(run.record["reduced"])
     rows = [about | {name: value for name, value in row.items() if name != "spectrum"} for row in kept["epochs"]]

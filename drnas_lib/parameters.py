@@ -3,56 +3,88 @@
 import difflib
 import math
 import re
+import reprlib
 import textwrap
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, Self
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from drnas_lib.errors import Told
 from drnas_lib.stated import stated
 
 WIDTH = 110  # of a long list in a message
+MOST = 10**9  # of whatever is counted: more is a slip of the keyboard, and no memory holds it
+LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes, of a file's name and of a path; the second leaves room for the names of a run
+LONGEST_SHOWN = 400  # characters of a value in a message
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 3, 20, 20, 20, 300, 300
 
 
 class ParameterError(Told, ValueError):
     """One or more parameters are wrong; the message names each, its value, what is allowed and the nearest match."""
 
 
+def shown(value: Any) -> str:
+    """`repr` of whatever a notebook or a file may hold, cut short where it is long, deep or endless."""
+    try:
+        text = _SHORT.repr(value)
+        return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
+    except ValueError:  # Python refuses to print an integer of thousands of digits
+        return f"a {type(value).__name__} too long to print"
+
+
+def _bare(value: Any) -> str:
+    return shown(value).strip("'\"")
+
+
 def nearest(word: Any, allowed: Iterable[str]) -> str:
     """' Did you mean `x`?' or nothing."""
-    wanted, words = str(word).lower().replace("gpu", "cuda"), list(allowed)
+    wanted, words = _bare(word).lower().replace("gpu", "cuda"), list(allowed)
     begun = [whole for whole in words if whole.startswith(wanted)]
     match = begun if len(begun) == 1 else difflib.get_close_matches(wanted, words, n=1, cutoff=0.55)
     return f" Did you mean `{match[0]}`?" if match else ""
 
 
-def integer(least: int, most: int | None = None):
+def from_yaml(text: str, where: str) -> Any:
+    """The plain values that YAML says, `where` naming it in the message. Raises ParameterError; nothing in it is executed."""
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
+        raise ParameterError(f"{where} is not YAML of plain values: {error}") from error
+
+
+def file_of_parameters(path: Path) -> dict[str, Any]:
+    """What a YAML file of `name: value` says, nothing where it is empty. Raises ParameterError, which names the file."""
+    try:
+        values = from_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path} cannot be read: {error}") from error
+    if not isinstance(values, dict | None):
+        raise ParameterError(f"{path}: expected lines of `name: value`, got {shown(values)}")
+    return values or {}
+
+
+def integer(least: int, most: int = MOST):
     """A whole number; 5.0, '5' and '5.0' are 5, but True is not 1."""
-    allowed = _range(least, most)
 
     def read(value: Any) -> int:
-        whole = _whole(value)
-        if whole is None or not _within(whole, least, most):
-            raise ValueError(f"allowed is {allowed}.")
-        return whole
+        return _within([_whole(value)], least, most)[0]
 
     return Annotated[int, BeforeValidator(read)]
 
 
-def integers(least: int, most: int | None = None):
+def integers(least: int, most: int = MOST):
     """One whole number per stage: a list, a bare number, or text such as '[25, 25]' or '25,25', since papermill's -p passes no lists."""
-    allowed = f"{_range(least, most)}, for each stage, such as [5, 3]"
 
     def read(value: Any) -> list[int]:
         if isinstance(value, str):
             value = value.strip().removeprefix("[").removesuffix("]").split(",")
         entries = list(value) if isinstance(value, list | tuple) else [value]
-        wholes = [_whole(entry) for entry in entries]
-        if not wholes or any(whole is None or not _within(whole, least, most) for whole in wholes):
-            raise ValueError(f"allowed is {allowed}.")
-        return wholes
+        return _within([_whole(entry) for entry in entries], least, most, ", for each stage, such as [5, 3]")
 
     return Annotated[list[int], BeforeValidator(read)]
 
@@ -96,6 +128,18 @@ def text(pattern: str, allowed: str, near: tuple[str, ...] = ()):
     return Annotated[str, BeforeValidator(read)]
 
 
+def path(allowed: str):
+    """The path of a folder or a file, there or not, that a file system can hold, as the sentence `allowed` says."""
+
+    def read(value: Any) -> str:
+        printed = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
+        if not printed or len(value.encode()) > LONGEST_PATH or max(len(part.encode()) for part in value.split("/")) > LONGEST_NAME:
+            raise ValueError(allowed)
+        return value
+
+    return Annotated[str, BeforeValidator(read)]
+
+
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("allowed are True and False.")
@@ -125,12 +169,12 @@ def _finite(value: Any) -> float | None:
     return finite if math.isfinite(finite) else None
 
 
-def _within(whole: int, least: int, most: int | None) -> bool:
-    return least <= whole and (most is None or whole <= most)
-
-
-def _range(least: int, most: int | None) -> str:
-    return f"a whole number, {least} or more" if most is None else f"a whole number from {least} to {most}"
+def _within(wholes: list[int | None], least: int, most: int, what: str = "") -> list[int]:
+    allowed = f"a whole number, {least} or more" if most == MOST else f"a whole number from {least} to {most}"
+    if not wholes or any(whole is None or whole < least or whole > most for whole in wholes):
+        too_large = most == MOST and None not in wholes and max(wholes, default=0) > MOST
+        raise ValueError(f"allowed is {allowed}{what}{f'; none is above {MOST:,}' if too_large else ''}.")
+    return wholes
 
 
 class Parameters(BaseModel):
@@ -151,11 +195,11 @@ class Parameters(BaseModel):
         """
         known = cls.model_fields
         unknown = [name for name in values if name not in known]
-        problems = [f"{name}={values[name]!r}: there is no such parameter.{nearest(name, known)}" for name in unknown]
+        problems = [f"{_bare(name)}={shown(values[name])}: there is no such parameter.{nearest(name, known)}" for name in unknown]
         try:
             config = cls(**{name: value for name, value in values.items() if name in known})
         except ValidationError as error:
-            problems += [f"{e['loc'][0]}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+            problems += [f"{e['loc'][0]}={shown(e['input'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
         else:
             problems += config._problems()
         if unknown:

@@ -27,6 +27,11 @@ CODE = ("drnas_lib", "notebooks", "pyproject.toml", "constraints.txt")  # what a
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "papermill", "nbclient", "matplotlib")
 
 
+ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "The disk is full: free some space")
+ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Make it writable, or choose another folder with `results`")
+ADVICE |= dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST), "A folder stands in the place of a file, or the reverse: move it away")
+
+
 class RecordError(Told, RuntimeError):
     """A file of a run could not be written or read."""
 
@@ -37,7 +42,7 @@ class RunLocked(Told, RuntimeError):
 
 def resolve(path: str | Path) -> Path:
     """An absolute path; a relative one means the project root, wherever the kernel was started."""
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     return path if path.is_absolute() else PROJECT / path
 
 
@@ -61,28 +66,41 @@ def atomic_write(path: Path, data: bytes | str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        free = " The disk is full: free some space." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-        raise RecordError(f"could not write {path}: {error.strerror or error}.{free} The last good version is untouched.") from error
+        raise RecordError(f"could not write {path}: {said(error)} The last good version is untouched.") from error
     finally:
         with suppress(OSError):  # gone already, or its folder could not be made
             temporary.unlink()
 
 
+def said(error: OSError) -> str:
+    """What the system says, and what to do about it."""
+    advice = ADVICE.get(error.errno)
+    return f"{error.strerror or error}." + (f" {advice}, then run the same again: it continues." if advice else "")
+
+
 def write_json(path: Path, value: object) -> None:
+    """Raises RecordError, also for what JSON lacks."""
+    atomic_write(path, as_json(path, value))
+
+
+def as_json(path: Path, value: object) -> str:
     """Indented JSON. Raises RecordError for what JSON lacks, NaN and infinity among it, since no other reader would take them."""
     try:
-        text = json.dumps(value, indent=1, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        return json.dumps(value, indent=1, allow_nan=False) + "\n"
+    except (TypeError, ValueError, RecursionError) as error:
         raise RecordError(f"could not write {path}: {error}. Write None for what is unknown.") from error
-    atomic_write(path, text + "\n")
 
 
 def read_json(path: Path):
-    """The value in a JSON file; RecordError says which file is missing or damaged."""
+    """The value in a JSON file; RecordError says which file is missing or damaged, NaN and infinity among it as in `write_json`."""
     try:
-        return json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"could not read {path}: {error}. If it is damaged, delete it and run again with rerun=True.") from error
+
+
+def _no_number(word: str):
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def write_csv(path: Path, rows: list[dict]) -> None:
@@ -92,6 +110,14 @@ def write_csv(path: Path, rows: list[dict]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     atomic_write(path, text.getvalue())
+
+
+def remove(path: Path) -> None:
+    """Delete a file that may be gone already. Raises RecordError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RecordError(f"could not remove {path}: {said(error)}") from error
 
 
 def environment() -> dict:
@@ -141,17 +167,17 @@ class RunFolder:
     @property
     def done(self) -> bool:
         """True once the run has ended well: done.json is written after everything else."""
-        return self.file(DONE).exists()
+        return os.path.isfile(self.file(DONE))
 
     def finish(self, summary: dict) -> None:
         write_json(self.file(DONE), summary)
 
     def clear(self) -> None:
         """Remove what an earlier run left, the proof that it ended first; files of other names stay."""
-        self.file(DONE).unlink(missing_ok=True)
+        remove(self.file(DONE))
         for pattern in ("*.json", "*.csv", "checkpoint-*", "snapshot-*", LEFTOVERS):
             for path in self.path.glob(pattern):
-                path.unlink(missing_ok=True)
+                remove(path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -161,18 +187,27 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            for path in self.path.rglob(LEFTOVERS):
+                path.unlink(missing_ok=True)
         except Timeout:
-            who = holder.read_text() if holder.exists() else "another process"
             raise RunLocked(
-                f"{self.path} is in use by {who}. Wait for it, stop it, or give this run another name with the parameter `name`."
+                f"{self.path} is in use by {_text_of(holder) or 'another process'}. Wait for it, stop it, or give this run another name "
+                "with the parameter `name`."
             ) from None
         except OSError as error:
             lock.release()
-            raise RecordError(f"could not use {self.path}: {error.strerror or error}.") from error
+            raise RecordError(f"could not use {self.path}: {said(error)}") from error
         try:
-            for path in self.path.rglob(LEFTOVERS):
-                path.unlink(missing_ok=True)
             yield
         finally:
-            holder.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that cannot be written any more: the lock itself is the system's
+                holder.unlink(missing_ok=True)
             lock.release()
+
+
+def _text_of(path: Path) -> str:
+    """Of a file that its writer may be removing at this moment."""
+    try:
+        return path.read_text()
+    except (OSError, ValueError):
+        return ""

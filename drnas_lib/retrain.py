@@ -58,8 +58,6 @@ class Training:
                         f"({str(error).splitlines()[0]}). Lower batch_size, channels or cells; the epochs before are kept."
                     ) from error
                 raise
-            if not math.isfinite(row["train_loss_nats"]):
-                raise RetrainError(f"epoch {epoch + 1}: the training loss is {row['train_loss_nats']}. Lower the learning rate (lr).")
             self.history.append(row)
             self.unreadable = self.ranks.union(sorted({*self.unreadable, *self.feed.unreadable}))
             self._save(folder)
@@ -75,18 +73,28 @@ class Training:
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         self.model.train()
-        sums = torch.zeros(3, dtype=torch.float64, device=self.device)  # loss, right, images
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # loss, right, images, steps before a loss that is not finite
         for step, (x, y) in enumerate(self.feed.epoch(epoch), start=1):
-            sums += self._step(x, y)
+            sums[:3] += self._step(x, y)
+            sums[3] += sums[0].isfinite()  # a sum that once was not stays so
             if on_step is not None:
                 on_step(step, self.feed.steps)
-        loss, right, images = self.ranks.total(sums).tolist()
+        loss, right, images, finite = self.ranks.total(sums).tolist()
+        self._check(loss, f"epoch {epoch + 1}, step {int(finite) // self.ranks.share.of + 1} of {self.feed.steps}: the training loss")
         seconds = time.perf_counter() - began
         row = {"epoch": epoch + 1, "lr": lr, "drop_path": dropped, "train_loss_nats": loss / images, "train_acc_pct": 100 * right / images}
         last = epoch + 1 == self.recipe.epochs
         row |= self.test() if self.recipe.test_every_epoch or last else dict.fromkeys(TESTED)
+        self._check(row["test_loss_nats"] or 0.0, f"epoch {epoch + 1}: the test loss")
         peak = torch.cuda.max_memory_allocated(self.device) / MB if self.device.type == "cuda" else None
         return row | {"images_per_s": images / seconds, "peak_memory_mb": peak, "seconds": time.perf_counter() - began}
+
+    def _check(self, loss: float, what: str) -> None:
+        if not math.isfinite(loss):
+            raise RetrainError(
+                f"{what} is no finite number. Lower the learning rate (lr, now {self.recipe.lr}), and look whether the images are sound. "
+                "The epochs before are kept."
+            )
 
     def _step(self, x: Tensor, y: Tensor) -> Tensor:
         """One step of the weights; (summed loss, right, images) of the batch."""
@@ -118,9 +126,10 @@ class Training:
     def _restore(self, folder: RunFolder) -> None:
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
-            self.net.load_state_dict(saved["net"])
-            self.optimiser.load_state_dict(saved["optimiser"])
-            self.history, self.unreadable = saved["history"], saved["unreadable"]
+            with checkpoint.fitting(folder.path):
+                self.net.load_state_dict(saved["net"])
+                self.optimiser.load_state_dict(saved["optimiser"])
+                self.history, self.unreadable = saved["history"], saved["unreadable"]
 
     def _save(self, folder: RunFolder) -> None:
         if self.ranks.first:

@@ -22,12 +22,12 @@ from drnas_lib.config import (
     Seed,
 )
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, text
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, path
 from drnas_lib.presets import FAMILIES, STREAMED
 from drnas_lib.recipes import PROTOCOLS, RECIPES, TAIL_EPOCHS, Recipe, recipe_of
 from drnas_lib.records import RecordError
 
-Genotype = text(r"\S(.*\S)?", "allowed is a published name, the folder of a search's run, or a JSON file.")
+Genotype = path("allowed is a published name, the folder of a search's run, or a JSON file.")
 Dataset = choice(*FAMILIES)
 Protocol = choice(*PROTOCOLS)
 RecipeName = choice(*RECIPES)
@@ -219,7 +219,7 @@ class RetrainConfig(Parameters):
         differences |= {"folder": self.data_folder and self.dataset == "folder" and PurePath(self.data_folder).name}
         for name, value in differences.items():
             if value is not None and value is not False:
-                shown = f"{value:.12g}" if isinstance(value, float) else re.sub(r"[^\w.-]+", "-", str(value))
+                shown = f"{value:.12g}" if isinstance(value, float) else re.sub(r"(?a:[^\w.-]+)", "-", str(value))
                 parts.append(name.replace("_", "-") + shown)
         stem = "_".join(parts)
         if len(stem) > LONGEST_STEM:

@@ -7,12 +7,12 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
-from drnas_lib import tables
+from drnas_lib import seal, tables
 from drnas_lib.cell_plots import darts_cell
 from drnas_lib.darts_tables import OF_DATASET, paper_row
 from drnas_lib.genotype import DartsGenotype, Genotype, genotype_from_json
 from drnas_lib.plots import cell_graph
-from drnas_lib.records import RecordError, RunFolder, read_json
+from drnas_lib.records import RecordError, RunFolder
 from drnas_lib.training_plots import training_curves
 
 
@@ -31,11 +31,8 @@ class RetrainReport:
         run = RunFolder(folder)
         if not run.done:
             raise RecordError(f"{run.path} holds no finished training (no done.json). Run it first; it continues where it stopped.")
-        record = read_json(run.file("record.json"))
-        try:
-            history = pd.read_csv(run.file("history.csv"))
-        except (OSError, ValueError) as error:
-            raise RecordError(f"{run.path}: {error}. Repeat the run with rerun=True.") from error
+        record = seal.record(run)
+        history = seal.table(run.file("history.csv"), record)
         parameters = record["parameters"]
         row = paper_row(parameters["paper_rows"], parameters["dataset"])
         return cls(record, history, genotype_from_json(parameters["cell_json"]), row)

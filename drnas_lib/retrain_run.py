@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from drnas_lib import checkpoint
+from drnas_lib import checkpoint, seal
 from drnas_lib.data import image_files, stream
 from drnas_lib.data.feed import Feed, MemoryFeed
 from drnas_lib.data.seeds import built
@@ -22,7 +22,7 @@ from drnas_lib.nets.darts_discrete import DartsNetwork
 from drnas_lib.nets.discrete import DiscreteNetwork
 from drnas_lib.presets import STREAMED
 from drnas_lib.ranks import ALONE, Ranks
-from drnas_lib.records import RunFolder, atomic_write, data_root, environment, read_json, resolve, write_csv, write_json
+from drnas_lib.records import RunFolder, atomic_write, data_root, environment, resolve, write_csv, write_json
 from drnas_lib.retrain import RetrainError, Training
 from drnas_lib.retrain_config import RetrainSettings
 from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS
@@ -59,10 +59,11 @@ def run(
     Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError or RetrainError, each with what to do.
     """
     folder = RunFolder(settings.folder)
-    if folder.done and not rerun:
-        _same_settings(folder, settings)
+    if not rerun and _finished(folder, settings):
         return
     with folder.lock() if ranks.first else nullcontext():
+        if not rerun and ranks.share.of == 1 and _finished(folder, settings):  # by another process, since the first look
+            return
         device = choose(settings.device)
         if rerun and ranks.first:
             folder.clear()
@@ -129,8 +130,11 @@ def _streamed(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> 
     return Data(feed, 3, settings.dataset, stream.digest(train, test), stream.source(train, test, size, settings.index_list), less)
 
 
-def _same_settings(folder: RunFolder, settings: RetrainSettings) -> None:
-    before = read_json(folder.file("record.json"))["parameters"]
+def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
+    """Raises CheckpointError where it is a run of other settings that is done, RecordError."""
+    if not folder.done:
+        return False
+    before = seal.record(folder)["parameters"]
     names = ("fingerprint", "data_folder", "index_list")
     pairs = {name: (before.get(name), getattr(settings, name)) for name in names}
     different = [f"{name} was {was!r}, is {now!r}" for name, (was, now) in pairs.items() if was != now]
@@ -139,6 +143,7 @@ def _same_settings(folder: RunFolder, settings: RetrainSettings) -> None:
             f"{folder.path} holds a finished training with other settings ({'; '.join(different)}). Give this one another name with the "
             "parameter `name`, or replace it with rerun=True."
         )
+    return True
 
 
 def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: torch.device, training: Training) -> None:
@@ -170,7 +175,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
         "processes": training.ranks.share.of,
         "environment": environment(),
     }
-    write_json(folder.file("record.json"), record)
+    seal.write(folder.file(seal.RECORD), record, beside=("history.csv", "genotype.json", WEIGHTS))
     folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
     checkpoint.clear(folder.path)
 

@@ -1,7 +1,6 @@
 """The one search loop, ignorant of method and space: a row per epoch, a checkpoint per epoch, exact resume."""
 
 import itertools
-import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -173,7 +172,8 @@ class Search:
         """Yield each step as it is launched and each epoch as it ends, that of a checkpoint first."""
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
-            self.restore(saved)
+            with checkpoint.fitting(folder.path):
+                self.restore(saved)
             if self.history:
                 yield self._report()
         for place in self.places[len(self.history) :]:
@@ -222,13 +222,14 @@ class Search:
         self._count_unreadable()
         self.ranks.total(self.step.meter.sums)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
-        self.step.meter.sums.zero_()
-        eta = self.variables.eta.detach()
-        if not (math.isfinite(loss) and bool(torch.isfinite(eta).all())):
+        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite()
+        if broken is not None or not bool(eta.isfinite().all()):
             raise SearchError(
-                f"epoch {place.epoch + 1}: the training loss is {loss} and eta is {'finite' if eta.isfinite().all() else 'not finite'}. "
-                f"Lower weight_lr (now {s.weight_lr}) or arch_lr (now {s.arch_lr}). The checkpoint before this epoch is kept."
+                f"epoch {place.epoch + 1}, step {broken or steps} of {steps}: "
+                f"{'the loss' if broken else 'eta'} is no finite number. Lower weight_lr (now {s.weight_lr}) or arch_lr (now "
+                f"{s.arch_lr}), and look whether the images are sound. The checkpoint before this epoch is kept."
             )
+        self.step.meter.sums.zero_()
         self.method.after_epoch(self._arena(), last=place.epoch + 1 == len(self.places))
         mean = self.method.mean().detach()
         beta = torch.nn.functional.elu(eta[self.variables.mask]) + 1

@@ -8,7 +8,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
-from drnas_lib import cell_plots, plots, tables
+from drnas_lib import cell_plots, plots, seal, tables
 from drnas_lib.benchmark import Benchmark, MissingBenchmark
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.records import RecordError, RunFolder, read_json
@@ -32,11 +32,10 @@ class SearchReport:
         run = RunFolder(folder)
         if not run.done:
             raise RecordError(f"{run.path} holds no finished run (no done.json). Run the search first; it continues where it stopped.")
-        try:
-            history, eta = (pd.read_csv(run.file(name)) for name in ("history.csv", "eta.csv"))
-        except (OSError, ValueError) as error:
-            raise RecordError(f"{run.path}: {error}. Repeat the run with rerun=True.") from error
-        return cls(read_json(run.file("record.json")), history, eta, genotype_from_json(read_json(run.file("genotype.json"))))
+        record = seal.record(run)
+        history, eta = (seal.table(run.file(name), record) for name in ("history.csv", "eta.csv"))
+        genotype = read_json(seal.checked(run.file("genotype.json"), record))
+        return cls(record, history, eta, genotype_from_json(genotype))
 
     @property
     def dataset(self) -> str:

@@ -4,7 +4,6 @@ A search with `snapshots=n` keeps one every n epochs and the last. They outlive 
 those; git ignores them.
 """
 
-import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -62,8 +61,10 @@ def load(path: Path, identity: str, device: torch.device) -> Snapshot:
         content = checkpoint.read(path, device)
         owner = content.pop("fingerprint")
         snapshot = Snapshot(**content)
-    except (OSError, ValueError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} cannot be read: {error}. Delete it to study the others, or search again with rerun=True.") from error
     if owner != identity:
         raise SnapshotError(f"{path} is of a run with other settings or data. Delete it, or search again with rerun=True.")
+    if snapshot.epoch != epoch(path):
+        raise SnapshotError(f"{path} is of epoch {snapshot.epoch}. Give it its own name, or delete it.")
     return snapshot

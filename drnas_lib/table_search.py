@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from drnas_lib import seal
 from drnas_lib.benchmark import DATASETS, Benchmark
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, one_of, text
-from drnas_lib.records import RecordError, RunFolder, environment, read_json, write_csv, write_json
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, one_of, path
+from drnas_lib.records import RecordError, RunFolder, environment, write_csv
 
 E, O = len(NB201_EDGES), len(NB201_OPERATIONS)  # noqa: E741
 INITIAL_SCALE = 1e-3
@@ -31,6 +32,7 @@ BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam
 PROTOCOL = "best 12-epoch validation accuracy within the budget, judged after 200 epochs; every query costs the same"
 SECONDS_PER_QUERY = {"cifar10": 120.0, "cifar100": 240.0, "imagenet16-120": 182.0}
 
+MOST_QUERIES = 10**8  # of all seeds together: they are drawn at once
 Uniforms = NDArray[np.float64]
 
 
@@ -103,8 +105,11 @@ class TableSearchSettings:
 
     @property
     def fingerprint(self) -> str:
-        values = {name: value for name, value in asdict(self).items() if name != "folder"}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps(_relevant(asdict(self)), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _relevant(parameters: dict) -> dict:
+    return {name: value for name, value in parameters.items() if name not in ("folder", "queries")}  # queries follow from the others
 
 
 class TableSearchConfig(Parameters):
@@ -116,7 +121,7 @@ class TableSearchConfig(Parameters):
     budget_s: number("seconds above 0", lambda value: value > 0) = 12_000.0
     seconds_per_query: number("seconds above 0", lambda value: value > 0) | None = None
     policy_lr: number("a number above 0", lambda value: value > 0) = 0.001  # the official script; the command in its documentation has 0.5
-    results: text(r"\S(.*\S)?", "allowed is the path of a folder.") = "results/table_search"
+    results: path("allowed is the path of a folder.") = "results/table_search"
     rerun: Truth = False
 
     def settings(self) -> TableSearchSettings:
@@ -124,6 +129,8 @@ class TableSearchConfig(Parameters):
         cost = self.seconds_per_query or SECONDS_PER_QUERY[self.dataset]
         if cost > self.budget_s:
             raise ParameterError(listed([f"budget_s={self.budget_s} with seconds_per_query={cost}: that pays for no query."]))
+        if self.seeds * self.budget_s / cost > MOST_QUERIES:
+            raise ParameterError(listed([f"seeds={self.seeds} with budget_s={self.budget_s}, seconds_per_query={cost}: too many queries."]))
         usual = type(self)(dataset=self.dataset, method=self.method)
         changed = [f"{n.replace('_', '-')}{getattr(self, n):.12g}" for n in ("seeds", "budget_s", "seconds_per_query", "policy_lr")
                    if getattr(self, n) not in (getattr(usual, n), None)]  # fmt: skip
@@ -154,10 +161,10 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
     """
     folder = RunFolder(settings.folder)
     if folder.done and not rerun:
-        if read_json(folder.file("done.json"))["fingerprint"] != settings.fingerprint:
-            raise RecordError(f"{folder.path} holds a search with other settings: choose another folder (results), or rerun=True.")
-        return pd.read_csv(folder.file("seeds.csv"))
+        return _finished(folder, settings)
     with folder.lock():
+        if folder.done and not rerun:  # by another process, since the first look
+            return _finished(folder, settings)
         began = time.perf_counter()
         table = Benchmark.load()  # first: without it a finished search is not cleared away
         rows = search(settings, table)
@@ -172,8 +179,8 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
         best = {split: table.optimum(settings.dataset, split)[1] for split in ("valid", "test")}
         metrics |= {f"optimum_{settings.dataset}_{split}_acc_pct": accuracy for split, accuracy in best.items()}
         fingerprint = hashlib.sha256(table.frame.to_csv().encode()).hexdigest()
-        write_json(
-            folder.file("record.json"),
+        seal.write(
+            folder.file(seal.RECORD),
             {
                 "parameters": asdict(settings) | {"queries": settings.queries},
                 "protocol": PROTOCOL,
@@ -182,6 +189,14 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
                 "device": "CPU, NumPy",
                 "environment": environment(),
             },
+            beside=("seeds.csv",),
         )
         folder.finish({"fingerprint": settings.fingerprint})
     return rows
+
+
+def _finished(folder: RunFolder, settings: TableSearchSettings) -> pd.DataFrame:
+    record = seal.record(folder)
+    if _relevant(record["parameters"]) != _relevant(asdict(settings)):
+        raise RecordError(f"{folder.path} holds a search with other settings: choose another folder (results), or rerun=True.")
+    return seal.table(folder.file("seeds.csv"), record)

@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from drnas_lib import snapshots
+from drnas_lib import seal, snapshots
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.sources import DATASETS, Dataset, load
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.nets.twice import TwiceDifferentiable
-from drnas_lib.records import RecordError, RunFolder, data_root, read_json, resolve
+from drnas_lib.records import RecordError, RunFolder, data_root, resolve
 from drnas_lib.search_data import parts
 from drnas_lib.snapshots import Snapshot
 from drnas_lib.spaces import SPACES
@@ -32,7 +32,7 @@ class TrainedRun:
         folder = RunFolder(path)
         if not folder.done:
             raise RecordError(f"{folder.path} holds no finished run (no done.json). Run the search first; it continues where it stopped.")
-        record = read_json(folder.file("record.json"))
+        record = seal.record(folder)
         settings = record["parameters"]
         if settings["dataset"] not in DATASETS:
             raise RecordError(f"{folder.path} searched {settings['dataset']}, which is not held in memory as this study needs it.")
@@ -53,9 +53,14 @@ class TrainedRun:
         """Files, oldest first. Raises SnapshotError where there is none."""
         return snapshots.paths(self.folder.path)
 
+    @property
+    def identity(self) -> str:
+        """Of settings and data: what its snapshots and the studies of it carry."""
+        return f"{self.settings['fingerprint']}-{self.dataset.fingerprint}"
+
     def snapshot(self, path: Path, device: torch.device) -> Snapshot:
         """Raises SnapshotError."""
-        return snapshots.load(path, f"{self.settings['fingerprint']}-{self.dataset.fingerprint}", device)
+        return snapshots.load(path, self.identity, device)
 
     def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> TwiceDifferentiable:
         """The supernet of a snapshot, in the normalisation mode and precision asked for."""

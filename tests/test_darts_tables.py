@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from drnas_lib import darts_costs
+from drnas_lib import darts_costs, seal
 from drnas_lib import darts_tables as tables
 from drnas_lib.cells import find, published
-from drnas_lib.records import RunFolder, read_json, write_json
+from drnas_lib.records import RunFolder, read_json
 from drnas_lib.retrain_config import RetrainConfig
 from drnas_lib.retrain_report import RetrainReport
 from drnas_lib.retrain_run import run
@@ -78,7 +78,7 @@ def as_cifar10(folder, name, seed, error, reduced=()):
     record |= {"reduced": list(reduced), "changed": []}
     record["parameters"]["seed"] = seed
     record["metrics"]["cifar10_test_error_pct_last"] = error
-    write_json(copy.file("record.json"), record)
+    seal.write(copy.file("record.json"), record)
     copy.finish({})
 
 
@@ -109,7 +109,7 @@ def test_table_6_finds_searches_on_its_spaces(finished):
     folder = RunFolder(results / "full" / "seed0")
     record = read_json(folder.file("record.json"))
     record["parameters"] |= {"space": "s2", "method": "DrNAS"}
-    write_json(folder.file("record.json"), record)
+    seal.write(folder.file("record.json"), record)
     table = tables.table6(results).set_index(["method", ""])
     assert table.loc[("DrNAS", "ours"), "S2"] == "3.00 (n=1)" and table.loc[("DARTS", "ours"), "S2"] == "not run"
 

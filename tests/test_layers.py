@@ -10,9 +10,9 @@ from drnas_lib.records import PROJECT
 
 ROWS = (  # a name without a file of its own stands for the package of that name
     (
-        *("errors", "stated", "genotype", "records", "config", "search_settings", "presets", "darts_presets", "method_presets"),
-        *("space_rules", "parameters", "speed_config", "study_config", "recipes", "cells", "retrain_config", "tables_config", "paper"),
-        *("stream_rules",),
+        *("errors", "stated", "genotype", "records", "seal", "config", "search_settings", "presets", "darts_presets"),
+        *("method_presets", "space_rules", "parameters", "speed_config", "study_config", "recipes", "cells", "retrain_config"),
+        *("tables_config", "paper", "stream_rules"),
     ),
     (
         *("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),

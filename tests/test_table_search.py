@@ -1,12 +1,11 @@
 """drnas_lib.table_search: policies on a small made-up signal, the real table where it is, and the records."""
 
-import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from drnas_lib import table_search
+from drnas_lib import seal, table_search
 from drnas_lib.benchmark import MissingBenchmark
 from drnas_lib.genotype import all_nb201
 from drnas_lib.parameters import ParameterError
@@ -95,8 +94,7 @@ def test_records_and_skipping(data_root, tmp_path, monkeypatch):
     assert record["metrics"]["optimum_cifar10_test_acc_pct"] >= rows.cifar10_test_acc_pct.max()
     monkeypatch.setattr(table_search, "search", None)  # would fail if it were called again
     pd.testing.assert_frame_equal(run(these), rows)
-    done = tmp_path / "nb201_cifar10_random_seeds5" / "done.json"
-    done.write_text(json.dumps({"fingerprint": "another"}))
+    seal.write(tmp_path / "nb201_cifar10_random_seeds5" / "record.json", record | {"parameters": record["parameters"] | {"policy_lr": 0.5}})
     with pytest.raises(RecordError, match="other settings"):
         run(these)
 

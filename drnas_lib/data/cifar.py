@@ -12,6 +12,7 @@ from torch import Tensor
 from torchvision import datasets
 from torchvision.io import ImageReadMode, decode_image
 
+from drnas_lib.data import checksums
 from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.sources import ImageSet, Loaded
 
@@ -30,8 +31,9 @@ def read_cifar(name: str, root: Path) -> Loaded:
     files = [root / name / f"{part}.parquet" for part in ("train", "test")]
     if any(file.exists() for file in files):
         (train, train_lossy), (test, test_lossy) = (read_parquet(file) for file in files)
-        lossy = train_lossy or test_lossy
-        note = "stored as JPEG, so pixels differ slightly from the original." if lossy else "lossless."
+        lossy, vouched = train_lossy or test_lossy, all(file.with_name(checksums.SUMS).exists() for file in files)
+        note = "stored as JPEG, so pixels differ slightly from the original" if lossy else "lossless"
+        note += f", checked by {checksums.SUMS}." if vouched else "."
         return train, test, f"{name} from local parquet files, {note}"
     return _published(name, root, files)
 
@@ -72,8 +74,9 @@ def read_parquet(path: Path) -> tuple[ImageSet, bool]:
     """
     if not path.exists():
         raise MissingData(f"{path} is missing: both train.parquet and test.parquet are needed, and only one is there")
+    checksums.check(path)
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         label = next(column for column in LABELS if column in table.column_names)
         encoded = [row["bytes"] for row in table["img"].to_pylist()]
         labels = torch.from_numpy(np.asarray(table[label].to_pylist(), dtype=np.int64))

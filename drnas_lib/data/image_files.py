@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from drnas_lib import seal
 from drnas_lib.data.errors import DamagedData, MissingData
-from drnas_lib.records import read_json
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 IMAGENET = (1_281_167, 1000)  # training images and classes of ILSVRC2012
@@ -103,11 +103,14 @@ def listing_digest(files: Files) -> str:
 
 def chosen(files: Files, path: Path) -> Files:
     """The files of an index list. Raises RecordError, or DamagedData where the list was made from other files."""
-    content = read_json(path)
-    if not isinstance(content, dict) or not {"listing_sha256", "images"} <= content.keys():
+    content = seal.read(path)
+    if not {"listing_sha256", "images"} <= content.keys() or not isinstance(content["images"], dict):
         raise DamagedData(f"{path} is not an index list; make one with python -m drnas_lib.data.index_lists")
     if content["listing_sha256"] != listing_digest(files):
         raise DamagedData(f"{path} was made from other files than those in {files.root}. Make it again, or use its own folder.")
+    counts = np.bincount(files.labels, minlength=len(files.classes))
+    for name, count in zip(files.classes, counts):
+        _check_places(content["images"].get(name), count, f"{path}: class {name}")
     return taken(files, content["images"])
 
 
@@ -117,3 +120,11 @@ def taken(files: Files, images: dict[str, list[int]]) -> Files:
     index = np.concatenate([starts[label] + np.array(images[name]) for label, name in enumerate(files.classes)])
     digest = hashlib.sha256(files.digest.encode() + index.astype(np.int64).tobytes()).hexdigest()
     return Files(files.root, files.classes, files.names[index], files.labels[index], digest)
+
+
+def _check_places(places, images: int, where: str) -> None:
+    """One position in a class or more, none twice: a number beyond them would silently be an image of another class."""
+    if not isinstance(places, list) or not places or not all(type(place) is int and 0 <= place < images for place in places):
+        raise DamagedData(f"{where} needs a list of numbers from 0 to {images - 1}. Make the list again, or use its own folder.")
+    if len(set(places)) < len(places):
+        raise DamagedData(f"{where} names an image twice. Make the list again.")

@@ -2,7 +2,10 @@
 
 import hashlib
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -61,11 +64,20 @@ def read_imagenet16(root: Path, train: dict[str, str] = TRAIN_MD5, test: dict[st
     return _read(folder, train), _read(folder, test), source
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with open(path, "rb") as file:
+            yield file
+    except OSError as error:
+        raise DamagedData(f"{path} cannot be read: {error.strerror or error}. Copy it again.") from error
+
+
 def _read(folder: Path, files: dict[str, str]) -> ImageSet:
     images, labels = [], []
     for name, md5 in files.items():
         path = folder / name
-        with open(path, "rb") as file:
+        with _opened(path) as file:
             found = hashlib.file_digest(file, "md5").hexdigest()
             if found != md5:
                 raise DamagedData(f"{path}: MD5 {found}, published {md5}. Download it again.")

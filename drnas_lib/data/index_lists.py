@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from drnas_lib import seal
 from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.image_files import Files, listing_digest, scan
-from drnas_lib.records import resolve, write_json
+from drnas_lib.records import resolve
 
 
 def draw(files: Files, percents: list[float], seed: int) -> list[dict[str, list[int]]]:
@@ -45,7 +46,7 @@ def write(files: Files, percents: list[float], seed: int, out: Path) -> list[Pat
         path = out.with_name(f"{out.name}_{percent:g}pct{number}_seed{seed}.json")
         count = sum(map(len, images.values()))
         head = {"percent": percent, "seed": seed, "count": count, "of": len(files), "listing_sha256": listing_digest(files)}
-        write_json(path, head | {"images": images})
+        seal.write(path, head | {"images": images})
         paths.append(path)
     return paths
 

@@ -17,7 +17,7 @@ from drnas_lib.data.image_files import chosen, scan, train_and_test
 from drnas_lib.data.index_lists import draw, main, write
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import MEAN, STD, StreamFeed, centre_view, train_view
-from drnas_lib.records import PROJECT
+from drnas_lib.records import PROJECT, RecordError
 from tests.data.images import CLASSES, collection, fill, odd_kinds, photographs
 
 CPU = torch.device("cpu")
@@ -155,6 +155,9 @@ def test_a_list_of_other_files_is_refused(folder, tmp_path):
     with pytest.raises(DamagedData, match="made from other files"):
         chosen(scan(folder / "train"), path)
     path.write_text(json.dumps([1]))
+    with pytest.raises(RecordError, match="holds a list"):
+        chosen(scan(folder / "train"), path)
+    path.write_text(json.dumps({"images": {}}))
     with pytest.raises(DamagedData, match="is not an index list"):
         chosen(scan(folder / "train"), path)
     assert main(["--folder", str(tmp_path / "none"), "--out", "x"]) == 2

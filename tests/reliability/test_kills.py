@@ -1,0 +1,49 @@
+"""A few kills of each kind of run; `make soak` does many, of the notebooks too."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from drnas_lib.records import PROJECT
+from tests.reliability import company, kills, writes
+from tests.reliability.processes import await_end, children
+
+WATCHED = """
+import subprocess, sys, time
+code = "import time; from drnas_lib.distributed import end_with_torchrun; end_with_torchrun(); print('up', flush=True); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+child.stdout.readline()
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("name", "count"), [("search", 10), ("progressive", 10), ("retrain", 3)])
+def test_sigkill_at_random_moments_ends_with_the_same_bits(name, count, tmp_path):
+    done = kills.campaign(name, count, 0, tmp_path)
+    assert done.faults == [] and done.outcomes["exact"] == done.tried >= count
+
+
+def test_ctrl_c_ends_with_the_same_bits(tmp_path):
+    assert kills.campaign("retrain", 1, 1, tmp_path, "interrupt").faults == []
+
+
+def test_killed_between_two_writes(tmp_path):
+    assert writes.campaign("table search", 3, 0, tmp_path).faults == []
+
+
+def test_an_interrupted_kernel_runs_the_cell_again(tmp_path):
+    assert company.interrupted_kernel("search", 2, 0, tmp_path).faults == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that its parent has ended")
+def test_what_torchrun_started_ends_with_it():
+    parent = subprocess.Popen([sys.executable, "-c", WATCHED], cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    parent.stdout.readline()
+    below = children(parent.pid)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    assert below and await_end(below, 10)
