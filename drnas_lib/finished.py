@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from drnas_lib.records import DONE, RecordError, read_json, resolve
+from drnas_lib import seal
+from drnas_lib.records import DONE, RecordError, resolve
 
 SECONDS = {"search": "search_s", "retrain": "train_s", "table_search": "wall_s"}  # kind of a run, its folder -> its time, a metric
 KEYS = ("parameters.dataset", "metrics", "protocol", "data.fingerprint", "device")  # without which a record says too little
@@ -98,7 +99,7 @@ class Results:
 def _runs(root: Path, kind: str, complain: Callable[[str], None]) -> Iterator[Run]:
     for done in sorted((root / kind).glob(f"*/{DONE}" if kind == "table_search" else f"*/seed*/{DONE}")):
         try:
-            record = read_json(done.parent / "record.json")
+            record = seal.read(done.parent / seal.RECORD)
         except RecordError as error:
             complain(str(error))
             continue
@@ -106,21 +107,21 @@ def _runs(root: Path, kind: str, complain: Callable[[str], None]) -> Iterator[Ru
         if missing:
             complain(f"{done.parent / 'record.json'} lacks {', '.join(missing)}. Repeat the run with rerun=True.")
             continue
-        yield Run(kind, done.parent, record, dict(_beside(done.parent, complain)))
+        yield Run(kind, done.parent, record, dict(_beside(done.parent, record, complain)))
 
 
-def _beside(folder: Path, complain: Callable[[str], None]) -> Iterator[tuple[str, pd.DataFrame]]:
+def _beside(folder: Path, record: dict, complain: Callable[[str], None]) -> Iterator[tuple[str, pd.DataFrame]]:
     for name, (pattern, read) in BESIDE.items():
         for path in sorted(folder.glob(pattern)):
             try:
-                yield name, read(path)
+                yield name, read(seal.checked(path, record))
             except (RecordError, OSError, ValueError, KeyError, TypeError) as error:
                 complain(f"{path}: {error}. Delete it and repeat what made it.")
 
 
 def _eigenvalues(path: Path) -> pd.DataFrame:
     """Rows by epoch as hessian_study.study has them, without what it adds of the run."""
-    rows = pd.DataFrame(read_json(path)["epochs"]).sort_values("epoch", ignore_index=True)
+    rows = pd.DataFrame(seal.read(path)["epochs"]).sort_values("epoch", ignore_index=True)
     return rows[["epoch", "dominant", "least", "ridge", "images"]]
 
 

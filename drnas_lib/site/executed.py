@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from drnas_lib import seal
 from drnas_lib.comparison import Wanted
 from drnas_lib.lines import CONFIGS
 from drnas_lib.parameters import ParameterError, Parameters
-from drnas_lib.records import RecordError, RunFolder, read_json
+from drnas_lib.records import RecordError, RunFolder
 
 FULL, REDUCED, READS, MEASURES, UNKNOWN, STOPPED = (
     "full protocol", "reduced", "reads files", "measurement", "length unknown", "stopped with an error",
@@ -99,7 +100,7 @@ def _of_run(config: Parameters) -> tuple[str, str]:
     """Of a study of one run: what that run was."""
     if config.run is None:
         return _of_searches(config)
-    record = read_json(RunFolder(config.run).file("record.json"))
+    record = seal.record(RunFolder(config.run))
     return record["protocol"], REDUCED if record["reduced"] else FULL
 
 
