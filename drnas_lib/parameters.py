@@ -34,7 +34,7 @@ def shown(value: Any) -> str:
         text = _SHORT.repr(value)
         return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
     except ValueError:  # Python refuses to print an integer of thousands of digits
-        return f"a {type(value).__name__} too long to print"
+        return f"<{type(value).__name__} too long to print>"
 
 
 def _bare(value: Any) -> str:

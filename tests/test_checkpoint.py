@@ -3,12 +3,14 @@
 import hashlib
 import os
 import pickle
+from contextlib import nullcontext
 
 import pytest
 import torch
 
 from drnas_lib import checkpoint
 from drnas_lib.checkpoint import CheckpointError
+from drnas_lib.records import RecordError
 
 CPU = torch.device("cpu")
 
@@ -41,6 +43,21 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     checkpoint.save(tmp_path, 1, "theirs", {})
     with pytest.raises(CheckpointError, match="other settings or data"):
         checkpoint.load(tmp_path, "mine", CPU)
+
+
+def test_a_state_that_does_not_fit_is_of_another_version(tmp_path):
+    with pytest.raises(CheckpointError, match="another version of this project.*rerun=True"), checkpoint.fitting(tmp_path):
+        torch.nn.Linear(2, 2).load_state_dict({})
+    with pytest.raises(CheckpointError, match="^mine$"), checkpoint.fitting(tmp_path):
+        raise CheckpointError("mine")
+
+
+def test_a_folder_in_the_place_of_a_checkpoint_is_named(tmp_path):
+    (tmp_path / "checkpoint-00001").mkdir()
+    for epoch in (2, 3):
+        with pytest.raises(RecordError, match="checkpoint-00001") if epoch == 3 else nullcontext():
+            checkpoint.save(tmp_path, epoch, "f", {"epoch": epoch})
+    assert checkpoint.load(tmp_path, "f", CPU) == {"epoch": 3}
 
 
 class Evil:

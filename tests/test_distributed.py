@@ -21,6 +21,7 @@ from drnas_lib.recipes import RECIPES
 from drnas_lib.records import PROJECT, RunFolder, read_json
 from drnas_lib.retrain import RetrainError, Training
 from drnas_lib.retrain_config import RetrainConfig
+from tests.reliability.processes import children
 
 CPU = torch.device("cpu")
 SMALL = dict(dataset="digits", channels=2, cells=3, subset=192, batch_size=32, epochs=3, cutout=2, device="cpu")
@@ -82,20 +83,6 @@ def torchrun(job, values):
     words = [word for name, value in values.items() for word in ("-p", name, str(value))]
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "drnas_lib.distributed", job]
     return subprocess.Popen([*start, *words], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
-
-
-def children(pid):
-    """Process ids of the two workers below torchrun."""
-    found = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
-    return sorted(child for child in found if parent(child) == pid)
-
-
-def parent(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return int(file.read().rsplit(")", 1)[1].split()[1])
-    except (OSError, IndexError):
-        return None
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the processes through /proc")

@@ -1,13 +1,7 @@
 """drnas_lib.experiment and search: whole runs, killed and continued, skipped, refused, and judged."""
 
 import csv
-import json
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 import torch
@@ -66,40 +60,6 @@ def test_stopped_after_any_epoch_ends_with_the_same_bits(settings, base, bilevel
     run_with_stops(parts)
     assert RunFolder(parts.folder).done
     assert results(whole) == results(parts)
-
-
-KILLED = """
-import json, sys
-from drnas_lib.config import SearchConfig
-from drnas_lib.experiment import run
-for epoch in run(SearchConfig.of(json.loads(sys.argv[1])).settings()):
-    print(epoch.row["epoch"], flush=True)
-"""
-
-
-@pytest.mark.parametrize("base", [SMALL, SMALL_STAGES], ids=["plain", "progressive"])
-def test_sigkill_at_ten_random_moments(settings, tmp_path, base):
-    """Killed hard, at moments spread from the first step to the last, and started again with the same command."""
-    whole = settings(base | {"epochs": [5] * len(base["epochs"])})
-    began = time.monotonic()
-    list(run(whole))
-    span = time.monotonic() - began
-    parameters = base | {"epochs": [5] * len(base["epochs"]), "results": str(tmp_path), "device": "cpu", "name": "killed"}
-    command = [sys.executable, "-c", KILLED, json.dumps(parameters)]
-    draw = random.Random(0)
-    kills = 0
-    while kills < 10:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        process.stdout.readline()  # the imports are over: an epoch is done or was there before
-        time.sleep(draw.uniform(0, span / 10))
-        if process.poll() is not None:
-            break
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
-        kills += 1
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    assert kills == 10
-    assert results(whole) == results(settings(**parameters))
 
 
 def test_damaged_newest_checkpoint_costs_an_epoch_not_the_run(settings):

@@ -1,10 +1,6 @@
 """Tests of drnas_lib.retrain and retrain_run: a step written out, exact resume, records, and what goes wrong."""
 
 import csv
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -27,12 +23,6 @@ from tests.data.images import collection
 CPU = torch.device("cpu")
 SMALL = dict(dataset="digits", channels=2, cells=3, subset=96, batch_size=32, epochs=3, cutout=2)
 OF_THE_CLOCK = ("seconds", "images_per_s")
-KILLED = """
-import sys
-from drnas_lib.retrain_config import RetrainConfig
-from drnas_lib.retrain_run import run
-for progress in run(RetrainConfig.of(eval(sys.argv[1])).settings()): print(progress.row["epoch"], flush=True)
-"""
 
 
 @pytest.fixture
@@ -170,21 +160,6 @@ def test_noise_cells_resume_alike(settings, tmp_path):
     generator.close()
     list(run(stopped))
     assert results(whole) == results(stopped)
-
-
-def test_killed_at_random_moments_ends_with_the_same_bits(settings, tmp_path):
-    whole = settings(epochs=6)
-    list(run(whole))
-    parameters = SMALL | {"epochs": 6, "results": str(tmp_path), "device": "cpu", "name": "killed"}
-    for wait in (0.0, 0.1):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, repr(parameters)], stdout=subprocess.PIPE, text=True)
-        process.stdout.readline()  # an epoch has ended
-        time.sleep(wait)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-    subprocess.run([sys.executable, "-c", KILLED, repr(parameters)], check=True, stdout=subprocess.DEVNULL)
-    assert results(whole) == results(settings(epochs=6, name="killed"))
 
 
 def test_rerun_starts_over_and_gives_the_same(settings):

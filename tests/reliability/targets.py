@@ -44,7 +44,7 @@ from tests.reliability.left_behind import left_behind
 from tests.reliability.runs import retrain_settings, search_settings
 
 CPU = torch.device("cpu")
-OF_A_RUN = (CheckpointError, RecordError)
+OF_A_RUN = (CheckpointError, RecordError, UnknownCell)
 NOT_READ = {"done.json", "weights.pt"}  # the one only has to be there, the other is for whoever wants the network
 MEASURED = Protocol.of(HessianPart(images=32))
 

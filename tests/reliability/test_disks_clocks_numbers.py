@@ -37,7 +37,7 @@ def test_a_disk_that_is_really_full_and_one_that_is_read_only(tmp_path):
     assert disks.turned_read_only("search", 1, 0, tmp_path / "turned").faults == []
 
 
-@pytest.mark.skipif(sys.platform != "linux" or clocks.compiler() is None, reason="stands in for the system's clock: needs a C compiler")
+@pytest.mark.skipif(sys.platform != "linux" or clocks.compiler() is None, reason="needs Linux and a C compiler")
 def test_a_clock_that_jumps_changes_nothing(tmp_path):
     assert clocks.campaign("search", 1, 0, tmp_path).faults == []
 
