@@ -52,9 +52,9 @@ class Meter:
         values = [(loss / n, 100 * correct / n) if n else (None, None) for loss, correct, n, _ in rows]
         return *values[0], *values[1]
 
-    def first_not_finite(self) -> int | None:
-        """The step of the epoch, counted from 1, in which a loss was first not finite."""
-        steps = [int(finite) + 1 for loss, _, _, finite in self.sums.tolist() if not math.isfinite(loss)]
+    def first_not_finite(self, processes: int = 1) -> int | None:
+        """The step of the epoch, counted from 1, in which a loss was first not finite; `sums` are those of all processes."""
+        steps = [int(finite) // processes + 1 for loss, _, _, finite in self.sums.tolist() if not math.isfinite(loss)]
         return min(steps, default=None)
 
 

@@ -222,7 +222,7 @@ class Search:
         self._count_unreadable()
         self.ranks.total(self.step.meter.sums)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
-        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite()
+        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite(self.ranks.share.of)
         if broken is not None or not bool(eta.isfinite().all()):
             raise SearchError(
                 f"epoch {place.epoch + 1}, step {broken or steps} of {steps}: "

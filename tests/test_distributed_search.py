@@ -11,6 +11,7 @@ import torch
 
 from drnas_lib import checkpoint, search
 from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.bilevel import Meter
 from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.config import SearchConfig
 from drnas_lib.data.batches import DeviceImages
@@ -158,3 +159,14 @@ def test_a_search_of_two_processes_is_not_continued_by_one(settings, monkeypatch
 def test_batches_that_have_no_equal_shares(settings):
     with pytest.raises(ParameterError, match="processes=3 with batch_size=32: each needs an equal share"):
         settings(processes=3)
+
+
+def test_the_first_step_that_is_not_finite_is_found_from_the_sums_of_all_processes():
+    """Of two, the loss of one is not a number in the third step; by the averaged gradient that of the other is not in the fourth."""
+    meters = [Meter(CPU), Meter(CPU)]
+    logits, y = torch.zeros(1, 2), torch.zeros(1, dtype=torch.int64)
+    for broken, meter in zip((3, 4), meters):
+        for step in range(1, 6):
+            meter.add(0, torch.tensor(float("nan") if step >= broken else 1.0), logits, y)
+    meters[0].sums += meters[1].sums
+    assert meters[0].first_not_finite(2) == 3
