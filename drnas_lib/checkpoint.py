@@ -87,10 +87,14 @@ def read(path: Path, device: torch.device) -> dict:
     try:
         loaded = torch.load(io.BytesIO(content[head:]), map_location=device, weights_only=True)
     except Exception as error:  # the unpickler raises whatever a crafted file leads it to
-        raise ValueError(f"not written by this project: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"not written by this project: {_line(error)}") from error
     if not isinstance(loaded, dict) or "fingerprint" not in loaded:
         raise ValueError("not written by this project: it does not say whose it is")
     return loaded
+
+
+def _line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
@@ -102,6 +106,6 @@ def fitting(folder: Path) -> Iterator[None]:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(
-            f"the checkpoint in {folder} was written by another version of this project and does not fit ({error}). Finish the run with "
-            "that version, give this one another name with the parameter `name`, or start over with rerun=True."
+            f"the checkpoint in {folder} was written by another version of this project and does not fit ({_line(error)}). Finish the "
+            "run with that version, give this one another name with the parameter `name`, or start over with rerun=True."
         ) from error

@@ -35,7 +35,6 @@ from drnas_lib.retrain_config import RetrainSettings
 from drnas_lib.search import SearchError
 from drnas_lib.search_settings import SearchSettings
 
-TOLD = (ParameterError, RetrainError, RunLocked, RecordError, CheckpointError, MissingData, DamagedData, DeviceError)
 SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one that has ended is noticed at once

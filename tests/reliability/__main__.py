@@ -69,7 +69,8 @@ CAMPAIGNS: dict[str, Campaign] = {
 }
 SOAK = (  # campaign, of, count
     *(("kill", name, 20) for name in ("search", "progressive", "search and its cells", "retrain", "table search")),
-    *(("kill", name, 10) for name in ("retrain on two processes", "partial_channels.ipynb", "nas_bench_201.ipynb", "search.ipynb")),
+    *(("kill", name, 10) for name in ("search on two processes", "retrain on two processes")),
+    *(("kill", name, 10) for name in ("partial_channels.ipynb", "nas_bench_201.ipynb", "search.ipynb")),
     *((how, name, 10) for how in ("interrupt", "terminate") for name in ("search", "retrain", "partial_channels.ipynb")),
     *(("writes", name, 15) for name in ("search", "retrain", "search and its cells")),
     *(("two", name, 5) for name in ("search", "retrain", "table search")),

@@ -30,7 +30,7 @@ from drnas_lib.space_rules import RULES
 from drnas_lib.speed_config import SpeedConfig
 from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, TheoryConfig
 from drnas_lib.table_search import POLICIES, TableSearchConfig
-from drnas_lib.tables_config import TablesConfig
+from drnas_lib.tables_config import ReportConfig, TablesConfig
 
 LONGEST_MESSAGE = 20_000  # characters: a reader must still find the beginning
 CONFIGS: dict[str, type[Parameters]] = {
@@ -45,6 +45,7 @@ CONFIGS: dict[str, type[Parameters]] = {
     "theory": TheoryConfig,
     "constrained": ConstrainedConfig,
     "speed": SpeedConfig,
+    "report": ReportConfig,
     "table search": TableSearchConfig,
 }
 FOLLOWS = ("settings", "searches", "lookups")  # what a notebook works out of its parameters next
@@ -214,7 +215,7 @@ def file_holds(folder: Path, name: str, read: Callable[[Path], object], *errors:
 
 def yaml_of(path: Path) -> None:
     """A parameter file as the command line of several processes reads it, and then what it says."""
-    RetrainConfig.of(parameters(["-f", str(path)]))
+    RetrainConfig.of(parameters(["retrain", "-f", str(path)])[1])
 
 
 DEEP = ["[" * 100_000, '{"a":' * 100_000, "- " * 20_000, "[" * 3000 + "]" * 3000, "9" * 5000, '{"space": NaN}', '{"a": 1e999}']

@@ -47,9 +47,9 @@ def of_script(script: str, parameters: dict) -> Kind:
     return Kind(lambda folder: [sys.executable, "-c", script, json.dumps(parameters | {"results": str(folder)})])
 
 
-def of_torchrun(parameters: dict) -> Kind:
-    """A training on two processes."""
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "drnas_lib.distributed"]
+def of_torchrun(job: str, parameters: dict) -> Kind:
+    """A search or a training on two processes."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "drnas_lib.distributed", job]
 
     def command(folder: Path) -> list[str]:
         values = parameters | {"results": str(folder)}
@@ -75,7 +75,8 @@ KINDS = {
     "progressive": of_script(SEARCHING, PROGRESSIVE),
     "search and its cells": of_script(SEARCHING, JUDGED),
     "retrain": of_script(RETRAINING, RETRAIN),
-    "retrain on two processes": of_torchrun(RETRAIN),
+    "search on two processes": of_torchrun("search", SEARCH),
+    "retrain on two processes": of_torchrun("retrain", RETRAIN),
     "table search": of_script(LOOKING_UP, LOOKED_UP),
     "partial_channels.ipynb": of_notebook("partial_channels", {"ks": [1, 4]}),
     "nas_bench_201.ipynb": of_notebook("nas_bench_201", {"methods": ["drnas", "gdas", "enas"]}, ("results", "table_results")),
