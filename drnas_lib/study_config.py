@@ -19,9 +19,9 @@ from drnas_lib.config import (
     Seed,
 )
 from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integers, number
-from drnas_lib.presets import FAMILIES
+from drnas_lib.presets import FAMILIES, STREAMED
 
-Dataset = choice(*(name for name in FAMILIES if name != "folder"))  # one's own folder is searched by notebooks/search.ipynb
+Dataset = choice(*(name for name in FAMILIES if name not in ("folder", STREAMED)))  # these are searched by notebooks/search.ipynb
 Split = choice("valid", "test")
 TableSet = choice("cifar10", "cifar100", "imagenet16-120")
 VariableName = choice("eta", "beta", "mean", "mu")
