@@ -17,11 +17,12 @@ def shown(table: pd.DataFrame, digits: int | dict[str, str] | None = None) -> St
     """
     if table.empty:
         return Markdown("*None yet.*")
-    if table.index.nlevels == 1 and table.index.name:
-        table = table.reset_index()
+    counted = table.index.nlevels == 1 and not table.index.name and pd.api.types.is_integer_dtype(table.index)
+    if counted or table.index.nlevels == 1 and table.index.name:
+        table = table.reset_index(drop=counted)  # rows may repeat, of which pandas' styles want to know nothing
     formats = (lambda value: _significant(value, digits)) if isinstance(digits, int) else digits
     style = table.style.format(formats, na_rep=ABSENT, escape="html").format_index(escape="html").hide(names=True)
-    if table.index.nlevels == 1 and pd.api.types.is_integer_dtype(table.index):
+    if isinstance(table.index, pd.RangeIndex):
         style = style.hide(axis="index")
     return style.set_properties(**LEFT).set_table_styles([{"selector": "th", "props": list(LEFT.items())}])
 

@@ -15,7 +15,7 @@ from drnas_lib.nets.darts_supernet import DartsSuperNet
 from drnas_lib.records import PROJECT
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-FILES = r"(?:notebooks|params|drnas_lib|tests|results|docs|profiles)/[\w./-]*\.(?:ipynb|py|yaml|json|csv|png|md)"
+FILES = r"(?<!results/)(?:notebooks|params|drnas_lib|tests|docs|profiles)/[\w./-]*\.(?:ipynb|py|yaml|json|csv|png|md)"
 MADE_BY_A_READER = ("npz.py", "floored.py", "light.py")  # files of the examples
 TINY = dict(dataset="digits", epochs=[1], subset=64, batch_size=32, channels=4, evaluate="none", device="cpu")
 

@@ -18,8 +18,9 @@ def test_a_format_for_one_column_leaves_the_others_alone():
 
 
 def test_a_count_of_the_rows_is_left_out_a_named_index_is_a_column():
-    plain = pd.DataFrame({"a": ["x", "y"]}, index=[3, 7])
-    assert ">7<" not in tables.shown(plain).to_html()
+    plain = pd.DataFrame({"a": ["x", "y", "y"]}, index=[3, 7, 7])  # one row twice, as where a table is too short for three
+    html = tables.shown(plain).to_html()
+    assert ">7<" not in html and html.count(">y<") == 2
     named = tables.shown(pd.DataFrame({"a": ["x"]}, index=pd.Index([0.001], name="lam")), 4)
     assert list(named.data.columns) == ["lam", "a"] and ">0.001<" in named.to_html()
 
