@@ -53,10 +53,15 @@ class Count:
         return about | {name: self.outcomes[name] for name in OUTCOMES} | {"seconds": round(self.seconds, 1)} | where | when
 
 
+def _rows(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def keep(count: Count, folder: Path = FOLDER) -> None:
     """Add a row to counts.csv, in place of one of the same campaign and seed, and add all up in summary.json."""
     path = folder / "counts.csv"
-    rows = list(csv.DictReader(path.open())) if path.exists() else []
+    rows = _rows(path) if path.exists() else []
     new = {name: str(value) for name, value in count.row().items()}
     same = ("campaign", "of", "seed")
     rows = [row for row in rows if any(row[name] != new[name] for name in same)] + [new]
