@@ -137,7 +137,10 @@ def shown(table: pd.DataFrame):
     digits |= {"paper: params (M)": "{:.1f}", "paper: top-1 error (%)": "{:.1f}", "paper: top-5 error (%)": "{:.1f}"}
     digits |= {"value": "{:.2f}", "paper: DrNAS": "{:.4f}", "search cost (GPU days)": "{:g}", "hours": "{:.2f}"}
     digits |= {c: "{:.2f}" for c in table if c.startswith("test error")}
-    return tables.shown(table, {c: d for c, d in digits.items() if c in table})
+    style = tables.shown(table, {c: d for c, d in digits.items() if c in table})
+    if "reduced" in table and len(table):  # names of found cells and reasons are long
+        style = style.set_properties(subset=["cell", "reduced"], **{"min-width": "14em", "overflow-wrap": "anywhere"})
+    return style
 
 
 def size_differences() -> pd.DataFrame:

@@ -34,6 +34,7 @@ class Display:
         self.line = display(HTML("<i>starting …</i>"), display_id=True) or _Nowhere()
         self.picture = display(HTML(""), display_id=True) or _Nowhere()
         self.title, self.where, self.empty = "", "before the first epoch ended", True
+        self.begun: set[str] = set()
         self.told, self.next_drawing, self.drawn = time.monotonic(), 0.0, False
 
     def follow(self, run: Generator) -> None:
@@ -53,7 +54,10 @@ class Display:
             raise Interrupted(f"stopped {self.where}. Run this cell again to go on from there; rerun=True would start over.") from None
 
     def begin(self, title: str) -> None:
-        """What is shown next belongs to the run of this title; several runs share the display."""
+        """What is shown next belongs to the run of this title; several runs share the display. A new one is drawn at once."""
+        if title not in self.begun:
+            self.begun.add(title)
+            self.next_drawing = 0.0
         self.title = f"<b>{title}</b><br>"
 
     def show(self, progress) -> None:

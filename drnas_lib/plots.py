@@ -78,7 +78,7 @@ def live_search(history: list[dict], epochs: int, mean: dict[str, list], edges: 
         axes[-1].plot(number, valid, color=OTHER, ls="--", label="η batches", **marker)
     axes[-1].set(xlim=(0, epochs), ylim=(0, 100), xlabel="epoch", ylabel="batch accuracy (%)")
     axes[-1].xaxis.get_major_locator().set_params(integer=True)
-    axes[-1].legend(frameon=False, fontsize=8, loc="lower right")
+    axes[-1].legend(ncols=2, frameon=False, fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 

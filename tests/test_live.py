@@ -84,6 +84,17 @@ def test_drawing_takes_its_share_of_the_time_and_no_more(outputs, monkeypatch):
     assert "test error 10.00 %, best so far 10.00 %" in outputs[0].text
 
 
+def test_the_next_run_is_drawn_at_once_and_only_then(outputs, monkeypatch):
+    monkeypatch.setattr(live, "PAUSE_S", 1e6)
+    display, drawn = LiveTraining("digits"), []
+    monkeypatch.setattr(display, "_figure", lambda progress: drawn.append(progress.row["epoch"]) or "figure")
+    row = {"seconds": 1.0, "train_loss_nats": 1.0, "images_per_s": 9.0, "test_acc_pct": None}
+    for title, epoch in (("one", 1), ("one", 2), ("other", 1), ("one", 3), ("other", 2)):
+        display.begin(title)
+        display.show(Progress(row | {"epoch": epoch}, [row], 9))
+    assert drawn == [1, 1]
+
+
 def test_a_training_after_the_search_keeps_the_picture(outputs):
     display = Live("nb201")
     row = {"epoch": 3, "seconds": 60.0, "train_loss_nats": 0.25}
