@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filelock import FileLock
+
 from drnas_lib.records import PROJECT, environment, write_csv, write_json
 
 FOLDER = PROJECT / "results" / "soak"
@@ -60,14 +62,15 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def keep(count: Count, folder: Path = FOLDER) -> None:
     """Add a row to counts.csv, in place of one of the same campaign and seed, and add all up in summary.json."""
-    path = folder / "counts.csv"
-    rows = _rows(path) if path.exists() else []
+    path, same = folder / "counts.csv", ("campaign", "of", "seed")
     new = {name: str(value) for name, value in count.row().items()}
-    same = ("campaign", "of", "seed")
-    rows = [row for row in rows if any(row[name] != new[name] for name in same)] + [new]
-    rows.sort(key=lambda row: (row["campaign"], row["of"], int(row["seed"])))
-    write_csv(path, rows)
-    write_json(folder / "summary.json", summary(rows))
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "counts.lock"):  # several parts of the campaign may run at once
+        rows = _rows(path) if path.exists() else []
+        rows = [row for row in rows if any(row[name] != new[name] for name in same)] + [new]
+        rows.sort(key=lambda row: (row["campaign"], row["of"], int(row["seed"])))
+        write_csv(path, rows)
+        write_json(folder / "summary.json", summary(rows))
 
 
 def summary(rows: list[dict]) -> dict:
