@@ -1,6 +1,7 @@
 """One live display for a run: a line that says how far it is over a figure, both replaced as it goes on, however long it takes."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 
@@ -27,7 +28,7 @@ class _Nowhere:
         pass
 
 
-class Display:
+class Display(ABC):
     """`follow(run)` shows every epoch that a run yields, `tick(done, of)` its steps. What is told and drawn of one, a subclass says."""
 
     def __init__(self):
@@ -85,12 +86,13 @@ class Display:
         self.told = time.monotonic()
         self.line.update(HTML(self.title + text))
 
+    @abstractmethod
     def _said(self, progress) -> str:
-        raise NotImplementedError
+        """What the line tells of an epoch, in HTML."""
 
+    @abstractmethod
     def _figure(self, progress) -> Figure | None:
         """The figure, or None where the last one shall stay."""
-        raise NotImplementedError
 
 
 class Live(Display):
