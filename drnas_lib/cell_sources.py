@@ -16,7 +16,7 @@ Sources = tuple[Source, ...]
 QUOTED = Nothing("quoted by the paper from other work; no cell of it is published, so nothing can be run")
 QUOTED_COST = Nothing("the search cost of another method, quoted by the paper")
 RESNET = Nothing("not a cell of the space: NAS-Bench-201's own row of a ResNet, quoted")
-PROGRESSIVE = {"space": "darts", "dataset": "cifar10"}
+ON_CIFAR = {"space": "darts", "dataset": "cifar10"}
 ON_IMAGENET = {"space": "darts", "dataset": "imagenet"}
 OF_DRNAS = {  # row of Tables 2 and 3 -> what the search behind it has besides space and data
     "DrNAS": {},
@@ -70,6 +70,7 @@ def size(run: Run) -> float | None:
 
 
 SPLITS = {"valid": valid_accuracy, "test": test_accuracy}
+TOP_ERRORS = {"top1_error_pct": top1_error, "top5_error_pct": top5_error}  # columns of Table 3
 
 
 def _table1(cell: PaperCell) -> Sources:
@@ -80,27 +81,22 @@ def _table1(cell: PaperCell) -> Sources:
     return (Searched.of(read, dataset=dataset, progressive=False, k=[k]),)
 
 
-def _table2(cell: PaperCell) -> Sources:
-    of_row = [known.name for known in published().values() if known.paper_rows.get("table2") == cell.row]
-    own = [Searched.of(gpu_days, **PROGRESSIVE, **OF_DRNAS[cell.row])] if cell.row in OF_DRNAS else []
-    if cell.column == "search_cost_gpu_days":
-        return (*own, *(() if own else (QUOTED_COST,)))
-    if cell.column == "params_m":
-        return (*(Counted(name, "cifar") for name in of_row), *(TrainedFound(search, size) for search in own)) or (QUOTED,)
-    return (*(Trained(name, "cifar10", top1_error) for name in of_row), *(TrainedFound(search, top1_error) for search in own)) or (QUOTED,)
+def _networks(table: str, network: str, search: dict, errors: dict[str, Callable], protocols: tuple[str, ...]):
+    """Of Table 2 or 3: published cells, counted or trained, and those that `search` finds. `errors` by the table's column."""
 
+    def of(cell: PaperCell) -> Sources:
+        names = [known.name for known in published().values() if known.paper_rows.get(table) == cell.row]
+        own = [Searched.of(gpu_days, **search, **OF_DRNAS[cell.row])] if cell.row in OF_DRNAS else []
+        if cell.column == "search_cost_gpu_days":
+            return tuple(own) or (QUOTED_COST,)
+        if cell.column == "params_m":
+            read, found = size, [Counted(name, network) for name in names]
+        else:
+            read = errors[cell.column]
+            found = [Trained(name, search["dataset"], read, protocol) for name in names for protocol in protocols]
+        return (*found, *(TrainedFound(search, read) for search in own)) or (QUOTED,)
 
-def _table3(cell: PaperCell) -> Sources:
-    of_row = [known.name for known in published().values() if known.paper_rows.get("table3") == cell.row]
-    own = [Searched.of(gpu_days, **ON_IMAGENET, **OF_DRNAS[cell.row])] if cell.row in OF_DRNAS else []
-    if cell.column == "search_cost_gpu_days":
-        return (*own, *(() if own else (QUOTED_COST,)))
-    if cell.column == "params_m":
-        found: Sources = tuple(Counted(name, "imagenet") for name in of_row)
-        return (*found, *(TrainedFound(search, size) for search in own)) or (QUOTED,)
-    read = {"top1_error_pct": top1_error, "top5_error_pct": top5_error}[cell.column]
-    found = tuple(Trained(name, "imagenet", read, protocol) for name in of_row for protocol in ("released", "paper"))
-    return (*found, *(TrainedFound(search, read) for search in own)) or (QUOTED,)
+    return of
 
 
 def _table4(cell: PaperCell) -> Sources:
@@ -133,7 +129,7 @@ def _cell_found(network: str) -> Callable[[PaperCell], Sources]:
     def of(cell: PaperCell) -> Sources:
         if cell.column == "params_m":
             return (Counted(cell.entry["cell"], network),)
-        given = {"cifar": PROGRESSIVE, "imagenet": ON_IMAGENET}[network]
+        given = {"cifar": ON_CIFAR, "imagenet": ON_IMAGENET}[network]
         return (Searched.of(figures.other_edges(find(cell.entry["cell"]).genotype), **given),)
 
     return of
@@ -156,8 +152,8 @@ def _below_darts(**given: float) -> Source:
 
 SOURCES: dict[str, Callable[[PaperCell], Sources]] = {
     "Table 1": _table1,
-    "Table 2": _table2,
-    "Table 3": _table3,
+    "Table 2": _networks("table2", "cifar", ON_CIFAR, {"test_error_pct": top1_error}, ("released",)),
+    "Table 3": _networks("table3", "imagenet", ON_IMAGENET, TOP_ERRORS, ("released", "paper")),
     "Table 4": _table4,
     "Table 5": _table5,
     "Table 6": _table6,

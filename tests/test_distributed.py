@@ -85,17 +85,21 @@ def torchrun(job, values):
     return subprocess.Popen([*start, *words], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
 
 
+def lose_a_process(run):
+    """Kill one of the two processes of `run` after its first epoch: it ends soon, and says how to go on."""
+    run.stdout.readline()  # an epoch has ended
+    os.kill(children(run.pid)[1], signal.SIGKILL)
+    began = time.monotonic()
+    _, errors = run.communicate(timeout=120)
+    assert run.returncode != 0 and time.monotonic() - began < 60
+    assert "start the same command again" in errors, errors
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the processes through /proc")
 def test_killing_a_process_ends_the_run_with_a_clear_error_and_the_restart_resumes(tmp_path):
     whole = torchrun("retrain", SMALL | dict(results=tmp_path, name="whole"))
     assert whole.communicate()[0].count('"epoch"') == 3
-    hurt = torchrun("retrain", SMALL | dict(results=tmp_path, name="hurt"))
-    hurt.stdout.readline()  # an epoch has ended
-    os.kill(children(hurt.pid)[1], signal.SIGKILL)
-    began = time.monotonic()
-    output, errors = hurt.communicate(timeout=120)
-    assert hurt.returncode != 0 and time.monotonic() - began < 60
-    assert "start the same command again" in errors, errors
+    lose_a_process(torchrun("retrain", SMALL | dict(results=tmp_path, name="hurt")))
     folders = {name: RunFolder(tmp_path / name / "seed0") for name in ("whole", "hurt")}
     assert not folders["hurt"].done
     again = torchrun("retrain", SMALL | dict(results=tmp_path, name="hurt"))

@@ -1,8 +1,6 @@
 """A search on several processes on a CPU (gloo) against one: drnas_lib.ranks, nets.rank_norm, bilevel, search, jobs and launch."""
 
 import os
-import signal
-import time
 from functools import partial
 from itertools import islice
 
@@ -25,7 +23,7 @@ from drnas_lib.search import Company, Epoch, Search
 from drnas_lib.search_data import read
 from tests.conftest import SMALL
 from tests.data.images import fill
-from tests.test_distributed import children, torchrun
+from tests.test_distributed import lose_a_process, torchrun
 from tests.test_experiment import results
 
 CPU = torch.device("cpu")
@@ -130,13 +128,7 @@ def test_killing_a_process_ends_the_search_with_a_clear_error_and_the_restart_re
     told = list(start(whole))
     assert [progress.row["epoch"] for progress in told if isinstance(progress, Epoch)] == [1, 2, 3, 4]
     assert [progress.cell for progress in told if isinstance(progress, Training)] == ["derived", "random", "all_skip"]
-    process = torchrun("search", these | {"name": "hurt"})
-    process.stdout.readline()  # an epoch has ended
-    os.kill(children(process.pid)[1], signal.SIGKILL)
-    began = time.monotonic()
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode != 0 and time.monotonic() - began < 60
-    assert "start the same command again" in errors, errors
+    lose_a_process(torchrun("search", these | {"name": "hurt"}))
     folders = [RunFolder(config.settings().folder) for config in (whole, hurt)]
     assert not folders[1].done
     assert [progress.row["epoch"] for progress in start(hurt) if isinstance(progress, Epoch)][-1] == 4

@@ -58,10 +58,9 @@ class Speed:
     def memory_sentence(self) -> str:
         ours = self.steps[self.steps.implementation == "ours"].set_index("k").activation_mb
         least, most = ours.index.max(), ours.index.min()
-        said = (
-            f"At K={least} the activations kept for the backward pass are {ours[least] / ours[most]:.2f} of those at K={most}; "
-            "the paper's GPU memory in NAS-Bench-201 is 949 / 2437 = 0.39 from K=1 to K=8."
-        )
+        said = f"At K={least} the activations kept for the backward pass are {ours[least]:.0f} MB"
+        said += f", {ours[least] / ours[most]:.2f} of those at K={most}" if least != most else ""
+        said += "; the paper's GPU memory in NAS-Bench-201 is 949 / 2437 = 0.39 from K=1 to K=8."
         peaks = self.whole[self.whole.implementation == "ours"].dropna(subset=["gpu_peak_mb", "paper_gpu_mb"])
         beside = ", ".join(f"{row.gpu_peak_mb:.0f} MB at K={row.k} (paper {row.paper_gpu_mb:.0f})" for row in peaks.itertuples())
         return f"**{said}{f' Peak GPU memory: {beside}.' if beside else ' Peak GPU memory was not measured: no GPU.'}**"
