@@ -1,7 +1,8 @@
 """What can run on several processes: a search and a training. How their parameters are read, and how progress travels as lines of JSON."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from drnas_lib import experiment, retrain_run
 from drnas_lib.config import SearchConfig
@@ -14,21 +15,29 @@ from drnas_lib.search import Epoch, SearchError
 
 
 class SearchJob:
-    """A line is an epoch of the search, or of a cell that is trained after it."""
+    """A line is an epoch of the search, or of a cell that is trained after it, with the rows of its history not told yet."""
 
     config: type[Parameters] = SearchConfig
     error: type[Exception] = SearchError
     run: Callable[..., Iterator[experiment.Progress]] = staticmethod(experiment.run)  # (settings, rerun, on_step, ranks)
     kinds = {"search": Epoch, "training": Training}
 
+    def __init__(self):
+        self.histories: defaultdict[str | None, list[dict]] = defaultdict(list)  # of each cell, and of the search as that of None
+
     def said(self, progress: experiment.Progress) -> list[dict]:
         """The lines that tell of it."""
         kind = next(name for name, kind in self.kinds.items() if isinstance(progress, kind))
-        return [{"kind": kind, **asdict(progress)}]
+        told = self.histories[getattr(progress, "cell", None)]
+        new = progress.history[len(told) :]
+        told += new
+        return [{"kind": kind, **asdict(replace(progress, history=new))}]
 
     def heard(self, line: dict) -> experiment.Progress:
         """What a line tells of."""
-        return self.kinds[line.pop("kind")](**line)
+        history = self.histories[line.get("cell")]
+        history += line["history"]
+        return self.kinds[line.pop("kind")](**line | {"history": history})
 
 
 class RetrainJob:
