@@ -9,6 +9,7 @@ import pytest  # noqa: E402
 
 from drnas_lib.config import SearchConfig  # noqa: E402
 from drnas_lib.experiment import run  # noqa: E402
+from tests.reliability.processes import heed_interrupts  # noqa: E402
 
 SMALL = dict(dataset="digits", epochs=[2], channels=8, subset=256, batch_size=32, evaluate="none")
 SMALL_STAGES = SMALL | dict(protocol="paper", epochs=[2, 2], arch_warmup=[1, 0])
@@ -24,6 +25,11 @@ def run_with_stops(these, most=10):
         except StopIteration:
             return
         generator.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interrupts():
+    heed_interrupts()
 
 
 @pytest.fixture

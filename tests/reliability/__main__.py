@@ -16,6 +16,7 @@ import pytest
 from drnas_lib.data.image_files import scan
 from tests.reliability import clocks, company, crafted, damage, disks, fuzz, kills, not_finite, targets, writes
 from tests.reliability.counts import Count, keep
+from tests.reliability.processes import heed_interrupts
 from tests.reliability.runs import search_settings
 
 Campaign = Callable[[str, int, int, Path], Iterator[Count]]  # of, count, seed, folder
@@ -92,6 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=10)
     given = parser.parse_args(arguments)
+    heed_interrupts()
     faults: list[str] = []
     for campaign, of, count in [(given.campaign, given.of, given.count)] if given.campaign else SOAK:
         with tempfile.TemporaryDirectory() as folder:

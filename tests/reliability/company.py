@@ -70,9 +70,7 @@ def interrupted_kernel(name: str, count: int, seed: int, folder: Path) -> Count:
             reply = executed(client, cell(place))
             assert reply["status"] == "ok", reply
         expected, span = left_behind(place), time.monotonic() - since
-        while done.tried < count:
-            place = folder / f"run{done.tried}"
-            done.attempt(lambda: Counter(exact=until_done(manager, client, place, span, draw, expected)))  # noqa: B023
+        done.until(count, lambda number: Counter(exact=until_done(manager, client, folder / f"run{number}", span, draw, expected)))
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

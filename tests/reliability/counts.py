@@ -1,6 +1,7 @@
 """What a campaign did, as numbers, and the file in which the numbers of all campaigns add up: results/soak/counts.csv."""
 
 import csv
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from drnas_lib.records import PROJECT, environment, write_csv, write_json
 
 FOLDER = PROJECT / "results" / "soak"
 OUTCOMES = ("exact", "told", "stated", "lost", "executed")
+
+
+IN_VAIN = 20  # attempts without an outcome, of which a few are chance
 
 
 class Executed(AssertionError):
@@ -42,6 +46,21 @@ class Count:
             outcome = "executed" if isinstance(error, Executed) else "lost"
             self.faults.append(f"{self.campaign}, {self.of}: {error}")
         self.outcomes.update([outcome] if isinstance(outcome, str) else outcome)
+
+    def until(self, count: int, action: Callable[[int], Counter]) -> None:
+        """Attempts with the numbers 0, 1, ... until `count` outcomes are there.
+
+        Raises RuntimeError where many in a row have none: what they were to meet does not reach them.
+        """
+        in_vain = 0
+        for number in itertools.count():
+            if self.tried >= count:
+                return
+            before = self.tried
+            self.attempt(lambda: action(number))  # noqa: B023
+            in_vain = 0 if self.tried > before else in_vain + 1
+            if in_vain == IN_VAIN:
+                raise RuntimeError(f"{self.campaign}, {self.of}: {IN_VAIN} runs in a row met nothing")
 
     @property
     def tried(self) -> int:

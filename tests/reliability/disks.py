@@ -1,6 +1,5 @@
 """A disk that fills up, or turns read-only, while a run goes on: the run stops and says so, and goes on exactly once there is room."""
 
-import itertools
 import os
 import random
 import shutil
@@ -69,13 +68,15 @@ def fill(disk: Path, free: int) -> Path:
 def campaign(name: str, count: int, seed: int, folder: Path) -> Count:
     """`count` runs that met a full disk."""
     kind, draw, began, done = KINDS[name], random.Random(f"{name} {seed}"), time.monotonic(), Count("full disk", name, seed)
-    numbers = itertools.count()
     kind.run(kind.settings(folder / "whole"))
     expected = left_behind(folder / "whole")
-    while done.tried < count:
-        with small_disk(folder / f"disk{next(numbers)}") as disk:
+
+    def one(number: int) -> Counter:
+        with small_disk(folder / f"disk{number}") as disk:
             free = 1024 * draw.uniform(0, MOST_FREE_KB) ** draw.uniform(0.3, 1)  # often little: the first files are small
-            done.attempt(lambda: Counter(exact=met_a_full_disk(kind, disk, int(free), expected)))  # noqa: B023
+            return Counter(exact=met_a_full_disk(kind, disk, int(free), expected))
+
+    done.until(count, one)
     done.seconds = time.monotonic() - began
     return done
 

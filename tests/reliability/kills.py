@@ -70,10 +70,7 @@ def campaign(name: str, count: int, seed: int, folder: Path, how: str = "kill") 
     kind, draw, began = KINDS[name], random.Random(f"{name} {how} {seed}"), time.monotonic()
     expected, span = whole(kind, folder / "whole")
     done = Count(SIGNALS[how].name, name, seed)
-    while done.tried < count:
-        place = folder / f"run{done.tried}"
-        done.attempt(lambda: Counter(exact=one_run(kind, place, span, draw, SIGNALS[how], expected)))  # noqa: B023
-        shutil.rmtree(place)
+    done.until(count, lambda number: Counter(exact=one_run(kind, folder / f"run{number}", span, draw, SIGNALS[how], expected)))
     done.seconds = time.monotonic() - began
     return done
 
@@ -94,5 +91,6 @@ def one_run(kind: Kind, folder: Path, span: float, draw: random.Random, how: sig
         if (found := left_behind(folder)) != expected:
             odd = [path for path in {*found, *expected} if found.get(path) != expected.get(path)]
             raise NotTheSame(f"after {met} signals other contents of {', '.join(sorted(odd))}")
+        shutil.rmtree(folder)
         return met
     raise NotTheSame(f"the run does not come to its end in {ATTEMPTS} starts")

@@ -1,6 +1,7 @@
 """The processes below another one, as Linux shows them in /proc."""
 
 import os
+import signal
 import time
 
 
@@ -10,6 +11,11 @@ def parent(pid: int) -> int | None:
             return int(file.read().rsplit(")", 1)[1].split()[1])
     except (OSError, IndexError):
         return None
+
+
+def heed_interrupts() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would all that it starts in turn."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def children(pid: int) -> list[int]:

@@ -3,6 +3,8 @@
 import csv
 from collections import Counter
 
+import pytest
+
 from drnas_lib.records import read_json
 from tests.reliability.counts import FOLDER, OUTCOMES, Count, Executed, keep, summary
 
@@ -17,6 +19,14 @@ def test_an_attempt_has_one_outcome_and_faults_are_kept():
         count.attempt(action)
     assert count.tried == 6 and count.outcomes == {"told": 1, "exact": 3, "lost": 1, "executed": 1}
     assert count.faults == ["kills, search: gone", "kills, search: ran"]
+
+
+def test_a_campaign_ends_where_nothing_is_met():
+    count, some = Count("kills", "search", 0), Count("kills", "search", 0)
+    with pytest.raises(RuntimeError, match="kills, search: 20 runs in a row met nothing"):
+        count.until(1, lambda number: Counter())
+    some.until(3, lambda number: Counter(exact=number % 2))
+    assert some.tried == 3
 
 
 def test_a_repeated_campaign_replaces_its_row_and_all_add_up(tmp_path):
