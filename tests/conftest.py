@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import os
+import subprocess
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: networks this small only wait for a second thread
@@ -9,6 +10,7 @@ import pytest  # noqa: E402
 
 from drnas_lib.config import SearchConfig  # noqa: E402
 from drnas_lib.experiment import run  # noqa: E402
+from drnas_lib.records import PROJECT  # noqa: E402
 from tests.reliability.processes import heed_interrupts  # noqa: E402
 
 SMALL = dict(dataset="digits", epochs=[2], channels=8, subset=256, batch_size=32, evaluate="none")
@@ -30,6 +32,19 @@ def run_with_stops(these, most=10):
 @pytest.fixture(scope="session", autouse=True)
 def interrupts():
     heed_interrupts()
+
+
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory) -> Path:
+    """results/ as git has it: who has searched or trained in this checkout has more there."""
+    listed = subprocess.run(["git", "ls-files", "-z", "results"], cwd=PROJECT, capture_output=True, text=True)
+    if listed.returncode or not listed.stdout:
+        return PROJECT / "results"  # no checkout, so nothing tells what was published
+    folder = tmp_path_factory.mktemp("committed")
+    for name in filter(None, listed.stdout.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(PROJECT / name)
+    return folder / "results"
 
 
 @pytest.fixture

@@ -27,9 +27,9 @@ def test_a_folder_without_runs_shows_every_table_and_figure_with_a_verdict(tmp_p
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_committed_report_says_what_the_files_say(place):
-    path = PROJECT / "results" / "notebooks" / "report.ipynb"
-    said, report = written(path, "text/markdown"), Report.read()
+def test_the_committed_report_says_what_the_files_say(place, committed):
+    path = committed / "notebooks" / "report.ipynb"
+    said, report = written(path, "text/markdown"), Report.read(committed)
     again = "papermill notebooks/report.ipynb results/notebooks/report.ipynb"
     assert report.sentence(place).data in said, f"results/ has changed since: {again}"
     assert report.opening().data in said, f"results/ has changed since: {again}"

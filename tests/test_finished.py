@@ -6,8 +6,8 @@ from drnas_lib.finished import Results
 from tests import paper_runs
 
 
-def test_the_committed_runs_are_whole():
-    results = Results.read()
+def test_the_committed_runs_are_whole(committed):
+    results = Results.read(committed)
     assert len(results) and not results.damaged
     (run,) = [run for run in results.searches if "exploration" in run.beside]
     assert run.kind == "search" and run.hours > 0 and not run.folder.name.startswith("nb201") and run.name.startswith("nb201")

@@ -13,39 +13,43 @@ from drnas_lib.report_style import legend, styled
 from drnas_lib.verdict import Verdict
 from tests import paper_runs
 
-COMMITTED = Report.read()
+
+@pytest.fixture(scope="module")
+def report(committed):
+    """Of the committed files."""
+    return Report.read(committed)
 
 
 def ours(report, place, row):
     return report.table(place).xs(row)
 
 
-def test_every_number_has_a_row_and_a_verdict():
+def test_every_number_has_a_row_and_a_verdict(report):
     for place in PLACES:
-        table = COMMITTED.table(place)
-        assert len(table) == len(COMMITTED.of(place)) and set(table.verdict) <= set(map(str, Verdict))
-    assert COMMITTED.counts().to_numpy().sum() == len(COMMITTED.findings)
+        table = report.table(place)
+        assert len(table) == len(report.of(place)) and set(table.verdict) <= set(map(str, Verdict))
+    assert report.counts().to_numpy().sum() == len(report.findings)
 
 
-def test_what_the_committed_runs_say():
-    random = ours(COMMITTED, "Table 4", "Random (baseline)").loc["cifar10 test accuracy (%)"]
+def test_what_the_committed_runs_say(report):
+    random = ours(report, "Table 4", "Random (baseline)").loc["cifar10 test accuracy (%)"]
     assert (random.paper, random.ours, random.n, random.verdict) == ("93.70 ± 0.36", "93.72 ± 0.38", "500", "within spread")
     assert (random.protocol, random.device) == ("lookup", "CPU, NumPy") and random.data.startswith("cifar10 ")
-    best = ours(COMMITTED, "Table 4", "optimal").loc["imagenet16-120 valid accuracy (%)"]
+    best = ours(report, "Table 4", "optimal").loc["imagenet16-120 valid accuracy (%)"]
     assert (best.ours, best.n, best.verdict) == ("46.7333", "exact", "not reproduced") and "first release" in best.note
-    size = ours(COMMITTED, "Table 2", "DrNAS").loc["parameters (M)"]
+    size = ours(report, "Table 2", "DrNAS").loc["parameters (M)"]
     assert (size.paper, size.ours, size.difference, size.verdict) == ("4.1", "4.099", "-0.001", "reproduced")
-    assert "macro network" in ours(COMMITTED, "Table 2", "NASNet-A (Zoph et al., 2018)").loc["parameters (M)"].note
+    assert "macro network" in ours(report, "Table 2", "NASNet-A (Zoph et al., 2018)").loc["parameters (M)"].note
 
 
-def test_a_reduced_run_stands_in_its_own_column_alone():
+def test_a_reduced_run_stands_in_its_own_column_alone(report):
     """None of the committed searches and trainings is a full one."""
-    for finding in COMMITTED.findings:
+    for finding in report.findings:
         assert all(measured.run is None or measured.run.kind == "table_search" for measured in finding.full)
         assert all(measured.less for measured in finding.reduced)
-    drnas = ours(COMMITTED, "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
+    drnas = ours(report, "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
     assert (drnas.ours, drnas.n, drnas.verdict) == ("–", "", "reduced only") and "n = 1" in drnas["reduced run"]
-    assert (COMMITTED.reduced_runs()["less than the paper's"] != "").all() and len(COMMITTED.reduced_runs()) > 10
+    assert (report.reduced_runs()["less than the paper's"] != "").all() and len(report.reduced_runs()) > 10
 
 
 def test_a_full_run_has_its_provenance(tmp_path):
@@ -77,15 +81,15 @@ def test_damaged_runs_are_named_in_the_opening(tmp_path):
     assert report.verdict("Table 1") == "20 not run" and "not read: could not read" in report.opening().data
 
 
-def test_the_sentence_names_what_was_not_reproduced():
-    said = COMMITTED.sentence("Table 2").data
+def test_the_sentence_names_what_was_not_reproduced(report):
+    said = report.sentence("Table 2").data
     assert said.startswith("**Table 2: 7 reproduced") and "NASNet-A (Zoph et al., 2018), parameters: 3.831 for 3.3" in said
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_verdict_is_shown_in_words_and_in_colour(place):
-    html = styled(COMMITTED.table(place)).to_html()
-    for verdict in set(COMMITTED.table(place).verdict):
+def test_a_verdict_is_shown_in_words_and_in_colour(place, report):
+    html = styled(report.table(place)).to_html()
+    for verdict in set(report.table(place).verdict):
         assert f" {verdict}</td>" in html and Verdict(verdict).name in html
 
 

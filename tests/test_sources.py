@@ -139,8 +139,8 @@ def test_a_found_cell_counts_only_where_its_search_was_full(tmp_path, found):
     assert found("Table 6", "DARTS", "S2").verdict is found("Table 6", "DrNAS", "S1").verdict is Verdict.NOT_RUN
 
 
-def test_lookups_count_with_any_number_of_seeds_but_no_other_budget():
-    results = Results.read()
+def test_lookups_count_with_any_number_of_seeds_but_no_other_budget(committed):
+    results = Results.read(committed)
     finding = find(CELLS["Table 4", "Reinforce (Zoph et al., 2018)", "cifar10_test"], results)
     assert len(finding.full) == 500 and finding.full[0].run.parameters["policy_lr"] == 0.001
     assert find(CELLS["Table 4", "optimal", "cifar100_test"], results).full[0].value == pytest.approx(73.51, abs=0.005)
