@@ -1,12 +1,11 @@
 """Which of the edges that leave a node keep an operation, and where their channels are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
-
-from drnas_lib.nets.statistics import gram
 
 
 @dataclass(frozen=True)
@@ -82,21 +81,23 @@ class Blocks:
             weight = theta.select(1, self.column)[:, None]
             out.view(-1, self.edges, self.channels).addcmul_(images.unsqueeze(1), weight)
 
-    def scaled_back(self, rows: Tensor, theta: Tensor, total: Tensor | None = None) -> Tensor:
-        """The adjoint: the sum over edges of theta_e rows_e, rows (N, n c) -> (N, c), added to `total` where there is one."""
-        if self.narrow:
-            kernel = self._identity(theta).T
-            return rows @ kernel if total is None else total.addmm_(rows, kernel)
-        for part, weight in zip(rows.split(self.channels, 1), theta.select(1, self.column).unbind()):
-            total = part * weight if total is None else total.addcmul_(part, weight)
+    def scaled_back(self, grads: Sequence[Tensor], theta: Tensor, total: Tensor | None = None) -> Tensor:
+        """The adjoint: the sum over edges of theta_e grads[e], n images of one shape, added to `total` where there is one."""
+        weights = theta.select(1, self.column).unbind()
+        for edge in self.positions:
+            total = grads[edge] * weights[edge] if total is None else total.addcmul_(grads[edge], weights[edge])
         return total
 
-    def add_products(self, grad_theta: Tensor, images: Tensor, rows: Tensor) -> None:
-        """The gradient of theta: images (N, c) times rows_e (N, n c), summed, into the column of (n, O) where the edge keeps it."""
-        column = grad_theta.select(1, self.column)
-        per_edge = gram(images, rows).view(self.channels, -1, self.channels).diagonal(0, 0, 2).sum(1)
-        for run in self.of_edges:
-            column[run.whole] = per_edge[run.whole]
+    def add_products(self, grad_theta: Tensor, images: Tensor, grads: Sequence[Tensor]) -> None:
+        """The gradient of theta: the images' product with grads[e], summed, into the column of (n, O) where the edge keeps it."""
+        column, images = grad_theta.select(1, self.column), images.flatten()
+        for edge in self.positions:
+            column[edge] = torch.dot(images, grads[edge].flatten())
+
+    def side_by_side(self, images: Sequence[Tensor]) -> Tensor:
+        """Of images (B, H, W, c), one for each of the n edges, those of the m edges here as one: (B, H, W, m c)."""
+        chosen = [images[edge] for edge in self.positions]
+        return chosen[0] if len(chosen) == 1 else torch.cat(chosen, -1)
 
     @property
     def narrow(self) -> bool:
@@ -124,10 +125,3 @@ class Blocks:
         for run in self.of_channels:
             whole.narrow(dim, run.target, run.length).copy_(stacked.narrow(dim, run.source, run.length))
         return whole
-
-    def gather(self, whole: Tensor, dim: int = 0) -> Tensor:
-        """The adjoint of `spread`, along `dim`."""
-        if self.everywhere:
-            return whole
-        parts = [whole.narrow(dim, run.target, run.length) for run in self.of_channels]
-        return parts[0].contiguous() if len(parts) == 1 else torch.cat(parts, dim)

@@ -32,7 +32,8 @@ class MixedEdges(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad, *_):
         (edges, small), (*images, wide) = ctx.settings, ctx.saved_tensors
-        found = source_sum.backward(edges, grad.contiguous(), source_sum.Images(*images), small, wide, ctx.needs_input_grad[3:])
+        grads = [part.contiguous() for part in grad.split(edges.channels, -1)]
+        found = source_sum.backward(edges, grads, source_sum.Images(*images), small, wide, ctx.needs_input_grad[3:])
         return None, None, None, found.x, found.theta, found.point, found.wide
 
 

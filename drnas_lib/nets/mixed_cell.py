@@ -63,14 +63,14 @@ class MixedCell(torch.autograd.Function):
         images, weights = ctx.saved_tensors[: 4 * len(sources)], ctx.saved_tensors[4 * len(sources) :]
         needs_x, needs_theta, *needs_weights = ctx.needs_input_grad[4:]
         grad = grad.contiguous()
-        received = passed = None  # the gradient of what the targets received, and of what passed by the edges into them
+        nodes, passed = [], None  # the gradients of the mixed sums of the nodes so far, and of what passed by the edges into them
         of_theta, of_weights = [], []
         for i in reversed(range(len(sources))):
             node, passed = _next_back(grad, passed, k)
-            received = node if received is None else torch.cat([node, received], -1)
+            nodes.insert(0, node)
             needs = i > 0 or needs_x, needs_theta, *needs_weights[2 * i : 2 * i + 2]
             kept = Images(*images[4 * i : 4 * i + 4])
-            found = source_sum.backward(sources[i], received, kept, small[i], weights[2 * i + 1], needs)
+            found = source_sum.backward(sources[i], nodes, kept, small[i], weights[2 * i + 1], needs)
             of_theta.insert(0, found.theta)
             of_weights[:0] = [found.point, found.wide]
             grad = found.x if k == 1 or found.x is None else _whole(found.x, passed, k)

@@ -124,19 +124,16 @@ def forward(
     return mixed, kept, small, statistics
 
 
-def backward(edges: Edges, grad: Tensor, kept: Images, small: Small, wide: Tensor | None, needs: tuple[bool, ...]) -> Gradients:
-    """From the gradient of the sum (B, H, W, n c) to those of what `needs` (x, theta, point, wide) says."""
+def backward(edges: Edges, grads: list[Tensor], kept: Images, small: Small, wide: Tensor | None, needs: tuple[bool, ...]) -> Gradients:
+    """From the gradient of the sum, n of (B, H, W, c), one for each edge, to those of what `needs` (x, theta, point, wide) says."""
     needs_x, needs_theta, needs_point, needs_wide = needs
     grad_theta = torch.zeros_like(small.theta) if needs_theta else None
     grad_x = grad_point = grad_wide = total = None
-    rows, shape = flat(grad), (*grad.shape[:3], edges.channels)  # N n*c
+    of_wide = None if wide is None else edges.wide.side_by_side(grads)
     if wide is not None:
-        sums = small.folded is not None and edges.wide.everywhere  # the pass that normalisation needs anyway sums the gradient too
+        sums = small.folded is not None and edges.point.positions == edges.wide.positions  # from the pass that normalisation needs anyway
         used = (small.mean, small.variance), small.inverse, small.training
-        grad_y, grad_scale, total = normalisation.backward(
-            edges.wide.gather(grad, -1), kept.y, small.scale, *used, needs_theta, sums, small.batch
-        )
-        total = total if sums else None
+        grad_y, grad_scale, total = normalisation.backward(of_wide, kept.y, small.scale, *used, needs_theta, sums, small.batch)
         if needs_theta:
             edges.wide.add_theta(grad_theta, grad_scale)
         grad_x, grad_wide, _ = torch.ops.aten.convolution_backward(
@@ -146,34 +143,36 @@ def backward(edges: Edges, grad: Tensor, kept: Images, small: Small, wide: Tenso
         grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if needs_x else None
         del grad_y
     if small.folded is not None:
+        same = wide is not None and edges.point.positions == edges.wide.positions
+        rows = flat(of_wide if same else edges.point.side_by_side(grads))
         grad_x = torch.zeros_like(kept.active) if grad_x is None and needs_x else grad_x
         into = flat(grad_x) if needs_x else None
-        grad_point = _through_pointwise(edges.point, rows, total, flat(kept.active), small, into, grad_theta, needs_point)
+        grad_point = _through_pointwise(edges.point, rows, total if same else None, flat(kept.active), small, into, grad_theta, needs_point)
     if kept.active is not None and needs_x:
         torch.ops.aten.threshold_backward.grad_input(grad_x, kept.active, 0, grad_input=grad_x)
     if edges.skip is not None and needs_x:
-        grad_x = edges.skip.scaled_back(rows, small.theta, None if grad_x is None else flat(grad_x)).view(shape)
+        grad_x = edges.skip.scaled_back(grads, small.theta, grad_x)
     if edges.pool is not None and needs_x:
-        received = avg_pool_3x3_adjoint_(edges.pool.scaled_back(rows, small.theta).view(shape))
+        received = avg_pool_3x3_adjoint_(edges.pool.scaled_back(grads, small.theta))
         grad_x = received if grad_x is None else grad_x.add_(received)
     for blocks, images in ((edges.skip, kept.x), (edges.pool, kept.pooled)):
         if blocks is not None and needs_theta:
-            blocks.add_products(grad_theta, flat(images), rows)
+            blocks.add_products(grad_theta, images, grads)
     return Gradients(grad_x, grad_theta, grad_point, grad_wide)
 
 
 def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_point) -> Tensor | None:
     """Add the folded convolution's part to grad_x (N, c) and grad_theta (n, O), where these are not None, and return its weight's gradient.
 
-    rows (N, n c) is the gradient of the result, `total` its sum or None, r (N, c) the input.
+    rows (N, m c) is the gradient of the result, `total` its sum or None, r (N, c) the input.
     """
     folded = small.folded
     if grad_x is not None:
-        grad_x.addmm_(rows, blocks.spread(folded.kernel.to(rows.dtype)))
+        grad_x.addmm_(rows, folded.kernel.to(rows.dtype))
     if grad_theta is None and not needs_point and not small.training:
         return None
-    of_kernel = blocks.gather(gram(rows, r)).double()  # m*c c
-    of_bias = blocks.gather(sum_of_rows(rows) if total is None else total).double()
+    of_kernel = gram(rows, r).double()  # m*c c
+    of_bias = (sum_of_rows(rows) if total is None else total).double()
     of_theta, grad_weight = folded.backward(of_kernel, of_bias)
     if grad_theta is not None:
         blocks.add_theta(grad_theta, of_theta.to(rows.dtype))
