@@ -37,9 +37,6 @@ def runs(positions: tuple[int, ...], size: int) -> tuple[Run, ...]:
     return tuple(found)
 
 
-NARROW = 32  # channels; measured on a CPU with 16-float vectors
-
-
 @lru_cache(maxsize=64)
 def identity(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """A constant, so made once."""
@@ -60,10 +57,6 @@ class Blocks:
         return len(self.positions) == self.edges
 
     @cached_property
-    def of_channels(self) -> tuple[Run, ...]:
-        return runs(self.positions, self.channels)
-
-    @cached_property
     def of_edges(self) -> tuple[Run, ...]:
         return runs(self.positions, 1)
 
@@ -72,14 +65,6 @@ class Blocks:
         weight = theta.select(1, self.column)
         weight = weight if self.everywhere else torch.cat([weight[run.whole] for run in self.of_edges])
         return weight.repeat_interleave(self.channels)  # contiguous, as the normalisation kernels take for granted
-
-    def add_scaled(self, out: Tensor, images: Tensor, theta: Tensor) -> None:
-        """Add theta_e images to every edge of out (N, n c); images (N, c), theta (n, O)."""
-        if self.narrow:
-            out.addmm_(images, self._identity(theta))
-        else:
-            weight = theta.select(1, self.column)[:, None]
-            out.view(-1, self.edges, self.channels).addcmul_(images.unsqueeze(1), weight)
 
     def scaled_back(self, grads: Sequence[Tensor], theta: Tensor, total: Tensor | None = None) -> Tensor:
         """The adjoint: the sum over edges of theta_e grads[e], n images of one shape, added to `total` where there is one."""
@@ -99,29 +84,8 @@ class Blocks:
         chosen = [images[edge] for edge in self.positions]
         return chosen[0] if len(chosen) == 1 else torch.cat(chosen, -1)
 
-    @property
-    def narrow(self) -> bool:
-        """Whether so few channels follow each other in memory that a matrix product beats element by element, in spite of its zeros."""
-        return self.channels < NARROW
-
-    def _identity(self, theta: Tensor) -> Tensor:
-        """(c, n c): the weight of each edge times the identity."""
-        kernel = theta.select(1, self.column)[None, :, None] * identity(self.channels, theta.dtype, theta.device)[:, None, :]
-        return kernel.view(self.channels, -1)
-
     def add_theta(self, grad_theta: Tensor, per_channel: Tensor) -> None:
         """The adjoint: put the sum over the channels of each edge, of (m c,), into the column of (n, O)."""
         column, per_edge = grad_theta.select(1, self.column), per_channel.view(-1, self.channels).sum(1)
         for run in self.of_edges:
             column[run.whole] = per_edge[run.stacked]
-
-    def spread(self, stacked: Tensor, dim: int = 0) -> Tensor:
-        """The m c entries along `dim` in their places among n c, zeros elsewhere."""
-        if self.everywhere:
-            return stacked
-        shape = list(stacked.shape)
-        shape[dim] = self.edges * self.channels
-        whole = stacked.new_zeros(shape)
-        for run in self.of_channels:
-            whole.narrow(dim, run.target, run.length).copy_(stacked.narrow(dim, run.source, run.length))
-        return whole

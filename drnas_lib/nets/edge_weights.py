@@ -13,7 +13,7 @@ from drnas_lib.nets.supernet import SuperCell, SuperNet
 
 
 class MixedEdges(torch.autograd.Function):
-    """`apply(edges, batch, running, x, theta, point, wide)` -> the mixed edges of one node (B, H, W, n c), and their statistics.
+    """`apply(edges, batch, running, x, theta, point, wide)` -> the n mixed edges of one node, (B, H, W, c) each, then their statistics.
 
     As in mixed_cell.py, for one node: x (B, H, W, c), theta (n, O).
     """
@@ -21,18 +21,18 @@ class MixedEdges(torch.autograd.Function):
     @staticmethod
     def forward(ctx, edges: Edges, batch: WholeBatch, running, x, theta, point, wide):
         of_theta = ctx.needs_input_grad[4]
-        out, kept, small, statistics = source_sum.forward(edges, x, theta, of_theta, point, wide, running, batch=batch)
+        sums, kept, small, statistics = source_sum.forward(edges, x, theta, of_theta, point, wide, running, batch=batch)
         ctx.save_for_backward(kept.x, kept.pooled, kept.active, kept.y, wide)
         ctx.settings = edges, small
         ctx.mark_non_differentiable(*(value for value in statistics if value is not None))
         ctx.set_materialize_grads(False)
-        return out, *statistics
+        return *sums, *statistics
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad, *_):
+    def backward(ctx, *grads):
         (edges, small), (*images, wide) = ctx.settings, ctx.saved_tensors
-        grads = [part.contiguous() for part in grad.split(edges.channels, -1)]
+        grads = [grad.contiguous() for grad in grads[: edges.edges]]
         found = source_sum.backward(edges, grads, source_sum.Images(*images), small, wide, ctx.needs_input_grad[3:])
         return None, None, None, found.x, found.theta, found.point, found.wide
 
@@ -49,19 +49,19 @@ class EdgeWeightedCell(SuperCell):
         passing: list[Tensor | float] = [0.0] * len(sizes)  # and those that pass by
         for node, (mixing, of_edges, source) in enumerate(zip(theta.split(sizes), weight.split(sizes), self.sources)):
             mixed, passed = x.split([self.mixed, x.shape[1] - self.mixed], 1)
-            parts = self._mixed(source, mixed, mixing).split(self.mixed, 1)
-            for place, (part, of_edge) in enumerate(zip(parts, of_edges.unbind()), start=node):
+            for place, (part, of_edge) in enumerate(zip(self._mixed(source, mixed, mixing), of_edges.unbind()), start=node):
                 received[place] = received[place] + part
                 passing[place] = passing[place] + of_edge * passed
             x = channel_shuffle(torch.cat([received[node], passing[node]], 1), self.k)
         return x
 
-    def _mixed(self, source: MixedSource, x: Tensor, theta: Tensor) -> Tensor:
+    def _mixed(self, source: MixedSource, x: Tensor, theta: Tensor) -> list[Tensor]:
         running = None if self.training else source.running()
-        out, *used = MixedEdges.apply(source.edges, self.batch, running, x.permute(0, 2, 3, 1), theta, *source.weights())
+        found = MixedEdges.apply(source.edges, self.batch, running, x.permute(0, 2, 3, 1), theta, *source.weights())
+        sums, used = found[: source.edges.edges], found[source.edges.edges :]
         if self.training:
             remember([source], used, self.batch.parts * x.numel() // x.shape[1])
-        return channels_first(out)
+        return [channels_first(edge) for edge in sums]
 
 
 class EdgeWeightedNet(SuperNet):

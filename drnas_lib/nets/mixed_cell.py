@@ -39,17 +39,16 @@ class MixedCell(torch.autograd.Function):
     @staticmethod
     def forward(ctx, sources: tuple[Edges, ...], k: int, batch: WholeBatch, running, x, theta, *weights):
         c, parts = x.shape[-1] // k, theta.split([edges.edges for edges in sources])
-        received = passed = None
+        nodes = passed = None  # the sums of the nodes to come, as far as they are known
         small, images, statistics, of_theta = [], [], [], ctx.needs_input_grad[5]
         for i, (edges, part) in enumerate(zip(sources, parts)):
             used = None if running is None else running[4 * i : 4 * i + 4]
-            base = None if received is None else received[..., c:]
             own = weights[2 * i : 2 * i + 2]
-            received, kept, rest, found = source_sum.forward(edges, x[..., :c], part, of_theta, *own, used, base, batch)
+            (node, *nodes), kept, rest, found = source_sum.forward(edges, x[..., :c], part, of_theta, *own, used, nodes, batch)
             images += [kept.x, kept.pooled, kept.active, kept.y]
             small.append(rest)
             statistics += found
-            x, passed = _next(received[..., :c], x, passed, k)
+            x, passed = _next(node, x, passed, k)
         ctx.save_for_backward(*images, *weights)
         ctx.settings = sources, k, small
         ctx.mark_non_differentiable(*(value for value in statistics if value is not None))

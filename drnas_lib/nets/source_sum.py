@@ -8,7 +8,9 @@ products serve all edges together, (N, c) by (c, n c), N = B H W pixels. The der
 Images are (B, H, W, c), channels last: convolutions then need no rearranging, and the channels of some edges are a slice of the whole.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -34,10 +36,10 @@ class Edges:
     point: Blocks | None
     wide: Blocks | None
 
-    @property
-    def width(self) -> int:
-        """n c."""
-        return self.edges * self.channels
+    @cached_property
+    def alike(self) -> bool:
+        """Whether the edges that keep the 1x1 are those that keep the 3x3 convolution: the one is then added to the other's output."""
+        return self.point is not None and self.wide is not None and self.point.positions == self.wide.positions
 
 
 @dataclass(frozen=True)
@@ -81,57 +83,70 @@ def forward(
     point: Tensor | None,
     wide: Tensor | None,
     running: list[Tensor | None] | None = None,
-    base: Tensor | None = None,
+    bases: Sequence[Tensor] | None = None,
     batch: WholeBatch = WHOLE,
-) -> tuple[Tensor, Images, Small, list[Tensor | None]]:
-    """The mixed operations of x (B, H, W, c), plus `base`, what the targets have so far, where there is any: (B, H, W, n c).
+) -> tuple[list[Tensor], Images, Small, list[Tensor | None]]:
+    """The mixed operations of x (B, H, W, c): n of them, added in place to `bases`, what their targets have so far, where there are any.
 
     theta (n, O), `of_theta` whether its gradient will be asked for; `point` (m c, c, 1, 1), `wide` (m c, c, 3, 3); `running`: mean and
-    variance of `point`, then of `wide`, None in training. x is this process' part of `batch`. Returns the sum, what `backward` needs, and
+    variance of `point`, then of `wide`, None in training. x is this process' part of `batch`. Returns the sums, what `backward` needs, and
     the statistics that were used, in the order of `running`.
     """
     training, x = running is None, x.contiguous()
     active = F.relu(x) if point is not None or wide is not None else None
-    folded = of_input = shift = y = scale = inverse = mixed = None
+    folded = of_input = bias = y = scale = inverse = None
     statistics: list[Tensor | None] = [None] * 4 if training else running
+    convolved: list[tuple[Blocks, Tensor]] = []  # outputs side by side, B H W m*c
     if point is not None:
         matrix = point.flatten(1).double()
         if training:
             of_input = input_moments(flat(active), batch)
             statistics[:2] = pointwise_moments(matrix, *of_input)
         folded = Folded.of(matrix, edges.point.theta(theta).double(), (statistics[0].double(), statistics[1].double()))
-        shift = edges.point.spread(folded.bias.to(x.dtype))
+        bias = folded.bias.to(x.dtype)
     if wide is not None:
         y = F.conv2d(channels_first(active), wide, padding=1).permute(0, 2, 3, 1).contiguous()
-        scale, early = edges.wide.theta(theta), shift if edges.wide.everywhere else None
-        mixed, statistics[2:], inverse = normalisation.normalise(y, scale, early, None if training else running[2:], batch)
-        mixed = edges.wide.spread(mixed, -1)
-        shift = None if edges.wide.everywhere else shift
-    if mixed is None:
-        mixed = x.new_zeros(*x.shape[:3], edges.width)
-    if shift is not None:
-        mixed.add_(shift)
-    if folded is not None:
-        flat(mixed).addmm_(flat(active), edges.point.spread(folded.kernel.to(x.dtype)).T)
+        scale, shift = edges.wide.theta(theta), bias if edges.alike else None
+        normal, statistics[2:], inverse = normalisation.normalise(y, scale, shift, None if training else running[2:], batch)
+        convolved.append((edges.wide, normal))
+    if folded is not None and edges.alike:
+        flat(normal).addmm_(flat(active), folded.kernel.to(x.dtype).T)
+    elif folded is not None:
+        product = torch.addmm(bias, flat(active), folded.kernel.to(x.dtype).T)
+        convolved.append((edges.point, product.view(*x.shape[:3], -1)))
     pooled = avg_pool_3x3(x) if edges.pool is not None else None
-    for blocks, images in ((edges.skip, x), (edges.pool, pooled)):
-        if blocks is not None:
-            blocks.add_scaled(flat(mixed), flat(images), theta)
-    if base is not None:
-        mixed.add_(base)
+    scaled = [(blocks, images) for blocks, images in ((edges.skip, x), (edges.pool, pooled)) if blocks is not None]
+    sums = [torch.zeros_like(x) if edge is None else edge for edge in _sums(edges, bases, convolved, scaled, theta)]
     small = Small(theta, folded, of_input, scale, *statistics[2:], inverse, training, batch)
     kept = Images(x if of_theta and edges.skip is not None else None, pooled if of_theta else None, active, y)
-    return mixed, kept, small, statistics
+    return sums, kept, small, statistics
 
 
-def backward(edges: Edges, grads: list[Tensor], kept: Images, small: Small, wide: Tensor | None, needs: tuple[bool, ...]) -> Gradients:
+def _sums(edges: Edges, bases, convolved, scaled, theta: Tensor) -> Iterator[Tensor | None]:
+    """For each edge the sum of its base, of its channels of what is `convolved`, and of what is `scaled` by theta; None where all lack."""
+    parts = [dict(zip(blocks.positions, images.split(edges.channels, -1))) for blocks, images in convolved]
+    weights = theta.unbind()
+    for edge in range(edges.edges):
+        total = None if bases is None else bases[edge]
+        adding = [of_edge[edge] for of_edge in parts if edge in of_edge]
+        mixing = [(images, weights[edge][blocks.column]) for blocks, images in scaled if edge in blocks.positions]
+        if total is None and adding and mixing:  # what is convolved lies among the channels of other edges: the sum is a new image
+            total = torch.addcmul(adding.pop(), *mixing.pop())
+        for images, weight in mixing:
+            total = images * weight if total is None else total.addcmul_(images, weight)
+        for part in adding:
+            total = part.contiguous() if total is None else total.add_(part)
+        yield total
+
+
+def backward(edges: Edges, grads: Sequence[Tensor], kept: Images, small: Small, wide: Tensor | None, needs: tuple[bool, ...]) -> Gradients:
     """From the gradient of the sum, n of (B, H, W, c), one for each edge, to those of what `needs` (x, theta, point, wide) says."""
     needs_x, needs_theta, needs_point, needs_wide = needs
     grad_theta = torch.zeros_like(small.theta) if needs_theta else None
     grad_x = grad_point = grad_wide = total = None
     of_wide = None if wide is None else edges.wide.side_by_side(grads)
     if wide is not None:
-        sums = small.folded is not None and edges.point.positions == edges.wide.positions  # from the pass that normalisation needs anyway
+        sums = edges.alike  # of the gradient, from the pass that normalisation needs anyway
         used = (small.mean, small.variance), small.inverse, small.training
         grad_y, grad_scale, total = normalisation.backward(of_wide, kept.y, small.scale, *used, needs_theta, sums, small.batch)
         if needs_theta:
@@ -143,11 +158,11 @@ def backward(edges: Edges, grads: list[Tensor], kept: Images, small: Small, wide
         grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if needs_x else None
         del grad_y
     if small.folded is not None:
-        same = wide is not None and edges.point.positions == edges.wide.positions
-        rows = flat(of_wide if same else edges.point.side_by_side(grads))
+        rows = flat(of_wide if edges.alike else edges.point.side_by_side(grads))
         grad_x = torch.zeros_like(kept.active) if grad_x is None and needs_x else grad_x
         into = flat(grad_x) if needs_x else None
-        grad_point = _through_pointwise(edges.point, rows, total if same else None, flat(kept.active), small, into, grad_theta, needs_point)
+        total = total if edges.alike else sum_of_rows(rows)
+        grad_point = _through_pointwise(edges.point, rows, total, flat(kept.active), small, into, grad_theta, needs_point)
     if kept.active is not None and needs_x:
         torch.ops.aten.threshold_backward.grad_input(grad_x, kept.active, 0, grad_input=grad_x)
     if edges.skip is not None and needs_x:
@@ -164,7 +179,7 @@ def backward(edges: Edges, grads: list[Tensor], kept: Images, small: Small, wide
 def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_point) -> Tensor | None:
     """Add the folded convolution's part to grad_x (N, c) and grad_theta (n, O), where these are not None, and return its weight's gradient.
 
-    rows (N, m c) is the gradient of the result, `total` its sum or None, r (N, c) the input.
+    rows (N, m c) is the gradient of the result, `total` its sum, r (N, c) the input.
     """
     folded = small.folded
     if grad_x is not None:
@@ -172,7 +187,7 @@ def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_
     if grad_theta is None and not needs_point and not small.training:
         return None
     of_kernel = gram(rows, r).double()  # m*c c
-    of_bias = (sum_of_rows(rows) if total is None else total).double()
+    of_bias = total.double()
     of_theta, grad_weight = folded.backward(of_kernel, of_bias)
     if grad_theta is not None:
         blocks.add_theta(grad_theta, of_theta.to(rows.dtype))
