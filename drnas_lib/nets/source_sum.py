@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drnas_lib.nets import normalisation
+from drnas_lib.nets import normalisation, winograd
 from drnas_lib.nets.blocks import Blocks
 from drnas_lib.nets.normalisation import channels_first, flat
 from drnas_lib.nets.pointwise import Folded
@@ -151,10 +151,12 @@ def backward(edges: Edges, grads: Sequence[Tensor], kept: Images, small: Small, 
         grad_y, grad_scale, total = normalisation.backward(of_wide, kept.y, small.scale, *used, needs_theta, sums, small.batch)
         if needs_theta:
             edges.wide.add_theta(grad_theta, grad_scale)
+        apart = needs_wide and winograd.pays(grad_y, kept.active)
         grad_x, grad_wide, _ = torch.ops.aten.convolution_backward(
             *(channels_first(grad_y), channels_first(kept.active), wide, None),
-            *([1, 1], [1, 1], [1, 1], False, [0, 0], 1, [needs_x, needs_wide, False]),
+            *([1, 1], [1, 1], [1, 1], False, [0, 0], 1, [needs_x, needs_wide and not apart, False]),
         )
+        grad_wide = winograd.weight_gradient(grad_y, kept.active) if apart else grad_wide
         grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if needs_x else None
         del grad_y
     if small.folded is not None:
