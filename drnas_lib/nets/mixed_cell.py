@@ -1,8 +1,8 @@
 """One cell of the supernet as one differentiable function: node j is the sum over i < j of the mixed edges (i, j).
 
-What the later nodes have received travels from source to source as one tensor R (B, H, W, n c), the next node first. With K > 1 an edge
-mixes the first c = C/K channels, lets the others pass and shuffles; the shuffle is the same permutation P on all edges into a node, so it
-is applied once, to their sum: X_j = [R_j, sum of what passed] P.
+Every node is an image of its own, to which one source after the other adds what its edge gives. With K > 1 an edge mixes the first c = C/K
+channels, lets the others pass and shuffles; the shuffle is the same permutation P on all edges into a node, so it is applied once, to their
+sum: X_j = [R_j, sum of what passed] P, R_j (B, H, W, c) the sum of what was mixed.
 """
 
 from collections.abc import Sequence
