@@ -64,7 +64,7 @@ class Blocks:
         """The operation's weight for each of its channels: theta (n, O) -> (m c,)."""
         weight = theta.select(1, self.column)
         weight = weight if self.everywhere else torch.cat([weight[run.whole] for run in self.of_edges])
-        return weight[:, None].expand(-1, self.channels).contiguous().view(-1)  # contiguous in memory, which normalisation takes for granted
+        return weight[:, None].expand(-1, self.channels).contiguous().view(-1)  # contiguous, which normalisation takes for granted
 
     def scaled_back(self, grads: Sequence[Tensor], theta: Tensor, total: Tensor | None = None) -> Tensor:
         """The adjoint: the sum over edges of theta_e grads[e], n images of one shape, added to `total` where there is one."""

@@ -5,7 +5,7 @@ For an edge e:   out_e = base_e + theta_e,skip x + theta_e,pool pool(x) + K_e r 
 r = ReLU(x); K_e and b_e are the folded 1x1 convolution (pointwise.py); y_e is the output of the 3x3 convolution, normalised without
 learnt scale, so that theta is the scale of the affine map that normalisation needs anyway. What every edge shares is computed once; the
 convolutions serve all edges that keep them together, the folded one as a product (N, c) by (c, m c), N = B H W pixels, m edges. The
-derivative is written out: what reaches x is added up in place. Images are (B, H, W, c), channels last: convolutions then need no rearranging.
+derivative is written out: what reaches x is added up in place. Images are (B, H, W, c), channels last: a convolution rearranges nothing.
 """
 
 from collections.abc import Iterator, Sequence
