@@ -17,7 +17,7 @@ class SpeedConfig(Parameters):
     channels: Count = 16
     images: Count = 50_000
     precision: Precision = "float32"
-    repeats: Count = 5
+    repeats: Count = 9
     steps: Count | None = None
     device: Device = "auto"
     results: Place = "results/speed"
