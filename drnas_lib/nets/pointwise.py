@@ -31,10 +31,13 @@ class Folded:
         scale = theta * inverse
         return cls(scale[:, None] * weight, (scale * mean).neg_(), weight, theta, inverse, mean)
 
-    def backward(self, kernel: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """From the gradients of `kernel` (m, c) and `bias` (m,) to that of theta (m,), and of the weight (m, c) at fixed statistics."""
-        of_scale = torch.addcmul((kernel * self.weight).sum(1), bias, self.mean, value=-1)
-        return of_scale.mul_(self.inverse), (self.theta * self.inverse)[:, None] * kernel
+    def of_theta(self, kernel: Tensor, bias: Tensor) -> Tensor:
+        """The gradient of theta (m,) from those of `kernel` (m, c) and `bias` (m,)."""
+        return torch.addcmul((kernel * self.weight).sum(1), bias, self.mean, value=-1).mul_(self.inverse)
+
+    def of_weight(self, kernel: Tensor) -> Tensor:
+        """The gradient of the weight (m, c) at fixed statistics."""
+        return (self.theta * self.inverse)[:, None] * kernel
 
     def through_statistics(self, of_theta: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the statistics add: V W (m, c) with V the gradient of var(y), the gradient of mean(y) (m,) and that of mean(r) (c,)."""

@@ -188,19 +188,20 @@ def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_
         grad_x.addmm_(rows, folded.kernel.to(rows.dtype))
     if grad_theta is None and not needs_point and not small.training:
         return None
-    of_kernel = gram(rows, r).double()  # m*c c
-    of_bias = total.double()
-    of_theta, grad_weight = folded.backward(of_kernel, of_bias)
+    count = rows.shape[0]
+    of_kernel, of_bias = gram(rows, r).double(), total.double()  # m*c c, m*c
+    of_theta = folded.of_theta(of_kernel, of_bias)
     if grad_theta is not None:
         blocks.add_theta(grad_theta, of_theta.to(rows.dtype))
+    grad_weight = folded.of_weight(of_kernel) if needs_point else None
     if small.training:
         mean, covariance = small.input
         weighted, of_output_mean, of_mean = folded.through_statistics(of_theta, of_bias)
-        grad_weight = grad_weight.addmm_(weighted, covariance, alpha=2).addr_(of_output_mean, mean)
-        if grad_x is None:
-            return grad_weight.to(rows.dtype)[..., None, None] if needs_point else None
-        weighted, of_mean = small.batch.average(weighted, of_mean)  # the weight's own share stays that of this process
-        matrix = (folded.weight.T @ weighted).mul_(2 / len(rows))  # the covariance's part, symmetric
-        shift = of_mean.div_(len(rows)).sub_(matrix @ mean)
-        grad_x.addmm_(r, matrix.to(rows.dtype)).add_(shift.to(rows.dtype))
+        if needs_point:
+            grad_weight.addmm_(weighted, covariance, alpha=2).addr_(of_output_mean, mean)
+        if grad_x is not None:
+            weighted, of_mean = small.batch.average(weighted, of_mean)  # the weight's own share stays that of this process
+            matrix = (folded.weight.T @ weighted).mul_(2 / count)  # the covariance's part, symmetric
+            shift = of_mean.div_(count).sub_(matrix @ mean)
+            grad_x.addmm_(r, matrix.to(rows.dtype)).add_(shift.to(rows.dtype))
     return grad_weight.to(rows.dtype)[..., None, None] if needs_point else None

@@ -112,7 +112,7 @@ def test_a_killed_job_is_not_done_and_its_successor_waits_for_nobody(tmp_path):
     kernel = int(log.read_text())
     until(lambda: not os.path.exists(f"/proc/{kernel}"), 20)  # it notices that papermill has gone
     again = started(slow, out)
-    said, _ = again.communicate(timeout=60)
+    said, _ = again.communicate(timeout=600)
     assert again.returncode == 0 and out.exists() and "Waiting" not in said
 
 
@@ -122,7 +122,7 @@ def test_a_stopped_job_says_that_it_goes_on(tmp_path):
     stopped = started(slow, out)
     until(log.exists)
     stopped.send_signal(signal.SIGINT)
-    said, _ = stopped.communicate(timeout=30)
+    said, _ = stopped.communicate(timeout=600)
     assert stopped.returncode == 1 and said.endswith("was stopped. The same command goes on.\n")
     assert "Abort" not in said and not out.exists()
 
@@ -134,7 +134,7 @@ def test_two_jobs_of_one_notebook_make_it_once(tmp_path):
     first = started(slow, out)
     until(log.exists)
     second = started(slow, out)
-    said, _ = second.communicate(timeout=60)
-    first.communicate(timeout=60)
+    said, _ = second.communicate(timeout=600)
+    first.communicate(timeout=600)
     assert (first.returncode, second.returncode, log.read_text()) == (0, 0, "once ")
     assert "Waiting for another process" in said and "was made meanwhile" in said
