@@ -57,7 +57,7 @@ def test_steps_in_a_row_make_an_epoch_on_a_gpu():
 
 
 def test_too_few_images_are_told_before_anything_runs():
-    with pytest.raises(ParameterError, match="768 or more"):
+    with pytest.raises(ParameterError, match="1280 or more"):
         SpeedConfig.of(dict(images=500))
 
 
