@@ -33,7 +33,7 @@ def test_the_supernet_counts_as_its_parts_do(dataset, pixels):
 
 
 def test_a_step_costs_about_what_is_counted(monkeypatch):
-    """A whole step of 4 images, every convolution computed as it is written, as on a GPU; the estimate also has an η step's gradient of the weights."""
+    """A whole step of 4 images, convolutions computed as on a GPU. The estimate has a gradient of the weights in the η step too."""
     monkeypatch.setattr("drnas_lib.nets.winograd.CHANNELS", 10**9)
     config = SpeedConfig(ks=[1], batch_size=4, images=64, repeats=1, device="cpu")
     counted = share_of_peak(config, torch.device("cpu"), step_ms=1.0)["gflop"] * 1e9 / config.batch_size
