@@ -33,11 +33,12 @@ def test_the_supernet_counts_as_its_parts_do(dataset, pixels):
 
 
 def test_a_step_costs_about_what_is_counted(monkeypatch):
-    """A whole step of 4 images, convolutions computed as on a GPU. The estimate has a gradient of the weights in the η step too."""
+    """A whole step of 4 images, convolutions computed as on a GPU; its η step leaves out the weights' gradient, two operations each."""
     monkeypatch.setattr("drnas_lib.nets.winograd.CHANNELS", 10**9)
     config = SpeedConfig(ks=[1], batch_size=4, images=64, repeats=1, device="cpu")
     counted = share_of_peak(config, torch.device("cpu"), step_ms=1.0)["gflop"] * 1e9 / config.batch_size
-    assert estimates.supernet_macs(settings()) * estimates.of("gradient") * 2 == pytest.approx(counted, rel=0.15)
+    macs = estimates.supernet_macs(settings())
+    assert macs * estimates.of("gradient") * 2 == pytest.approx(counted + 2 * macs, rel=0.1)
 
 
 def test_what_makes_a_search_longer():
