@@ -103,7 +103,7 @@ def test_from_image_files_to_a_trained_cell(tmp_path):
     """The ImageNet search on two processes, reduced, on a folder of real photographs, some damaged; then its cell, trained on them."""
     images, found, runs = collection(tmp_path / "images"), tmp_path / "search.ipynb", tmp_path / "runs"
     lists = write_lists(only_train(images), [60, 38], 0, tmp_path / "most")
-    small = dict(dataset="imagenet", data_folder=str(images), image_size=32, channels=8, cells=3, batch_size=60, workers=1)
+    small = dict(dataset="imagenet", data_folder=str(images), image_size=32, channels=4, cells=3, batch_size=60, workers=1)
     stages = dict(epochs=[1, 1], k=[2, 1], keep=[7, 4], arch_warmup=[0, 0], lr_warmup=1, weight_lr=0.05)
     values = small | stages | dict(space="darts", index_lists=",".join(map(str, lists)), processes=2, results=str(runs))
     papermill.execute_notebook(PROJECT / "notebooks" / "search.ipynb", found, values, cwd=PROJECT, **QUIET)

@@ -1,5 +1,9 @@
 """Tests of drnas_lib.spaces.darts_operations: shapes, parameters in closed form, and every operation against its definition."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -96,6 +100,26 @@ def test_factorized_reduce_sees_both_diagonals():
     second = torch.einsum("oc,bchw->bohw", module.odd.weight[:, :, 0, 0], x.relu()[:, :, 1::2, 1::2])
     torch.testing.assert_close(module(x), standardised(torch.cat([first, second], 1)))
     assert (first.shape[1], second.shape[1]) == (2, 3)
+
+
+NARROW = """
+import torch
+from drnas_lib.spaces.darts_operations import FactorizedReduce
+torch.manual_seed(0)
+narrow = FactorizedReduce(4, 4, affine=False)
+x = torch.randn(60, 4, 8, 8).to(memory_format=torch.channels_last)
+gradients = lambda dtype: torch.autograd.grad(narrow.to(dtype)(x.to(dtype)).pow(3).sum(), [narrow.even.weight, narrow.odd.weight])
+exact = [gradient.float() for gradient in gradients(torch.float64)]
+for _ in range(300):
+    torch.testing.assert_close(list(gradients(torch.float32)), exact, rtol=1e-3, atol=1e-2)
+"""
+
+
+def test_a_narrow_factorized_reduce_keeps_to_its_memory():
+    """As a CPU with AVX2 and no more computes it: a stride in these convolutions corrupted memory there, which ended the process."""
+    limited = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2", "OMP_NUM_THREADS": "1", "MALLOC_CHECK_": "3"}
+    answer = subprocess.run([sys.executable, "-c", NARROW], env=limited, capture_output=True, text=True, timeout=600)
+    assert answer.returncode == 0, answer.stderr[-2000:]
 
 
 def test_skip_is_the_input_itself():
