@@ -60,6 +60,10 @@ class Blocks:
     def of_edges(self) -> tuple[Run, ...]:
         return runs(self.positions, 1)
 
+    def begin(self, edge: int) -> int:
+        """Where the edge's channels begin among those of the m edges; -1 where it is none of them."""
+        return self.positions.index(edge) * self.channels if edge in self.positions else -1
+
     def theta(self, theta: Tensor) -> Tensor:
         """The operation's weight for each of its channels: theta (n, O) -> (m c,)."""
         weight = theta.select(1, self.column)

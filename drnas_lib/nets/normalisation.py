@@ -53,11 +53,19 @@ def normalise(
             return out.permute(0, 2, 3, 1), (mean, inverse.pow(-2).sub_(EPS)), inverse
         out = F.batch_norm(channels_first(y), *used, scale, shift, training=False, eps=EPS)
         return out.permute(0, 2, 3, 1), used, (used[1] + EPS).rsqrt_()
-    mean, variance = moments(y) if used is None else used
+    as_map, used, inverse = as_affine(y, scale, shift, used)
+    return affine(y, *as_map), used, inverse
+
+
+def as_affine(
+    y: Tensor, scale: Tensor, shift: Tensor | None, used: Moments | None, batch: WholeBatch = WHOLE
+) -> tuple[tuple[Tensor, Tensor], Moments, Tensor]:
+    """The map that `normalise` applies, as gain and offset (m,) instead of its result; then what that returns beside it."""
+    mean, variance = used = moments(y, batch) if used is None else used
     inverse = (variance + EPS).rsqrt_()
     gain = scale * inverse
     offset = gain.neg().mul_(mean) if shift is None else torch.addcmul(shift, gain, mean, value=-1)
-    return affine(y, gain, offset), (mean, variance), inverse
+    return (gain, offset), used, inverse
 
 
 def backward(

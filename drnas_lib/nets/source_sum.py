@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drnas_lib.nets import normalisation, winograd
+from drnas_lib.nets import normalisation, passes, winograd
 from drnas_lib.nets.blocks import Blocks
+from drnas_lib.nets.compiled import serves
 from drnas_lib.nets.normalisation import channels_first, flat
 from drnas_lib.nets.pointwise import Folded
 from drnas_lib.nets.pool import avg_pool_3x3, avg_pool_3x3_adjoint_
@@ -40,6 +41,16 @@ class Edges:
     def alike(self) -> bool:
         """Whether the edges that keep the 1x1 are those that keep the 3x3 convolution: the one is then added to the other's output."""
         return self.point is not None and self.wide is not None and self.point.positions == self.wide.positions
+
+    @cached_property
+    def places(self) -> Tensor:
+        """(n, 4), for passes.py: where an edge's channels begin in the 3x3 convolution and in the 1x1; skip's and pool's column of theta.
+
+        -1 where the edge lacks the operation.
+        """
+        begin = [[-1 if blocks is None else blocks.begin(edge) for blocks in (self.wide, self.point)] for edge in range(self.edges)]
+        column = [[blocks.column if blocks is not None and edge in blocks.positions else -1 for blocks in (self.skip, self.pool)] for edge in range(self.edges)]
+        return torch.tensor([both[0] + both[1] for both in zip(begin, column)])
 
 
 @dataclass(frozen=True)
@@ -92,9 +103,10 @@ def forward(
     variance of `point`, then of `wide`, None in training. x is this process' part of `batch`. Returns the sums, what `backward` needs, and
     the statistics that were used, in the order of `running`.
     """
-    training, x = running is None, x.contiguous()
+    training, x, compiled = running is None, x.contiguous(), serves(x, theta, wide, point)
     active = F.relu(x) if point is not None or wide is not None else None
-    folded = of_input = bias = y = scale = inverse = None
+    folded = of_input = bias = y = scale = inverse = product = None
+    as_map = None, None
     statistics: list[Tensor | None] = [None] * 4 if training else running
     convolved: list[tuple[Blocks, Tensor]] = []  # outputs side by side, B H W m*c
     if point is not None:
@@ -105,20 +117,29 @@ def forward(
         folded = Folded.of(matrix, edges.point.theta(theta).double(), (statistics[0].double(), statistics[1].double()))
         bias = folded.bias.to(x.dtype)
     if wide is not None:
-        y = F.conv2d(channels_first(active), wide, padding=1).permute(0, 2, 3, 1).contiguous()
-        scale, shift = edges.wide.theta(theta), bias if edges.alike else None
-        normal, statistics[2:], inverse = normalisation.normalise(y, scale, shift, None if training else running[2:], batch)
-        convolved.append((edges.wide, normal))
-    if folded is not None and edges.alike:
+        y = _convolve(active, wide)
+        scale, used = edges.wide.theta(theta), None if training else running[2:]
+        if compiled:
+            as_map, statistics[2:], inverse = normalisation.as_affine(y, scale, None, used, batch)
+        else:
+            shift = bias if edges.alike else None
+            normal, statistics[2:], inverse = normalisation.normalise(y, scale, shift, used, batch)
+            convolved.append((edges.wide, normal))
+    if folded is not None and edges.alike and not compiled:
         flat(normal).addmm_(flat(active), folded.kernel.to(x.dtype).T)
     elif folded is not None:
         product = torch.addmm(bias, flat(active), folded.kernel.to(x.dtype).T)
         convolved.append((edges.point, product.view(*x.shape[:3], -1)))
     pooled = avg_pool_3x3(x) if edges.pool is not None else None
-    scaled = [(blocks, images) for blocks, images in ((edges.skip, x), (edges.pool, pooled)) if blocks is not None]
-    sums = [torch.zeros_like(x) if edge is None else edge for edge in _sums(edges, bases, convolved, scaled, theta)]
+    skipped = x if edges.skip is not None else None
+    if compiled:
+        sums = [torch.empty_like(x) for _ in range(edges.edges)] if bases is None else list(bases)
+        passes.mix(theta, edges.places, sums, bases is None, skipped, pooled, y, *as_map, product)
+    else:
+        scaled = [(blocks, images) for blocks, images in ((edges.skip, x), (edges.pool, pooled)) if blocks is not None]
+        sums = [torch.zeros_like(x) if edge is None else edge for edge in _sums(edges, bases, convolved, scaled, theta)]
     small = Small(theta, folded, of_input, scale, *statistics[2:], inverse, training, batch)
-    kept = Images(x if of_theta and edges.skip is not None else None, pooled if of_theta else None, active, y)
+    kept = Images(skipped if of_theta else None, pooled if of_theta else None, active, y)
     return sums, kept, small, statistics
 
 
@@ -151,44 +172,84 @@ def backward(edges: Edges, grads: Sequence[Tensor], kept: Images, small: Small, 
         grad_y, grad_scale, total = normalisation.backward(of_wide, kept.y, small.scale, *used, needs_theta, sums, small.batch)
         if needs_theta:
             edges.wide.add_theta(grad_theta, grad_scale)
-        apart = needs_wide and winograd.pays(grad_y, kept.active)
-        grad_x, grad_wide, _ = torch.ops.aten.convolution_backward(
-            *(channels_first(grad_y), channels_first(kept.active), wide, None),
-            *([1, 1], [1, 1], [1, 1], False, [0, 0], 1, [needs_x, needs_wide and not apart, False]),
-        )
-        grad_wide = winograd.weight_gradient(grad_y, kept.active) if apart else grad_wide
-        grad_x = grad_x.permute(0, 2, 3, 1).contiguous() if needs_x else None
+        grad_x, grad_wide = _through_wide(grad_y, kept.active, wide, needs_x, needs_wide)
         del grad_y
+    shift = None
     if small.folded is not None:
         rows = flat(of_wide if edges.alike else edges.point.side_by_side(grads))
         grad_x = torch.zeros_like(kept.active) if grad_x is None and needs_x else grad_x
         into = flat(grad_x) if needs_x else None
         total = total if edges.alike else sum_of_rows(rows)
-        grad_point = _through_pointwise(edges.point, rows, total, flat(kept.active), small, into, grad_theta, needs_point)
-    if kept.active is not None and needs_x:
-        torch.ops.aten.threshold_backward.grad_input(grad_x, kept.active, 0, grad_input=grad_x)
-    if edges.skip is not None and needs_x:
-        grad_x = edges.skip.scaled_back(grads, small.theta, grad_x)
-    if edges.pool is not None and needs_x:
-        received = avg_pool_3x3_adjoint_(edges.pool.scaled_back(grads, small.theta))
-        grad_x = received if grad_x is None else grad_x.add_(received)
+        grad_point, shift = _through_pointwise(edges.point, rows, total, flat(kept.active), small, into, grad_theta, needs_point)
+    if needs_x and serves(*grads, small.theta):
+        grad_x = torch.zeros_like(grads[0]) if grad_x is None else grad_x
+        of_edges = small.theta, edges.places, grads, edges.skip is not None, edges.pool is not None
+        products = passes.back(*of_edges, kept.active, shift, grad_x, needs_theta, kept.x, kept.pooled)
+        if needs_theta:
+            _add_scaled(edges, grad_theta, products)
+        return Gradients(grad_x, grad_theta, grad_point, grad_wide)
+    if needs_x:
+        grad_x = _back(edges, grads, small.theta, kept.active, shift, grad_x)
     for blocks, images in ((edges.skip, kept.x), (edges.pool, kept.pooled)):
         if blocks is not None and needs_theta:
             blocks.add_products(grad_theta, images, grads)
     return Gradients(grad_x, grad_theta, grad_point, grad_wide)
 
 
-def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_point) -> Tensor | None:
-    """Add the folded convolution's part to grad_x (N, c) and grad_theta (n, O), where these are not None, and return its weight's gradient.
+def _convolve(r: Tensor, wide: Tensor) -> Tensor:
+    """The 3x3 convolution of r (B, H, W, c), padded by 1, with `wide` (m c, c, 3, 3): (B, H, W, m c)."""
+    if winograd.pays(r, wide):
+        return winograd.convolve(r, wide)
+    return F.conv2d(channels_first(r), wide, padding=1).permute(0, 2, 3, 1).contiguous()
 
-    rows (N, m c) is the gradient of the result, `total` its sum, r (N, c) the input.
+
+def _through_wide(grad: Tensor, r: Tensor, wide: Tensor, needs_x: bool, needs_wide: bool) -> tuple[Tensor | None, Tensor | None]:
+    """From the gradient of `_convolve` to those of r and of `wide`, where they are needed."""
+    if winograd.pays(r, wide):
+        of_r = winograd.input_gradient(grad, wide) if needs_x else None
+        return of_r, winograd.weight_gradient(grad, r) if needs_wide else None
+    apart = needs_wide and winograd.pays_by_weight(grad, r)
+    of_r, of_wide, _ = torch.ops.aten.convolution_backward(
+        *(channels_first(grad), channels_first(r), wide, None),
+        *([1, 1], [1, 1], [1, 1], False, [0, 0], 1, [needs_x, needs_wide and not apart, False]),
+    )
+    of_wide = winograd.weight_gradient(grad, r) if apart else of_wide
+    return of_r.permute(0, 2, 3, 1).contiguous() if needs_x else None, of_wide
+
+
+def _add_scaled(edges: Edges, grad_theta: Tensor, products: Tensor) -> None:
+    """Put the products (n, 2) of the skipped and of the pooled image with each edge's gradient into grad_theta (n, O)."""
+    for blocks, of_edges in zip((edges.skip, edges.pool), products.unbind(1)):
+        for run in () if blocks is None else blocks.of_edges:
+            grad_theta[run.whole, blocks.column] = of_edges[run.whole].to(grad_theta.dtype)
+
+
+def _back(edges: Edges, grads, theta: Tensor, active: Tensor | None, shift: Tensor | None, grad_x: Tensor | None) -> Tensor:
+    """The rest of the way to the gradient of x: from grad_x, plus `shift` (c,), through the ReLU; then what skip and pool give back."""
+    if shift is not None:
+        grad_x.add_(shift)
+    if active is not None:
+        torch.ops.aten.threshold_backward.grad_input(grad_x, active, 0, grad_input=grad_x)
+    if edges.skip is not None:
+        grad_x = edges.skip.scaled_back(grads, theta, grad_x)
+    if edges.pool is not None:
+        received = avg_pool_3x3_adjoint_(edges.pool.scaled_back(grads, theta))
+        grad_x = received if grad_x is None else grad_x.add_(received)
+    return torch.zeros_like(grads[0]) if grad_x is None else grad_x
+
+
+def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_point) -> tuple[Tensor | None, Tensor | None]:
+    """Add the folded convolution's part to grad_x (N, c) and grad_theta (n, O), where these are not None.
+
+    rows (N, m c) is the gradient of the result, `total` its sum, r (N, c) the input. Returns the gradient of the weight, and what is still
+    to be added to every row of grad_x, (c,).
     """
     folded = small.folded
     if grad_x is not None:
         grad_x.addmm_(rows, folded.kernel.to(rows.dtype))
     if grad_theta is None and not needs_point and not small.training:
-        return None
-    count = rows.shape[0]
+        return None, None
+    shift, count = None, rows.shape[0]
     of_kernel, of_bias = gram(rows, r).double(), total.double()  # m*c c, m*c
     of_theta = folded.of_theta(of_kernel, of_bias)
     if grad_theta is not None:
@@ -202,6 +263,6 @@ def _through_pointwise(blocks, rows, total, r, small, grad_x, grad_theta, needs_
         if grad_x is not None:
             weighted, of_mean = small.batch.average(weighted, of_mean)  # the weight's own share stays that of this process
             matrix = (folded.weight.T @ weighted).mul_(2 / count)  # the covariance's part, symmetric
-            shift = of_mean.div_(count).sub_(matrix @ mean)
-            grad_x.addmm_(r, matrix.to(rows.dtype)).add_(shift.to(rows.dtype))
-    return grad_weight.to(rows.dtype)[..., None, None] if needs_point else None
+            shift = of_mean.div_(count).sub_(matrix @ mean).to(rows.dtype)
+            grad_x.addmm_(r, matrix.to(rows.dtype))
+    return grad_weight.to(rows.dtype)[..., None, None] if needs_point else None, shift

@@ -37,6 +37,9 @@ class Counter(TorchDispatchMode):
         read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         written = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         in_place = function._schema.is_mutable
+        if in_place and not written:  # it returns nothing
+            arguments = zip(function._schema.arguments, args)
+            written = tree_leaves([value for argument, value in arguments if argument.alias_info and argument.alias_info.is_write])
         known = {tensor.untyped_storage().data_ptr() for tensor in read}
         if in_place or any(tensor.untyped_storage().data_ptr() not in known for tensor in written):
             self.bytes += sum(map(_extent, read)) + sum(map(_extent, written))

@@ -1,11 +1,15 @@
-"""drnas_lib.nets.winograd against PyTorch's derivative of the convolution."""
+"""drnas_lib.nets.winograd against PyTorch's convolution and its derivatives."""
 
 import pytest
 import torch
 
+from drnas_lib.nets.compiled import library
 from drnas_lib.nets.supernet import SuperNet
-from drnas_lib.nets.winograd import pays, weight_gradient
+from drnas_lib.nets.winograd import convolve, input_gradient, pays, pays_by_weight, weight_gradient
 from drnas_lib.spaces import SPACES
+from tests.fake_capture import without_compiled
+
+compiled = pytest.mark.skipif(library() is None, reason="passes.c and tiles.c are not compiled")
 
 
 def built_in(grad, x):
@@ -26,10 +30,27 @@ def error(found, true):
     return float((found - true).norm() / true.norm())
 
 
-@pytest.mark.parametrize("shape", [(2, 8, 8, 5, 3), (1, 4, 12, 1, 2), (3, 16, 4, 7, 1), (2, 4, 4, 96, 32)])
+@pytest.mark.parametrize("shape", [(2, 8, 8, 5, 3), (1, 4, 12, 1, 2), (3, 16, 4, 7, 1), (2, 4, 4, 96, 32), (3, 12, 8, 32, 64)])
 def test_is_the_derivative_of_the_convolution(shape):
     grad, x = images(*shape)
     assert error(weight_gradient(grad, x), built_in(grad, x)) <= 1e-13
+    with without_compiled():
+        assert error(weight_gradient(grad, x), built_in(grad, x)) <= 1e-13
+
+
+@compiled
+@pytest.mark.parametrize("shape", [(1, 4, 4, 32, 32), (3, 8, 12, 96, 32), (5, 16, 16, 32, 64), (9, 8, 8, 192, 64), (2, 4, 8, 160, 96)])
+def test_is_the_convolution(shape):
+    """Widths of one portion of 64 channels and of several, whole and not, and numbers of tiles that no portion divides."""
+    grad, x = images(*shape)
+    weight = torch.randn(shape[3], shape[4], 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    first = lambda channels_last: channels_last.permute(0, 3, 1, 2)
+    true = torch.conv2d(first(x), weight, padding=1)
+    assert error(first(convolve(x, weight)), true) <= 1e-13
+    back = torch.nn.grad.conv2d_input(first(x).shape, weight, first(grad), padding=1)
+    assert error(first(input_gradient(grad, weight)), back) <= 1e-13
+    direct = error(torch.conv2d(first(x.float()), weight.float(), padding=1).double(), true)
+    assert error(first(convolve(x.float(), weight.float())).double(), true) <= max(5 * direct, 2e-6)
 
 
 @pytest.mark.parametrize("shape", [(16, 8, 8, 192, 64), (16, 8, 8, 64, 64), (8, 16, 16, 96, 32)])
@@ -42,11 +63,15 @@ def test_rounds_about_as_the_direct_way(shape):
 
 def test_where_it_pays():
     grad, x = images(1, 8, 8, 64, 32)
-    assert pays(grad, x) and pays(grad.float(), x.float())
-    assert not pays(grad[..., :63], x), "few channels"
-    assert not pays(grad[:, :6], x[:, :6]), "6 rows"
-    assert not pays(grad.bfloat16(), x.bfloat16())
-    assert not pays(grad.to("meta"), x.to("meta")), "another device"
+    assert pays_by_weight(grad, x) and pays_by_weight(grad.float(), x.float())
+    assert not pays_by_weight(grad[..., :63], x), "few channels"
+    assert not pays_by_weight(grad[:, :6], x[:, :6]), "6 rows"
+    assert not pays_by_weight(grad.bfloat16(), x.bfloat16())
+    assert not pays_by_weight(grad.to("meta"), x.to("meta")), "another device"
+    weight = torch.zeros(64, 32, 3, 3, dtype=torch.float64)
+    assert pays(x, weight) == pays(x.float(), weight.float()) == (library() is not None)
+    assert not pays(x, weight.float()) and not pays(x.bfloat16(), weight.bfloat16()) and not pays(x.to("meta"), weight.to("meta"))
+    assert not pays(x[:, :6], weight) and not pays(x[..., :16], weight[:, :16]) and not pays(x, weight[:48]), "48 is no multiple of 32"
 
 
 def test_the_supernet_uses_it(monkeypatch):
@@ -54,10 +79,17 @@ def test_the_supernet_uses_it(monkeypatch):
     torch.manual_seed(0)
     net, theta = SuperNet(SPACES["nb201"], channels=32, cells_per_stage=1).double(), torch.rand(1, 6, 5, dtype=torch.float64).softmax(-1)
     x, calls, found = torch.randn(2, 3, 8, 8, dtype=torch.float64), [], []
-    for limit in (96, 10**9):
-        monkeypatch.setattr("drnas_lib.nets.winograd.CHANNELS", limit)
-        monkeypatch.setattr("drnas_lib.nets.winograd.weight_gradient", lambda *args: calls.append(args) or weight_gradient(*args))
-        found.append(torch.autograd.grad(net(x, theta).square().sum(), list(net.parameters())))
-    assert [tuple(grad.shape[1:]) for grad, _ in calls] == [(4, 4, 64), (4, 4, 128), (4, 4, 192), (8, 8, 64), (8, 8, 96)]
-    for with_it, without in zip(*found):
-        torch.testing.assert_close(with_it, without, rtol=1e-9, atol=1e-9)
+    gradients = lambda: torch.autograd.grad(net(x, theta).square().sum(), list(net.parameters()))
+    monkeypatch.setattr("drnas_lib.nets.winograd.weight_gradient", lambda *args: calls.append(args) or weight_gradient(*args))
+    if library() is not None:
+        found.append(gradients())
+        assert [tuple(grad.shape[1:]) for grad, _ in calls] == [(4, 4, 64 * n) for n in (1, 2, 3)] + [(8, 8, 32 * n) for n in (1, 2, 3)]
+        calls.clear()
+    with without_compiled():
+        found.append(gradients())
+        assert [tuple(grad.shape[1:]) for grad, _ in calls] == [(4, 4, 64), (4, 4, 128), (4, 4, 192), (8, 8, 64), (8, 8, 96)]
+        monkeypatch.setattr("drnas_lib.nets.winograd.CHANNELS", 10**9)
+        direct = gradients()
+    for ours in found:
+        for with_it, without in zip(ours, direct):
+            torch.testing.assert_close(with_it, without, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,72 @@
+"""The functions of passes.c and tiles.c, compiled when the package was installed, as operators of PyTorch.
+
+They do in one pass over memory what takes PyTorch's own operators several: on a CPU memory bounds a supernet as much as arithmetic does.
+Where there was no compiler, and for other types and devices, PyTorch's own compute the same, up to rounding. They use PyTorch's threads.
+"""
+
+import ctypes
+import importlib.util
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+TYPES = {torch.float32: "float32", torch.float64: "float64"}
+VECTORS = {"AVX2": "_avx2", "AVX512": "_avx512"}  # by what PyTorch found the CPU to have; others use the machine's least
+OPERATORS = torch.library.Library("drnas_lib", "DEF")
+
+
+@lru_cache(maxsize=1)
+def library() -> ctypes.CDLL | None:
+    """None where nothing was compiled."""
+    found = importlib.util.find_spec("drnas_lib.nets._compiled")
+    try:
+        return None if found is None else ctypes.CDLL(found.origin)
+    except OSError:  # compiled for another machine
+        return None
+
+
+def serves(*tensors: Tensor | None) -> bool:
+    """Whether the functions can take them: on a CPU, all float32 or all float64."""
+    types = {(tensor.device.type, tensor.dtype) for tensor in tensors if tensor is not None}
+    return len(types) == 1 and types <= {("cpu", dtype) for dtype in TYPES} and library() is not None
+
+
+def operator(schema: str) -> Callable:
+    """Make the function below an operator, so that what counts and times operators sees it; `schema` says what it reads and writes."""
+
+    def decorate(function: Callable) -> Callable:
+        name = schema.partition("(")[0]
+        OPERATORS.define(schema)
+        OPERATORS.impl(name, function, "CPU")
+        return getattr(torch.ops.drnas_lib, name).default
+
+    return decorate
+
+
+def call(name: str, dtype: torch.dtype, *args) -> None:
+    """The function `name` for entries of `dtype`, on contiguous tensors; None is a null pointer."""
+    getattr(library(), f"{name}_{TYPES[dtype]}{_vectors()}")(*map(_as_c, (torch.get_num_threads(), *args)))
+
+
+@lru_cache(maxsize=1)
+def _vectors() -> str:
+    suffix = VECTORS.get(torch.backends.cpu.get_cpu_capability(), "")
+    return suffix if hasattr(library(), f"mix_float32{suffix}") else ""
+
+
+def _as_c(value):
+    if value is None:
+        return ctypes.c_void_p(None)
+    if isinstance(value, Tensor):
+        return _address(value)
+    if isinstance(value, list):
+        return (ctypes.c_void_p * len(value))(*map(_address, value))
+    return ctypes.c_long(value)
+
+
+def _address(tensor: Tensor) -> ctypes.c_void_p:
+    if not tensor.is_contiguous():
+        raise ValueError(f"a compiled function walks its images entry by entry, and one of shape {tuple(tensor.shape)} is not contiguous")
+    return ctypes.c_void_p(tensor.data_ptr())
