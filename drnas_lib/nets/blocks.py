@@ -60,9 +60,13 @@ class Blocks:
     def of_edges(self) -> tuple[Run, ...]:
         return runs(self.positions, 1)
 
-    def begin(self, edge: int) -> int:
-        """Where the edge's channels begin among those of the m edges; -1 where it is none of them."""
-        return self.positions.index(edge) * self.channels if edge in self.positions else -1
+    def begins(self) -> list[int]:
+        """Where the channels of each of the n edges begin among those of the m; -1 where it is none of them."""
+        return [self.positions.index(edge) * self.channels if edge in self.positions else -1 for edge in range(self.edges)]
+
+    def columns(self) -> list[int]:
+        """The operation's place in theta for each of the n edges; -1 where it lacks the operation."""
+        return [self.column if edge in self.positions else -1 for edge in range(self.edges)]
 
     def theta(self, theta: Tensor) -> Tensor:
         """The operation's weight for each of its channels: theta (n, O) -> (m c,)."""

@@ -48,9 +48,9 @@ class Edges:
 
         -1 where the edge lacks the operation.
         """
-        begin = [[-1 if blocks is None else blocks.begin(edge) for blocks in (self.wide, self.point)] for edge in range(self.edges)]
-        column = [[blocks.column if blocks is not None and edge in blocks.positions else -1 for blocks in (self.skip, self.pool)] for edge in range(self.edges)]
-        return torch.tensor([both[0] + both[1] for both in zip(begin, column)])
+        begin = [blocks.begins() if blocks else [-1] * self.edges for blocks in (self.wide, self.point)]
+        column = [blocks.columns() if blocks else [-1] * self.edges for blocks in (self.skip, self.pool)]
+        return torch.tensor([*begin, *column]).T.contiguous()
 
 
 @dataclass(frozen=True)
