@@ -68,7 +68,7 @@ site: $(STAMP)
 
 # The stamp is written last, so that an interrupted installation is taken up again. Without build isolation, because an
 # environment that has everything already must need no network.
-$(STAMP): pyproject.toml constraints.txt $(COMPILED)
+$(STAMP): pyproject.toml setup.py constraints.txt $(COMPILED)
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "There is no $(PYTHON) here. Name a Python >= 3.11 with: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

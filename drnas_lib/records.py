@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 DONE = "done.json"
 LOCK, HOLDER = "run.lock", "holder.lock"
 LEFTOVERS = "*.tmp"  # of a writer that was killed
-CODE = ("drnas_lib", "notebooks", "pyproject.toml", "constraints.txt")  # what a result depends on besides its parameters
+CODE = ("drnas_lib", "notebooks", "pyproject.toml", "setup.py", "constraints.txt")  # what a result depends on besides its parameters
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "papermill", "nbclient", "matplotlib")
 
 
