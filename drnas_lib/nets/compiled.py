@@ -6,8 +6,11 @@ Where there was no compiler, and for other types and devices, PyTorch's own comp
 
 import ctypes
 import importlib.util
+import warnings
 from collections.abc import Callable
 from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -19,12 +22,21 @@ OPERATORS = torch.library.Library("drnas_lib", "DEF")
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """None where nothing was compiled."""
+    """None where nothing was compiled, or, with a warning, where it was from C files other than those here."""
     found = importlib.util.find_spec("drnas_lib.nets._compiled")
     try:
-        return None if found is None else ctypes.CDLL(found.origin)
-    except OSError:  # compiled for another machine
+        compiled = None if found is None else ctypes.CDLL(found.origin)
+    except OSError:  # for another machine
         return None
+    if compiled is None or ctypes.c_char_p.in_dll(compiled, "digest").value == _digest():
+        return compiled
+    warnings.warn(f"{found.origin} is not of the C files beside it and is left alone: install the project again", stacklevel=2)
+    return None
+
+
+def _digest() -> bytes:
+    sources = sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".c", ".h"))
+    return sha256(b"".join(path.read_bytes() for path in sources)).hexdigest().encode()
 
 
 def serves(*tensors: Tensor | None) -> bool:

@@ -3,6 +3,8 @@
 
 #ifndef REAL
 
+const char *const digest = DIGEST; /* of the C files that this was made of */
+
 #define BLOCK 2048 /* entries that are finished while they are in the fastest cache */
 
 #define FOR_KNOWN(c, call) /* a loop of known length needs no case for what is left of a vector */ \

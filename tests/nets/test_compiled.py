@@ -156,6 +156,12 @@ def test_what_is_not_contiguous_is_refused():
         passes.avg_pool_3x3(torch.randn(2, 16, 8, 8).permute(0, 2, 3, 1))
 
 
+def test_what_is_of_other_sources_is_left_alone(monkeypatch):
+    monkeypatch.setattr(compiled, "_digest", lambda: b"another")
+    with pytest.warns(UserWarning, match="install the project again"):
+        assert compiled.library.__wrapped__() is None
+
+
 def test_whom_they_serve():
     x = torch.zeros(1, 1, 1, 1)
     assert compiled.serves(x, None) and compiled.serves(x.double())
