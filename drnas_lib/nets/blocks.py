@@ -87,6 +87,11 @@ class Blocks:
         for edge in self.positions:
             column[edge] = torch.dot(images, grads[edge].flatten())
 
+    def put_theta(self, grad_theta: Tensor, of_edges: Tensor) -> None:
+        """The same from such products of all n edges, (n,)."""
+        for run in self.of_edges:
+            grad_theta[run.whole, self.column] = of_edges[run.whole].to(grad_theta.dtype)
+
     def side_by_side(self, images: Sequence[Tensor]) -> Tensor:
         """Of images (B, H, W, c), one for each of the n edges, those of the m edges here as one: (B, H, W, m c)."""
         chosen = [images[edge] for edge in self.positions]

@@ -39,10 +39,16 @@ def _digest() -> bytes:
     return sha256(b"".join(path.read_bytes() for path in sources)).hexdigest().encode()
 
 
-def serves(*tensors: Tensor | None) -> bool:
+def serves(first: Tensor, *others: Tensor | None) -> bool:
     """Whether the functions can take them: on a CPU, all float32 or all float64."""
-    types = {(tensor.device.type, tensor.dtype) for tensor in tensors if tensor is not None}
-    return len(types) == 1 and types <= {("cpu", dtype) for dtype in TYPES} and library() is not None
+    if first.device.type != "cpu" or first.dtype not in TYPES or library() is None:
+        return False
+    return all(other is None or (other.device, other.dtype) == (first.device, first.dtype) for other in others)
+
+
+def constant(name: str) -> int:
+    """An entry of the C files that is a number."""
+    return ctypes.c_long.in_dll(library(), name).value
 
 
 def operator(schema: str) -> Callable:

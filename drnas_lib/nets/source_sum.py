@@ -75,6 +75,7 @@ class Small:
     variance: Tensor | None
     inverse: Tensor | None
     training: bool
+    compiled: bool  # whether passes.py serves
     batch: WholeBatch
 
 
@@ -138,7 +139,7 @@ def forward(
     else:
         scaled = [(blocks, images) for blocks, images in ((edges.skip, x), (edges.pool, pooled)) if blocks is not None]
         sums = [torch.zeros_like(x) if edge is None else edge for edge in _sums(edges, bases, convolved, scaled, theta)]
-    small = Small(theta, folded, of_input, scale, *statistics[2:], inverse, training, batch)
+    small = Small(theta, folded, of_input, scale, *statistics[2:], inverse, training, compiled, batch)
     kept = Images(skipped if of_theta else None, pooled if of_theta else None, active, y)
     return sums, kept, small, statistics
 
@@ -174,25 +175,25 @@ def backward(edges: Edges, grads: Sequence[Tensor], kept: Images, small: Small, 
             edges.wide.add_theta(grad_theta, grad_scale)
         grad_x, grad_wide = _through_wide(grad_y, kept.active, wide, needs_x, needs_wide)
         del grad_y
-    shift = None
+    shift = products = None
     if small.folded is not None:
         rows = flat(of_wide if edges.alike else edges.point.side_by_side(grads))
         grad_x = torch.zeros_like(kept.active) if grad_x is None and needs_x else grad_x
         into = flat(grad_x) if needs_x else None
         total = total if edges.alike else sum_of_rows(rows)
         grad_point, shift = _through_pointwise(edges.point, rows, total, flat(kept.active), small, into, grad_theta, needs_point)
-    if needs_x and serves(*grads, small.theta):
+    if needs_x and small.compiled:
         grad_x = torch.zeros_like(grads[0]) if grad_x is None else grad_x
         of_edges = small.theta, edges.places, grads, edges.skip is not None, edges.pool is not None
         products = passes.back(*of_edges, kept.active, shift, grad_x, needs_theta, kept.x, kept.pooled)
-        if needs_theta:
-            _add_scaled(edges, grad_theta, products)
-        return Gradients(grad_x, grad_theta, grad_point, grad_wide)
-    if needs_x:
+    elif needs_x:
         grad_x = _back(edges, grads, small.theta, kept.active, shift, grad_x)
-    for blocks, images in ((edges.skip, kept.x), (edges.pool, kept.pooled)):
+    for place, (blocks, images) in enumerate(((edges.skip, kept.x), (edges.pool, kept.pooled))):
         if blocks is not None and needs_theta:
-            blocks.add_products(grad_theta, images, grads)
+            if products is None:
+                blocks.add_products(grad_theta, images, grads)
+            else:
+                blocks.put_theta(grad_theta, products[:, place])
     return Gradients(grad_x, grad_theta, grad_point, grad_wide)
 
 
@@ -215,13 +216,6 @@ def _through_wide(grad: Tensor, r: Tensor, wide: Tensor, needs_x: bool, needs_wi
     )
     of_wide = winograd.weight_gradient(grad, r) if apart else of_wide
     return of_r.permute(0, 2, 3, 1).contiguous() if needs_x else None, of_wide
-
-
-def _add_scaled(edges: Edges, grad_theta: Tensor, products: Tensor) -> None:
-    """Put the products (n, 2) of the skipped and of the pooled image with each edge's gradient into grad_theta (n, O)."""
-    for blocks, of_edges in zip((edges.skip, edges.pool), products.unbind(1)):
-        for run in () if blocks is None else blocks.of_edges:
-            grad_theta[run.whole, blocks.column] = of_edges[run.whole].to(grad_theta.dtype)
 
 
 def _back(edges: Edges, grads, theta: Tensor, active: Tensor | None, shift: Tensor | None, grad_x: Tensor | None) -> Tensor:

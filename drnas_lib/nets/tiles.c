@@ -1,11 +1,15 @@
-/* Winograd's transforms of images in 4x4 blocks, (36, tiles, c), around the products of winograd.py; numbers of channels are multiples of 32. */
+/* Winograd's transforms of images in 4x4 blocks, (36, tiles, c), around the products of winograd.py. Numbers of channels are
+   multiples of 32. */
 
 #ifndef REAL
 
 #define LANES (long)(sizeof(NAMED(lanes)) / sizeof(REAL))
 #define ROWS 5 /* tiles that are multiplied at once: their sums fit the registers */
-#define TILES 35 /* that a thread transforms, multiplies and transforms back while they are in its cache; odd, so that they spread there */
+#define TILES 35 /* that a thread takes from image to image while they are in its cache; no power of two, so that they spread there */
 #define CHANNELS 64 /* of them at a time */
+
+const long work_of_convolve = 2 * 36 * TILES * CHANNELS; /* entries for each thread: transformed tiles, and products */
+
 #define BODY "tiles.c"
 #include "for_each_type.h"
 
@@ -110,14 +114,14 @@ INLINE void NAMED(multiply)(long from, long to, long width, const REAL *restrict
         }
 }
 
-/* y (B, H, W, to) of x (B, H, W, from), `kernels` (36, from, to). `work` has for each thread 2 * 36 * TILES * CHANNELS entries. */
+/* y (B, H, W, to) of x (B, H, W, from), `kernels` (36, from, to). `work` has `work_of_convolve` entries for each thread. */
 void NAMED(convolve)(long threads, const REAL *b, const REAL *a, long B, long H, long W, long from, long to, const REAL *x,
                      const REAL *kernels, REAL *y, REAL *work)
 {
     const long tiles = B * (H / 4) * (W / 4);
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long tile = 0; tile < tiles; tile += TILES) {
-        REAL *spread = work + omp_get_thread_num() * 2 * 36 * TILES * CHANNELS, *products = spread + 36 * TILES * CHANNELS;
+        REAL *spread = work + omp_get_thread_num() * work_of_convolve, *products = spread + 36 * TILES * CHANNELS;
         const long count = tiles - tile < TILES ? tiles - tile : TILES;
         for (long out = 0; out < to; out += CHANNELS) {
             const long outs = to - out < CHANNELS ? to - out : CHANNELS;

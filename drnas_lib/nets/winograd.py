@@ -15,14 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.flop_counter import register_flop_formula
 
-from drnas_lib.nets.compiled import call, operator, serves
+from drnas_lib.nets.compiled import call, constant, operator, serves
 
 POINTS = np.array([0, 2 / 3, -2 / 3, 3 / 2, -3 / 2])  # of interpolation, beside infinity: of those tried the least rounding
 OUTPUTS, TAPS, INPUTS = 4, 3, 6
 FEWEST = 32  # channels of input and of output, from which on it is the quicker way, with the transforms compiled; measured
 CHANNELS = 96  # of both together, from which on that by the weights is quicker with PyTorch's operators; measured
 WIDTH = 32  # channels that the compiled transforms take at once, at most
-AT_ONCE = 2 * 36 * 35 * 64  # entries of a thread's transformed tiles and products, as in tiles.c
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
@@ -63,7 +62,7 @@ def _in_tiles(x: Tensor, kernels: Tensor, channels: int) -> Tensor:
 def convolve_in_tiles(x: Tensor, kernels: Tensor, there: Tensor, back: Tensor) -> Tensor:
     """(B, H, W, m) of x (B, H, W, c) and `kernels` (36, c, m): windows by `there` (6, 6), products, 4x4 blocks by `back` (4, 6)."""
     m = kernels.shape[2]
-    out, work = x.new_empty(*x.shape[:3], m), x.new_empty(torch.get_num_threads(), AT_ONCE)
+    out, work = x.new_empty(*x.shape[:3], m), x.new_empty(torch.get_num_threads(), constant("work_of_convolve"))
     call("convolve", x.dtype, there, back, *x.shape, m, x, kernels, out, work)
     return out
 

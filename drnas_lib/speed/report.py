@@ -10,7 +10,7 @@ from drnas_lib.precision import PRECISIONS
 from drnas_lib.records import environment, resolve, write_csv, write_json
 from drnas_lib.speed.share import profiled, share_of_peak
 from drnas_lib.speed.steps import supernet_steps
-from drnas_lib.speed.whole import at_once, whole_steps
+from drnas_lib.speed.whole import at_once, settings, whole_steps
 from drnas_lib.speed_config import SpeedConfig
 
 
@@ -101,5 +101,6 @@ def _keep(found: Speed, config: SpeedConfig, device) -> None:
     for name in ("steps", "whole", "company", "profile"):
         write_csv(folder / f"{stem}_{name}.csv", getattr(found, name).to_dict("records"))
     found.profile_bars().savefig(folder / f"{stem}_profile.png")
-    about = {"parameters": config.model_dump(), "share": found.share, "device": found.device, "environment": environment()}
+    of_search = {"protocol": settings(config, config.ks[0]).protocol, "seed": 0, "data": "random pixels of CIFAR-10's shape"}
+    about = {"parameters": config.model_dump(), **of_search, "share": found.share, "device": found.device, "environment": environment()}
     write_json(folder / f"{stem}.json", about)
