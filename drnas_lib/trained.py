@@ -10,8 +10,8 @@ from drnas_lib import seal, snapshots
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.sources import DATASETS, Dataset, load
+from drnas_lib.nets.batch_norm import unchanging
 from drnas_lib.nets.supernet import SuperNet
-from drnas_lib.nets.twice import TwiceDifferentiable
 from drnas_lib.records import RecordError, RunFolder, data_root, resolve
 from drnas_lib.search_data import parts
 from drnas_lib.snapshots import Snapshot
@@ -62,8 +62,8 @@ class TrainedRun:
         """Raises SnapshotError."""
         return snapshots.load(path, self.identity, device)
 
-    def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> TwiceDifferentiable:
-        """The supernet of a snapshot, in the normalisation mode and precision asked for."""
+    def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> SuperNet:
+        """The supernet of a snapshot, in the normalisation mode and precision asked for; its weights and running statistics stay."""
         settings = self.settings
         space = SPACES[settings["space"]]
         net = SuperNet(
@@ -76,7 +76,7 @@ class TrainedRun:
             in_channels=self.dataset.train.images.shape[1],
         )
         net.load_state_dict(snapshot.net)
-        return TwiceDifferentiable(net, space).to(device, dtype).train(training)
+        return unchanging(net).to(device, dtype).train(training)
 
     def validation(self, images: int, batch_size: int, dtype: torch.dtype, device: torch.device) -> list[tuple[Tensor, Tensor]]:
         """The first `images` of the half that eta learnt on, or all where there are fewer, in whole batches without augmentation."""

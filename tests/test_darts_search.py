@@ -70,7 +70,6 @@ def test_training_compares_the_cell_with_others(settings):
     assert cells[2]["genotype"].count("skip_connect") == 16
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
 @pytest.mark.parametrize("base", [DARTS, NOISE], ids=["partial channels", "noise, drop path, cutout"])
 @pytest.mark.parametrize("moves_eta", [True, False], ids=["eta moves", "eta rests"])
 def test_nothing_in_a_step_would_break_a_capture(settings, base, moves_eta):

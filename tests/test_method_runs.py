@@ -81,7 +81,6 @@ def test_split_that_looks_at_test_images(settings):
     assert "split" in these.stem and results(these)[2]
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
 @pytest.mark.parametrize("name", [name for name in METHODS if CLASSES[name].capturable])
 def test_a_gpu_may_replay_the_steps_of_methods_that_compute_everything(settings, name):
     """Recorded in two epochs, so that a temperature has changed in between: same launches, nothing read back."""

@@ -123,7 +123,7 @@ def test_weights_that_no_path_uses_still_decay():
     parts = REGULARISERS["adam_decay"](0.0), Adam(method.learnt(), 1e-2), WeightOptimiser(0.9, 0.1, 5.0), torch.Generator().manual_seed(0)
     step = STEPS["weights_first"](net, method, variables, *parts)
     step.set_lr(0.1)
-    unused = dict(net.named_parameters())["layers.0.sources.0.convolutions.nor_conv_3x3.weight"]
+    unused = dict(net.named_parameters())["layers.0.sources.0.stacked.nor_conv_3x3.weight"]
     before = unused.detach().clone()
     (x, y), _ = batches()
     step.weight_step((x.float(), y))
