@@ -146,11 +146,10 @@ class SearchConfig(Parameters):
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
             yield f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so {least} or more."
-        if values["lr_half_period"] and values["lr_after_widening"] == "restart_cosine":
-            yield (
-                f"lr_half_period={values['lr_half_period']} with lr_after_widening='restart_cosine': that scales one fall of the rate, and "
-                "there are several. Allowed are continued, restart_epoch."
-            )
+        falls, total = values["lr_half_period"], sum(self._stage_lists()["epochs"])
+        if falls and falls < total and values["lr_after_widening"] == "restart_cosine":
+            several = f"lr_half_period={falls} with lr_after_widening='restart_cosine': it scales one fall of the rate, and in {total} epochs"
+            yield f"{several} there are more. Allowed are continued, restart_epoch."
         given = {name: getattr(self, name) for name in OPTIONS if getattr(self, name) is not None}
         yield from method_presets.contradictions(self.method, self.protocol, given, values, self._stage_lists()["keep"])
 
