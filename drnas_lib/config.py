@@ -148,8 +148,8 @@ class SearchConfig(Parameters):
             yield f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so {least} or more."
         falls, total = values["lr_half_period"], sum(self._stage_lists()["epochs"])
         if falls and falls < total and values["lr_after_widening"] == "restart_cosine":
-            several = f"lr_half_period={falls} with lr_after_widening='restart_cosine': it scales one fall of the rate, and in {total} epochs"
-            yield f"{several} there are more. Allowed are continued, restart_epoch."
+            combined = f"lr_half_period={falls} with lr_after_widening='restart_cosine'"
+            yield f"{combined}: it scales one fall of the rate, and {total} epochs have more. Allowed are continued, restart_epoch."
         given = {name: getattr(self, name) for name in OPTIONS if getattr(self, name) is not None}
         yield from method_presets.contradictions(self.method, self.protocol, given, values, self._stage_lists()["keep"])
 
