@@ -196,13 +196,13 @@ def test_pc_darts_derives_none_in_the_released_code_alone(protocol, allowed):
 
 
 def test_the_edges_of_pc_darts_start_at_a_thousandth_of_normal_noise():
-    shape = 1, 4000, 2
+    shape = 1, 400, 2
     made = ArchVariables(shape, torch.Generator().manual_seed(0), torch.float64)
-    drawn = [PCDARTS(made, (1,) * 4000, seed=seed).edge_eta.detach().flatten() for seed in (0, 0, 1)]
+    drawn = [PCDARTS(made, (1,) * 400, seed=seed).edge_eta.detach().flatten() for seed in (0, 0, 1)]
     assert stats.kstest((drawn[0] / 1e-3).numpy(), "norm").pvalue > 0.01
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
-    of_eta = made.eta.detach().flatten()[:4000]
-    assert abs(float(torch.corrcoef(torch.stack([drawn[0], of_eta]))[0, 1])) < 0.1, "a stream of its own"
+    of_eta = made.eta.detach().flatten()[:400]
+    assert abs(float(torch.corrcoef(torch.stack([drawn[0], of_eta]))[0, 1])) < 0.15, "a stream of its own"
 
 
 def test_pc_darts_without_edge_normalisation_is_darts_on_part_of_the_channels():
