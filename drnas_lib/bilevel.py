@@ -82,8 +82,9 @@ class Bilevel:
         second_order: bool = False,
         precision: Precision = FLOAT32,
         ranks: Ranks = ALONE,
+        label_smoothing: float = 0.0,
     ):
-        self.ranks = ranks
+        self.ranks, self.label_smoothing = ranks, label_smoothing
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
         self.arch_optimiser, self.generator = arch_optimiser, generator
         self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
@@ -94,6 +95,10 @@ class Bilevel:
         self.parameters = list(net.parameters())
         self.weight_optimiser = Sgd(self.parameters, weights)
         self.meter = Meter(variables.eta.device)
+
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The loss of every step: mean cross-entropy in nats, with smoothed labels where the settings say so."""
+        return F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
 
     def set_lr(self, lr: float) -> None:
         """The learning rate of the weights from the next step on."""
@@ -139,7 +144,7 @@ class Bilevel:
         """Move the weights down the clipped gradient of the training loss; eta gets no gradient and stays."""
         x, y = train
         logits = self.forward(x, self.method.sample(self.generator).detach())
-        loss = F.cross_entropy(logits, y)
+        loss = self.loss(logits, y)
         self.weight_optimiser.step(self._gradient(loss, self.parameters))
         self.meter.add(0, loss, logits, y)
 
@@ -156,7 +161,7 @@ class Bilevel:
         x, y = valid
         with frozen(self.parameters):
             logits = self.forward(x, self.method.sample(self.generator))
-            loss = F.cross_entropy(logits, y)
+            loss = self.loss(logits, y)
             return self._gradient(self._regularised(loss), self.learnt), loss, logits
 
     def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[Sequence[Tensor], Tensor, Tensor]:
@@ -177,7 +182,7 @@ class Bilevel:
         self._set_weights(start, step, -lr)
         x, y = valid
         logits = self.forward(x, self.method.sample(self.generator))
-        loss = F.cross_entropy(logits, y)
+        loss = self.loss(logits, y)
         gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
         direct, direction = gradient[:learnt], gradient[learnt:]
 
@@ -195,7 +200,7 @@ class Bilevel:
         return [d - lr * i for d, i in zip(direct, implicit)], loss, logits
 
     def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
-        return F.cross_entropy(self.forward(train[0], theta), train[1])
+        return self.loss(self.forward(train[0], theta), train[1])
 
     @torch.no_grad()
     def _set_weights(self, start: list[Tensor], direction: list[Tensor], length: Tensor | float) -> None:
