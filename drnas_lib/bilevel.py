@@ -25,7 +25,7 @@ Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
 
 @contextmanager
 def frozen(parameters: list[nn.Parameter]) -> Iterator[None]:
-    """No gradient is prepared for the parameters within the block: a written-out derivative cannot see which of its parts are asked for."""
+    """Within the block the parameters ask for no gradient, so that nothing is kept in memory for it."""
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:
@@ -188,11 +188,12 @@ class Bilevel:
 
         radius = PERTURBATION / torch.stack(torch._foreach_norm(direction)).norm().clamp_min(1e-12)
         sides, stream = [], self.net.generator.get_state() if self.draws else None
-        for sign in (1.0, -1.0):
-            if self.draws:
-                self.net.generator.set_state(stream)  # the same noise and the same dropped paths, for the same reason
-            self._set_weights(start, direction, sign * radius)
-            sides += self._gradient(self._train_loss(train, fixed), [fixed])
+        with frozen(self.parameters):
+            for sign in (1.0, -1.0):
+                if self.draws:
+                    self.net.generator.set_state(stream)  # the same noise and the same dropped paths, for the same reason
+                self._set_weights(start, direction, sign * radius)
+                sides += self._gradient(self._train_loss(train, fixed), [fixed])
         with torch.no_grad():
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)

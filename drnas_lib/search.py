@@ -15,10 +15,10 @@ from drnas_lib.captured import Launcher
 from drnas_lib.data.seeds import derived
 from drnas_lib.data.sources import Dataset
 from drnas_lib.errors import Told
+from drnas_lib.memory import activation_bytes
 from drnas_lib.methods import METHODS
 from drnas_lib.methods.method import Arena, Batch
-from drnas_lib.nets.memory import activation_bytes
-from drnas_lib.nets.supernets import supernet
+from drnas_lib.nets.networks import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.optimisers import Adam, WeightOptimiser
 from drnas_lib.precision import PRECISIONS
@@ -175,6 +175,7 @@ class Search:
         if saved is not None:
             with checkpoint.fitting(folder.path):
                 self.restore(saved)
+            del saved  # or its tensors would stay on the device for the rest of the run
             if self.history:
                 yield self._report()
         for place in self.places[len(self.history) :]:

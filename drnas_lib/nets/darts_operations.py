@@ -3,6 +3,7 @@
 Batch normalisations learn nothing; the last one of a stacked operation is scaled by theta.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -10,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.batch_norm import ScaledBatchNorm
-from drnas_lib.nets.channel_map import ChannelMap, channel_choice
 from drnas_lib.nets.mixed import Identity, Operations
 from drnas_lib.nets.stacked import Maps, StackedConv, StackedDepthwise, under
+from drnas_lib.nets.widen import ChannelMap, channel_choice
 
 
 class DepthwiseSeparable(nn.Module):
@@ -103,28 +104,23 @@ class Noise(Identity):
 class Pool(nn.Module):
     """A 3x3 pooling and its normalisation: edges that leave one node see the same statistics, so they share them."""
 
-    def __init__(self, channels: int, stride: int, kind: str):
+    def __init__(self, channels: int, stride: int, pool: Callable[..., Tensor]):
         super().__init__()
-        self.channels = channels
-        self.pool = POOLS[kind](stride)
+        self.channels, self.stride, self.pool = channels, stride, pool
         self.norm = ScaledBatchNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c, H, W) -> (B, c, H', W')."""
-        return self.norm(self.pool(x))
+        return self.norm(self.pool(x, stride=self.stride))
 
     def maps(self, before: "Pool", edges: Tensor, generator: torch.Generator) -> Maps:
         way = ChannelMap(torch.zeros(1, dtype=torch.long), channel_choice(1, before.channels, self.channels, generator), before.channels)
         return {"norm.running_mean": way, "norm.running_var": way}
 
 
-POOLS = {
-    "max": lambda stride: partial(F.max_pool2d, kernel_size=3, stride=stride, padding=1),
-    "avg": lambda stride: partial(F.avg_pool2d, kernel_size=3, stride=stride, padding=1, count_include_pad=False),
-}
 SHARED = {
-    "max_pool_3x3": partial(Pool, kind="max"),
-    "avg_pool_3x3": partial(Pool, kind="avg"),
+    "max_pool_3x3": partial(Pool, pool=partial(F.max_pool2d, kernel_size=3, padding=1)),
+    "avg_pool_3x3": partial(Pool, pool=partial(F.avg_pool2d, kernel_size=3, padding=1, count_include_pad=False)),
 }
 STACKED = {
     "sep_conv_3x3": partial(SeparableConv, kernel=3),

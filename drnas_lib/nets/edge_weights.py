@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from drnas_lib.nets.mixed import Theta
-from drnas_lib.nets.mixture import Shared, mixture
+from drnas_lib.nets.mixture import mixture
 from drnas_lib.nets.partial import arrived, shuffled, split
 from drnas_lib.nets.supernet import SuperCell, SuperNet
 
@@ -20,7 +20,7 @@ class EdgeWeightedCell(SuperCell):
         for source, mixing, of_edges in zip(self.sources, theta[x.shape[1]], weights):
             first, rest = split(x, self.k)
             received = source(first, mixing, received)
-            passed = mixture(source.edges, passed, [], [Shared(rest, of_edges, tuple(range(source.edges)))])
+            passed = mixture(source.edges, passed, [], [(rest, of_edges, tuple(range(source.edges)))])
             node, received = arrived(received, self.mixed)
             bypass, passed = arrived(passed, rest.shape[1])
             x = shuffled(node, bypass, self.k)

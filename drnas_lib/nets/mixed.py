@@ -5,15 +5,17 @@ kernels of all edges stacked. An operation that the mask drops on an edge has no
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drnas_lib.nets.channel_map import ChannelMap
-from drnas_lib.nets.mixture import Shared, Stacked, mixture
+from drnas_lib.nets.mixture import mixture
 from drnas_lib.nets.stacked import under
+from drnas_lib.nets.widen import ChannelMap
+
+NONE = "none"  # gives zeros: nothing to compute
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,6 @@ class Operations:
 
     stacked: Mapping[str, Callable[[int, int, int], nn.Module]]
     shared: Mapping[str, Callable[[int, int], nn.Module]]
-    absent: tuple[str, ...] = field(default=("none",))  # gives zeros: nothing to compute
 
 
 class Identity(nn.Identity):
@@ -48,11 +49,11 @@ class MixedEdges(nn.Module):
 
     def __init__(self, operations: Operations, channels: int, names: tuple[str, ...], mask: list[list[bool]], stride: int = 1):
         super().__init__()
-        if unknown := set(names) - {*operations.absent, *operations.shared, *operations.stacked}:
+        if unknown := set(names) - {NONE, *operations.shared, *operations.stacked}:
             raise ValueError(f"no supernet has {', '.join(sorted(unknown))} yet: add it to the table of operations of its space in nets/")
         self.channels, self.edges, self.stride = channels, len(mask), stride
         kept = {name: tuple(e for e, row in enumerate(mask) if row[o]) for o, name in enumerate(names)}
-        self.positions = {name: edges for name, edges in kept.items() if edges and name not in operations.absent}
+        self.positions = {name: edges for name, edges in kept.items() if edges and name != NONE}
         self.stacked = nn.ModuleDict(
             {name: operations.stacked[name](channels, len(e), stride) for name, e in self.positions.items() if name in operations.stacked}
         )
@@ -67,12 +68,10 @@ class MixedEdges(nn.Module):
         """
         active = F.relu(x) if self.stacked else x
         stacked = [
-            Stacked(operation(active, scale, generator), self.positions[name])
+            (operation(active, scale, generator), self.positions[name])
             for (name, operation), scale in zip(self.stacked.items(), theta.stacked)
         ]
-        shared = [
-            Shared(operation(x), weight, self.positions[name]) for (name, operation), weight in zip(self.shared.items(), theta.shared)
-        ]
+        shared = [(operation(x), weight, self.positions[name]) for (name, operation), weight in zip(self.shared.items(), theta.shared)]
         if not stacked and not shared:
             return self._zeros(x) if received is None else received
         if drop is None:

@@ -5,36 +5,20 @@ differentiable, because its backward pass consists of differentiable operators.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 Edges = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Stacked:
-    """An output of its own for each of the m `edges`: `value` (B, m c, H, W), already weighted by theta."""
-
-    value: Tensor
-    edges: Edges
-
-
-@dataclass(frozen=True)
-class Shared:
-    """One output for all m `edges`: `value` (B, c, H, W), to be weighted by `theta` (m, 1, 1, 1)."""
-
-    value: Tensor
-    theta: Tensor
-    edges: Edges
+Stacked = tuple[Tensor, Edges]  # an output for each of the m edges, already weighted by theta: (B, m c, H, W)
+Shared = tuple[Tensor, Tensor, Edges]  # one output for all m edges, (B, c, H, W), and their theta (m, 1, 1, 1)
 
 
 def mixture(edges: int, received: Tensor | None, stacked: Sequence[Stacked], shared: Sequence[Shared]) -> Tensor:
     """`received` (B, n c, H, W) or nothing, plus all outputs at the channels of their edges: (B, n c, H, W) for n = `edges`."""
-    places = [term.edges for term in stacked], [term.edges for term in shared]
-    values = [term.value for term in stacked], [term.value for term in shared], [term.theta for term in shared]
-    return _Mixture.apply(edges, places, received, *(tensor for tensors in values for tensor in tensors))
+    places = [at for _, at in stacked], [at for _, _, at in shared]
+    outputs = [value for value, _ in stacked], [value for value, _, _ in shared], [theta for _, theta, _ in shared]
+    return _Mixture.apply(edges, places, received, *(tensor for tensors in outputs for tensor in tensors))
 
 
 class _Mixture(torch.autograd.Function):
@@ -42,7 +26,8 @@ class _Mixture(torch.autograd.Function):
     def forward(ctx, edges: int, places: tuple[list[Edges], list[Edges]], received: Tensor | None, *tensors: Tensor) -> Tensor:
         ctx.edges, ctx.places = edges, places
         of_stacked, of_shared = places
-        stacked, shared, theta = _cut(tensors, len(of_stacked), len(of_shared))
+        a, b = len(of_stacked), len(of_stacked) + len(of_shared)
+        stacked, shared, theta = tensors[:a], tensors[a:b], tensors[b:]
         out = _by_edge(_start(edges, received, stacked, shared, of_stacked), edges)  # B n c H W
         for value, at in zip(stacked, of_stacked):
             if len(at) < edges:
@@ -54,7 +39,7 @@ class _Mixture(torch.autograd.Function):
             else:
                 for e, own in zip(at, weight.unbind()):
                     out[:, e].addcmul_(value, own)
-        needs_theta = ctx.needs_input_grad[len(ctx.needs_input_grad) - len(theta) :]
+        needs_theta = ctx.needs_input_grad[3 + b :]
         ctx.save_for_backward(*theta, *(value if needed else None for value, needed in zip(shared, needs_theta)))
         return out.flatten(1, 2)
 
@@ -67,10 +52,6 @@ class _Mixture(torch.autograd.Function):
         to_shared = [_weighted(by_edge, weight, at) for weight, at in zip(theta, of_shared)]
         to_theta = [None if value is None else _products(by_edge, value, at) for value, at in zip(shared, of_shared)]
         return None, None, grad if ctx.needs_input_grad[2] else None, *to_stacked, *to_shared, *to_theta
-
-
-def _cut(tensors: tuple[Tensor, ...], stacked: int, shared: int) -> tuple[tuple[Tensor, ...], ...]:
-    return tensors[:stacked], tensors[stacked : stacked + shared], tensors[stacked + shared :]
 
 
 def _by_edge(x: Tensor, edges: int) -> Tensor:

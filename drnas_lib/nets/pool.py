@@ -24,7 +24,7 @@ class _WindowMeans(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, adjoint: bool) -> Tensor:
         ctx.adjoint = adjoint
-        share = shares(*x.shape[2:], x.dtype)
+        share = _shares(*x.shape[2:], x.dtype)
         return _window_sums(x * share) if adjoint else _window_sums(x).mul_(share)
 
     @staticmethod
@@ -43,12 +43,6 @@ def _ones(channels: int, dtype: torch.dtype) -> Tensor:
 
 
 @cache
-def shares(height: int, width: int, dtype: torch.dtype) -> Tensor:
-    """One over the number of pixels of each window: 9, 6 or 4 where the image is at least 2x2. (H, W)."""
-    return 1 / torch.outer(_inside(height), _inside(width)).to(dtype)
-
-
-def _inside(size: int) -> Tensor:
-    """How many of i - 1, i, i + 1 lie inside an image, for every i: (size,)."""
-    i = torch.arange(size)
-    return (i + 1).clamp_max(size - 1) - (i - 1).clamp_min(0) + 1
+def _shares(height: int, width: int, dtype: torch.dtype) -> Tensor:
+    """One over the number of pixels of each window, (1, 1, H, W)."""
+    return _window_sums(torch.ones(1, 1, height, width, dtype=dtype)).reciprocal_()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.batch_norm import ScaledBatchNorm
-from drnas_lib.nets.channel_map import ChannelMap, channel_choice
+from drnas_lib.nets.widen import ChannelMap, channel_choice
 
 Maps = dict[str, ChannelMap]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from drnas_lib.nets.memory import activation_bytes
+from drnas_lib.memory import activation_bytes
 from drnas_lib.nets.single_path import SinglePathNet
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.spaces import SPACES

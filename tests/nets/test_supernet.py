@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from drnas_lib.nets.mixture import Shared, Stacked, mixture
+from drnas_lib.nets.mixture import mixture
 from drnas_lib.nets.pool import avg_pool_3x3
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.spaces import SPACES
@@ -119,9 +119,9 @@ def test_a_mixture_is_the_sum_over_operations_edge_by_edge(received, of_stacked,
     def ours(*tensors):
         tensors = list(tensors)
         start = tensors.pop(0) if received else None
-        stacked = [Stacked(tensors.pop(0), edges) for edges in of_stacked]
+        stacked = [(tensors.pop(0), edges) for edges in of_stacked]
         inputs = [tensors.pop(0) for _ in of_shared]
-        return mixture(3, start, stacked, [Shared(x, weight, edges) for x, weight, edges in zip(inputs, tensors, of_shared)])
+        return mixture(3, start, stacked, list(zip(inputs, tensors, of_shared)))
 
     expected = list(before[0].split(2, 1)) if received else [torch.zeros(2, 2, 2, 3, dtype=torch.float64)] * 3
     for value, edges in zip(values, of_stacked):

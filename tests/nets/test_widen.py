@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from drnas_lib.nets.channel_map import channel_choice
 from drnas_lib.nets.supernet import SuperNet
-from drnas_lib.nets.widen import carry, channel_maps
+from drnas_lib.nets.widen import carry, channel_choice, channel_maps
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]
