@@ -82,8 +82,8 @@ class Search:
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
         self.noise = self.chance if ranks.share.of == 1 else torch.Generator(device)  # of noise operations and of dropped paths
         start = torch.Generator().manual_seed(settings.seed)
-        begin = available, settings.eta_mean, settings.eta_std
-        self.variables = ArchVariables(self.space.shape, start, torch.float32, *begin).to(device)
+        begin = dict(available=available, mean=settings.eta_mean, std=settings.eta_std)
+        self.variables = ArchVariables(self.space.shape, start, **begin).to(device)
         self.method = METHODS[settings.method].build(self.variables, self.space, settings.seed, settings.options)
         self.regulariser = REGULARISERS[settings.regulariser](settings.lam)
         adam = settings.arch_lr, settings.arch_betas, self.regulariser.decay, settings.arch_grad_clip

@@ -31,6 +31,9 @@ class Speed:
     def whole_ratios(self):
         return plots.ratios(self.whole, "step_ms", "whole step (ms), median")
 
+    def launches(self):
+        return plots.ratios(self.steps, "operators", "operators launched by a step")
+
     def memory(self):
         """The peak on a GPU beside the paper's; on a CPU what is kept for the backward pass."""
         if self.whole.gpu_peak_mb.notna().all():
@@ -45,6 +48,9 @@ class Speed:
 
     def steps_sentence(self) -> str:
         return f"**The arithmetic of a step takes the plain supernet longer by {_ratios(self.steps)}.**"
+
+    def launches_sentence(self) -> str:
+        return f"**The plain supernet launches more operators by {_ratios(self.steps, 'operators')}.**"
 
     def whole_sentence(self) -> str:
         first = self.whole[(self.whole.implementation == "ours")].iloc[0]
@@ -78,8 +84,8 @@ class Speed:
         )
 
 
-def _ratios(table: pd.DataFrame) -> str:
-    wide = table.pivot(index="k", columns="implementation", values="step_ms")
+def _ratios(table: pd.DataFrame, value: str = "step_ms") -> str:
+    wide = table.pivot(index="k", columns="implementation", values=value)
     return ", ".join(f"×{ratio:.2f} at K={k}" for k, ratio in (wide.plain / wide.ours).items())
 
 
