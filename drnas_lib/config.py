@@ -8,12 +8,12 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
-from drnas_lib import method_presets, stream_rules
+from drnas_lib import holes, method_presets, stream_rules
 from drnas_lib.method_presets import METHODS, OPTIONS
 from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, path, text
-from drnas_lib.presets import DISAGREEMENTS, FAMILIES, Stages, preset, searched, usually_progressive
+from drnas_lib.presets import DISAGREEMENTS, FAMILIES, STREAMED, Stages, preset, searched, usually_progressive
 from drnas_lib.search_settings import SearchSettings, StageSettings
-from drnas_lib.space_rules import MOST_OPERATIONS, RULES, SHRINKS, contradictions, first_keep
+from drnas_lib.space_rules import MOST_OPERATIONS, PIXELS, RULES, SHRINKS, contradictions, first_keep
 from drnas_lib.stream_rules import IndexLists
 
 Space = choice(*RULES)
@@ -39,6 +39,7 @@ Count = integer(1)
 Amount = integer(0)
 BatchSize = integer(2)  # normalisation needs two images
 Pixels = integer(8)
+Cutout = integer(0, even=True)  # the published hole reaches as far to either side of its centre, so an odd side loses a pixel
 PerStage = integers(1)
 Keep = integers(1, MOST_OPERATIONS)
 Warmup = integers(0)
@@ -96,7 +97,7 @@ class SearchConfig(Parameters):
     weight_decay: NotNegative | None = None
     grad_clip: Positive | None = None
     drop_path: Probability | None = None
-    cutout: Amount | None = None
+    cutout: Cutout | None = None
     arch_lr: Positive | None = None
     arch_grad_clip: Positive | None = None
     lam: NotNegative | None = None
@@ -138,6 +139,8 @@ class SearchConfig(Parameters):
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
             yield f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so {least} or more."
+        if self.dataset != STREAMED:
+            yield from holes.problems(values["cutout"], self.image_size or PIXELS[self.dataset])
         given = {name for name in OPTIONS if getattr(self, name) is not None}
         yield from method_presets.contradictions(self.method, self.protocol, given, values, self._stage_lists()["keep"])
 

@@ -3,7 +3,6 @@
 import difflib
 import math
 import re
-import reprlib
 import textwrap
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -13,28 +12,17 @@ from typing import Annotated, Any, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from drnas_lib.errors import Told
+from drnas_lib.errors import Told, shown
 from drnas_lib.stated import stated
 
 WIDTH = 110  # of a long list in a message
+NEAR = 0.55  # likeness of two words, from 0 to 1, from which one may be meant for the other
 MOST = 10**9  # of whatever is counted: more is a slip of the keyboard, and no memory holds it
 LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes, of a file's name and of a path; the second leaves room for the names of a run
-LONGEST_SHOWN = 400  # characters of a value in a message
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 3, 20, 20, 20, 300, 300
 
 
 class ParameterError(Told, ValueError):
     """One or more parameters are wrong; the message names each, its value, what is allowed and the nearest match."""
-
-
-def shown(value: Any) -> str:
-    """`repr` of whatever a notebook or a file may hold, cut short where it is long, deep or endless."""
-    try:
-        text = _SHORT.repr(value)
-        return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
-    except ValueError:  # Python refuses to print an integer of thousands of digits
-        return f"<{type(value).__name__} too long to print>"
 
 
 def _bare(value: Any) -> str:
@@ -42,11 +30,16 @@ def _bare(value: Any) -> str:
 
 
 def nearest(word: Any, allowed: Iterable[str]) -> str:
-    """' Did you mean `x`?' or nothing."""
-    wanted, words = _bare(word).lower().replace("gpu", "cuda"), list(allowed)
-    begun = [whole for whole in words if whole.startswith(wanted)]
-    match = begun if len(begun) == 1 else difflib.get_close_matches(wanted, words, n=1, cutoff=0.55)
-    return f" Did you mean `{match[0]}`?" if match else ""
+    """' Did you mean `x`?' or nothing. Capitals, _ and - do not count; a word that begins with `word` comes before others."""
+    wanted, words = _plain(_bare(word)).replace("gpu", "cuda"), {whole: _plain(whole) for whole in allowed}
+    likeness = {whole: difflib.SequenceMatcher(None, plain, wanted).ratio() for whole, plain in words.items()}
+    begun = [whole for whole, plain in words.items() if wanted and plain.startswith(wanted)]
+    match = max(begun or words, key=likeness.get, default=None)
+    return f" Did you mean `{match}`?" if match is not None and (len(begun) == 1 or likeness[match] >= NEAR) else ""
+
+
+def _plain(word: str) -> str:
+    return re.sub("[_-]", "", word.lower())
 
 
 def from_yaml(text: str, where: str) -> Any:
@@ -68,11 +61,14 @@ def file_of_parameters(path: Path) -> dict[str, Any]:
     return values or {}
 
 
-def integer(least: int, most: int = MOST):
+def integer(least: int, most: int = MOST, even: bool = False):
     """A whole number; 5.0, '5' and '5.0' are 5, but True is not 1."""
 
     def read(value: Any) -> int:
-        return _within([_whole(value)], least, most)[0]
+        (whole,) = _within([_whole(value)], least, most)
+        if even and whole % 2:
+            raise ValueError(f"allowed is an even number, {least} or more.")
+        return whole
 
     return Annotated[int, BeforeValidator(read)]
 
@@ -131,13 +127,15 @@ def text(pattern: str, allowed: str, near: tuple[str, ...] = ()):
 def path(allowed: str):
     """The path of a folder or a file, there or not, that a file system can hold, as the sentence `allowed` says."""
 
-    def read(value: Any) -> str:
-        printed = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
-        if not printed or len(value.encode()) > LONGEST_PATH or max(len(part.encode()) for part in value.split("/")) > LONGEST_NAME:
-            raise ValueError(allowed)
-        return value
+    return Annotated[str, BeforeValidator(lambda value: checked_path(value, allowed))]
 
-    return Annotated[str, BeforeValidator(read)]
+
+def checked_path(value: Any, allowed: str) -> str:
+    """Raises ValueError, which says `allowed`, for what no file system can hold."""
+    printed = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
+    if not printed or len(value.encode()) > LONGEST_PATH or max(len(part.encode()) for part in value.split("/")) > LONGEST_NAME:
+        raise ValueError(allowed)
+    return value
 
 
 def _truth(value: Any) -> bool:

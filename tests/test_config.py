@@ -129,6 +129,9 @@ BAD = [
     ({"dataset": "folder"}, ["dataset='folder' without data_folder"]),
     ({"dataset": "cifar10", "image_size": 32}, ["image_size=32 with dataset='cifar10'", "only dataset='folder'"]),
     ({"dataset": "folder", "data_folder": "pictures", "image_size": 30}, ["image_size=30", "multiple of 4"]),
+    ({"cutout": 100}, ["cutout=100 with images of 8 pixels a side", "at least half of the image", "even numbers from 0 to 4"]),
+    ({"space": "s3", "dataset": "cifar10", "cutout": 24}, ["cutout=24 with images of 32 pixels", "from 0 to 22"]),
+    ({"cutout": 1}, ["cutout=1", "an even number, 0 or more"]),
     # images that are read as they are needed
     ({"dataset": "imagenet"}, ["dataset='imagenet' with space='nb201'", "Allowed is darts"]),
     ({"dataset": "imagenet", "space": "s2"}, ["dataset='imagenet' with space='s2'", "Allowed is darts"]),
