@@ -7,6 +7,7 @@ DrNAS (presets.py), and for the data sets of one's own only what makes a method 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from drnas_lib.presets import Stages
 
@@ -110,12 +111,12 @@ def adapted(method: str, protocol: str, published: bool, stages: Stages, setting
     return stages, settings | {name: value for name, value in own.items() if name not in OF_THE_STAGE}
 
 
-def contradictions(method: str, protocol: str, given: set[str], settings: dict, keep: list[int]) -> Iterator[str]:
+def contradictions(method: str, protocol: str, given: dict[str, Any], settings: dict, keep: list[int]) -> Iterator[str]:
     """What of the stated options (`given`), the settings and the operations kept in each stage does not suit the method."""
     row = METHODS[method]
-    for name in sorted(given - options(method, protocol).keys()):
+    for name in sorted(given.keys() - options(method, protocol).keys()):
         readers = [other for other in METHODS if name in options(other, protocol)]
-        yield f"{name} with method={method!r}: only {', '.join(readers)} read it."
+        yield f"{name}={given[name]} with method={method!r}: only {', '.join(readers)} read it."
     if settings["step"] not in row.steps:
         yield f"step={settings['step']!r} with method={method!r}: allowed are {', '.join(row.steps)}."
     if settings["step"] == "single_level" and settings["bilevel"] == "second":

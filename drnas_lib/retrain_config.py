@@ -10,24 +10,29 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from drnas_lib import holes
+from drnas_lib import holes, stream_rules
 from drnas_lib.cells import ALLOWED, Cell, UnknownCell, find
 from drnas_lib.config import (
     LONGEST_STEM,
     BatchSize,
+    Cells,
+    Channels,
     Count,
     Cutout,
     Device,
+    Epochs,
     Name,
     NotNegative,
     Pixels,
     Place,
     Positive,
     Seed,
+    Workers,
+    equal_shares,
 )
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
 from drnas_lib.genotype_text import reader
-from drnas_lib.parameters import ParameterError, Parameters, Truth, checked_path, choice, integer, listed, number
+from drnas_lib.parameters import Extremes, ParameterError, Parameters, Truth, checked_path, choice, integer, listed, number
 from drnas_lib.presets import FAMILIES, STREAMED
 from drnas_lib.recipes import PROTOCOLS, RECIPES, TAIL_EPOCHS, Recipe, recipe_of
 from drnas_lib.records import RecordError
@@ -43,11 +48,11 @@ def _description(value: Any) -> str:
     return checked_path(value, ALLOWED)
 
 
-Genotype = Annotated[str, BeforeValidator(_description)]
+AS_TEXT = "normal: none~0 none~1; reduce: none~0 none~1"
+Genotype = Annotated[str, BeforeValidator(_description), Extremes(("darts_v2", AS_TEXT), ("", "x", "x" * 300, "normal: none"))]
 Dataset = choice(*FAMILIES)
 Protocol = choice(*PROTOCOLS)
 RecipeName = choice(*RECIPES)
-Epochs = Count
 Whole = integer(0)
 Probability = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 MACROS = {  # cells and channels of the published networks, and by what the image must be divisible
@@ -118,15 +123,15 @@ class RetrainConfig(Parameters):
     seed: Seed = 0
     device: Device = "auto"
     processes: Count = 1
-    workers: Whole = 4
+    workers: Workers = 4
     results: Place = "results/retrain"
     name: Name | None = None
     rerun: Truth = False
     epochs: Epochs | None = None
     subset: Count | None = None
     batch_size: BatchSize | None = None
-    cells: Count | None = None
-    channels: Count | None = None
+    cells: Cells | None = None
+    channels: Channels | None = None
     lr: Positive | None = None
     warmup_epochs: Whole | None = None
     weight_decay: NotNegative | None = None
@@ -202,8 +207,7 @@ class RetrainConfig(Parameters):
             yield f"warmup_epochs={recipe.warmup_epochs} with epochs={recipe.epochs}: fewer than the epochs."
         if recipe.schedule == "linear_tail" and recipe.epochs <= TAIL_EPOCHS:
             yield f"epochs={recipe.epochs} with protocol='released': its last {TAIL_EPOCHS} epochs are a tail of their own; more than that."
-        if recipe.batch_size % self.processes:
-            yield f"processes={self.processes} with batch_size={recipe.batch_size}: each needs an equal share of a batch."
+        yield from equal_shares(self.processes, recipe.batch_size)
         if self.subset is not None and self.subset < recipe.batch_size:
             yield f"subset={self.subset} with batch_size={recipe.batch_size}: an epoch needs a whole batch."
 
@@ -220,6 +224,9 @@ class RetrainConfig(Parameters):
         relevant = {n: v for n, v in values.items() if n not in NOT_OF_THE_RESULT}
         identity = json.dumps(relevant | {"recipe": asdict(recipe)}, sort_keys=True)
         stem = self.name or self._stem(cell, macro, recipe, shape)
+        folder = PurePath(self.results, stem, f"seed{self.seed}").as_posix()
+        if problems := list(stream_rules.absent(self, folder)):
+            raise ParameterError(listed(problems))
         return RetrainSettings(
             **values,
             cell_source=cell.source,
@@ -228,7 +235,7 @@ class RetrainConfig(Parameters):
             space=cell.space,
             method=cell.method,
             stem=stem,
-            folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
+            folder=folder,
             reduced=tuple(self._reductions(macro, published, recipe, shape)),
             changed=tuple(self._changes(published, recipe, macro, shape)),
             fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
