@@ -1,5 +1,6 @@
-"""Where a cell comes from: the name of a published one, the folder of a search, a JSON file, or a NAS-Bench-201 text. No torch."""
+"""Where a cell comes from: the name of a published one, the folder of a search, a JSON file, or the cell itself as text. No torch."""
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass, field
@@ -8,11 +9,16 @@ from pathlib import Path
 from drnas_lib import seal
 from drnas_lib.errors import Told
 from drnas_lib.genotype import Genotype, GenotypeError, Nb201Genotype, genotype_from_json
+from drnas_lib.genotype_text import reader
 from drnas_lib.parameters import nearest
 from drnas_lib.records import PROJECT, RecordError, RunFolder, resolve
 
 USUAL_DECAY = 3e-4  # of the weights, in every search but R-DARTS (L2)
 PUBLISHED = PROJECT / "params" / "genotypes"
+ALLOWED = (
+    "allowed is a published name, the folder of a search's run, a JSON file, or the cell itself: Genotype(normal=[...], ...), "
+    "'normal: ...; reduce: ...' or '|...|+|...|+|...|'."
+)
 
 
 class UnknownCell(Told, ValueError):
@@ -44,13 +50,14 @@ def _published(path: Path) -> Cell:
     try:
         return Cell(path.stem, _genotype(content["genotype"], path), content["source"], True, rows, note)
     except KeyError as error:
-        raise RecordError(f"{path} lacks {error}: a published cell has a genotype and its source.") from error
+        raise RecordError(f"{path} lacks {error}: a published cell has a genotype and its source. Restore the file.") from error
 
 
 def find(description: str) -> Cell:
     """The cell that a parameter means. Raises UnknownCell, GenotypeError, RecordError."""
-    if description.startswith("|"):
-        return Cell("nb201-" + _plain(description), Nb201Genotype.parse(description), "given as text")
+    if read := reader(description):
+        genotype = read(description)
+        return Cell(_name(genotype), genotype, "given as text")
     files = {path.stem: path for path in sorted(PUBLISHED.glob("*.json"))}
     if (name := description.strip().lower()) in files:
         return _published(files[name])
@@ -60,8 +67,14 @@ def find(description: str) -> Cell:
     if os.path.isdir(path):
         return _of_run(path)
     if "/" in description or description.endswith(".json"):
-        raise UnknownCell(f"there is neither a file nor a folder {path}.")
-    raise UnknownCell(f"no published cell has this name.{nearest(name, files)} Known: {', '.join(files)}; or the path of a search's run.")
+        raise UnknownCell(f"there is neither a file nor a folder {path}; {ALLOWED}")
+    raise UnknownCell(f"no published cell has this name.{nearest(name, files)} Published are {', '.join(files)}; {ALLOWED}")
+
+
+def _name(genotype: Genotype) -> str:
+    """Of a cell that has none."""
+    text = str(genotype)
+    return f"nb201-{_plain(text)}" if isinstance(genotype, Nb201Genotype) else f"darts-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _of_file(path: Path) -> Cell:

@@ -7,14 +7,17 @@ an epoch and not the run. Loading executes nothing (`weights_only`).
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
+from drnas_lib import seal
+from drnas_lib.data.errors import MissingData
 from drnas_lib.errors import Told
-from drnas_lib.records import atomic_write, remove
+from drnas_lib.identity import WHAT_TO_DO, Identity, images_differ, places_differ, settings_differ
+from drnas_lib.records import RunFolder, atomic_write, remove
 
 MAGIC = b"drnas checkpoint 1\n"
 KEPT = 2
@@ -24,9 +27,10 @@ class CheckpointError(Told, RuntimeError):
     """No checkpoint of a run can be used."""
 
 
-def save(folder: Path, epoch: int, fingerprint: str, state: dict) -> None:
+def save(folder: Path, epoch: int, identity: Identity, state: dict) -> None:
     """Write the state after `epoch` epochs, then drop all but the last two. Raises RecordError, older ones kept, on a full disk."""
-    write(folder / f"checkpoint-{epoch:05d}", {"fingerprint": fingerprint, "epoch": epoch, "state": state})
+    head = {"fingerprint": identity.key, "made_of": identity.made_of()}
+    write(folder / f"checkpoint-{epoch:05d}", {**head, "epoch": epoch, "state": state})
     for old in found(folder)[KEPT:]:
         remove(old)
 
@@ -36,7 +40,7 @@ def found(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-" + "[0-9]" * 5), reverse=True)
 
 
-def load(folder: Path, fingerprint: str, device: torch.device) -> dict | None:
+def load(folder: Path, identity: Identity, device: torch.device) -> dict | None:
     """The newest whole state of the run, None where there is no checkpoint at all.
 
     A damaged file is named in a warning and the one before it is used. Raises CheckpointError where none is whole, or where they
@@ -49,17 +53,37 @@ def load(folder: Path, fingerprint: str, device: torch.device) -> dict | None:
         except (OSError, ValueError) as error:
             problems.append(f"{path.name}: {error}")
             continue
-        if content["fingerprint"] != fingerprint:
-            raise CheckpointError(
-                f"{path} belongs to a run with other settings or data. Give this run another name with the parameter `name`, or "
-                "start over with rerun=True."
-            )
+        if content["fingerprint"] != identity.key:
+            differences = identity.differs_from(content.get("made_of"))
+            raise CheckpointError(f"{path} belongs to a run with other settings or data: {differences}. {WHAT_TO_DO}.")
         if problems:
             warnings.warn(f"damaged checkpoint passed over, continuing from epoch {content['epoch']}: {'; '.join(problems)}", stacklevel=2)
         return content["state"]
     if problems:
         raise CheckpointError(f"no usable checkpoint in {folder}: {'; '.join(problems)}. Start over with rerun=True.")
     return None
+
+
+def check_finished(folder: RunFolder, settings, images: Callable[[], dict] | None) -> None:
+    """Compare the finished run in `folder` with the one that is asked for. Raises CheckpointError, RecordError, MissingData.
+
+    `images` reads those of now, as a record has them; None where they cannot have changed. Where they are gone, a warning says so.
+    """
+    record = seal.record(folder)
+    before, now = record["parameters"], settings.as_dict()
+    differences = settings_differ(before, now) if before.get("fingerprint") != settings.fingerprint else []
+    if images is not None and not differences:
+        elsewhere = places_differ(before, now)
+        try:
+            changed = images_differ(record.get("data", {}), images())
+        except MissingData as error:
+            if elsewhere:
+                raise
+            warnings.warn(f"the images of the finished run in {folder.path} were not compared: {error}", stacklevel=2)
+            return
+        differences = changed and [*elsewhere, *changed]
+    if differences:
+        raise CheckpointError(f"{folder.path} holds a finished run with other settings or data: {'; '.join(differences)}. {WHAT_TO_DO}.")
 
 
 def clear(folder: Path) -> None:

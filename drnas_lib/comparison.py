@@ -11,7 +11,7 @@ from drnas_lib import seal, table_search
 from drnas_lib.benchmark import DATASETS as OF_THE_BENCHMARK
 from drnas_lib.config import Device, Place, Protocol, SearchConfig, SearchSettings
 from drnas_lib.method_presets import METHODS, options
-from drnas_lib.parameters import Parameters, Truth, choice, integer, integers, nearest, shown
+from drnas_lib.parameters import Extremes, Parameters, Truth, choice, integer, integers, nearest, shown
 from drnas_lib.presets import FAMILIES, searched
 from drnas_lib.records import RunFolder, resolve
 from drnas_lib.table_search import TableSearchConfig, TableSearchSettings
@@ -30,8 +30,9 @@ FEWER: dict[str, dict] = {
 }
 NOT_FOR = {"published": ("train_epochs",), "own": ("arch_lr",)}  # data of one's own are trained on, and have a quick eta anyway
 Preset = choice(*PRESETS)
-DATASETS = [name for name in FAMILIES if searched("nb201", name)]
+DATASETS = [name for name in FAMILIES if searched("nb201", name) and name != "folder"]  # which notebooks/search.ipynb searches
 K = integers(1)
+MOST_TABLE_SEEDS = 10_000  # their queries at every cost that the notebook shows fit into the memory
 
 
 def names(table: Iterable[str], *more: Iterable[str]):
@@ -45,10 +46,11 @@ def names(table: Iterable[str], *more: Iterable[str]):
             raise ValueError(f"allowed is a list of some of {', '.join(known)}.")
         for name in value:
             if name not in known:
-                raise ValueError(f"{shown(name)} is not one of {', '.join(known)}.{nearest(name, known)}")
+                raise ValueError(f"allowed is a list of some of {', '.join(known)}, not {shown(name)}.{nearest(name, known)}")
         return list(dict.fromkeys(value))
 
-    return Annotated[list[str], BeforeValidator(read)]
+    words = [name for part in (table, *more) for name in part]
+    return Annotated[list[str], BeforeValidator(read), Extremes((words[:1], words), ([], "", ["x"]))]
 
 
 @dataclass(frozen=True)
@@ -88,16 +90,13 @@ class ComparisonConfig(Parameters):
     at_once: integer(1) | None = 1
     results: Place = "results/search"
     table_results: Place = "results/table_search"
-    table_seeds: integers(1) = [500]
+    table_seeds: integers(1, MOST_TABLE_SEEDS) = [500]
     rerun: Truth = False
 
     def _problems(self) -> list[str]:
-        found = []
-        if "folder" in self.datasets:
-            found.append("datasets with 'folder': a folder of one's own is searched with notebooks/search.ipynb.")
         if len(self.table_seeds) != 1:
-            found.append(f"table_seeds={self.table_seeds}: allowed is how many seeds there are, one number.")
-        return found
+            return [f"table_seeds={self.table_seeds}: allowed is how many seeds there are, one number."]
+        return []
 
     def searches(self) -> list[Wanted]:
         """Those that train a supernet, data set by data set, seed by seed, in the order of Table 4."""
@@ -144,8 +143,6 @@ class PartialChannelsConfig(Parameters):
     rerun: Truth = False
 
     def _problems(self) -> list[str]:
-        if "folder" in self.datasets:
-            return ["datasets with 'folder': a folder of one's own is searched with notebooks/search.ipynb."]
         channels = PRESETS[self.preset].get("channels", 16)
         return [f"ks={self.ks}: {k} does not divide the {channels} channels of preset {self.preset!r}." for k in self.ks if channels % k]
 

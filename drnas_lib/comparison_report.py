@@ -19,11 +19,12 @@ Reasons = dict[tuple[str, str], str]
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
-def _benchmark() -> Benchmark | None:
+def _benchmark() -> tuple[Benchmark | None, str]:
+    """The table, or why there is none and what to do."""
     try:
-        return Benchmark.load()
-    except (MissingBenchmark, BenchmarkError):
-        return None
+        return Benchmark.load(), ""
+    except (MissingBenchmark, BenchmarkError) as error:
+        return None, str(error)
 
 
 def _styled(table: pd.DataFrame) -> Styler:
@@ -37,6 +38,14 @@ def _styled(table: pd.DataFrame) -> Styler:
 
 def _first(text: str, length: int = 160) -> str:
     return text if len(text) <= length else text[: length - 1].rsplit(" ", 1)[0] + " …"
+
+
+def _not_run(reasons: Reasons) -> str:
+    """Every reason in full, once, behind what could not be run for it; in the table it has no room."""
+    of: dict[str, list[str]] = {}
+    for (label, dataset), why in reasons.items():
+        of.setdefault(why, []).append(f"{label} on {dataset}")
+    return "".join(f"\n\nNot run: {', '.join(names)}. {why}" for why, names in of.items())
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ class Table4Report:
         return notes
 
     def _with_optimum(self) -> pd.DataFrame:
-        benchmark = _benchmark()
+        benchmark, _ = _benchmark()
         if benchmark is None:
             return self.runs
         best = [
@@ -81,7 +90,8 @@ class Table4Report:
 
     def table(self) -> Styler:
         """Table 4, every row of the paper and what is beside it."""
-        notes = self._notes() | ({} if _benchmark() else {OPTIMUM: "needs the benchmark's table"})
+        _, why = _benchmark()
+        notes = self._notes() | ({OPTIMUM: _first(why)} if why else {})
         return _styled(tables.table4(self.paper["rows"], self._with_optimum(), notes))
 
     def dots(self) -> Figure | Markdown:
@@ -94,7 +104,7 @@ class Table4Report:
     def conclusion(self) -> Markdown:
         """One sentence for each data set."""
         said = [self._of(dataset) for dataset in self.datasets]
-        return Markdown("\n\n".join(said))
+        return Markdown("\n\n".join(said) + _not_run(self.reasons))
 
     def _of(self, dataset: str) -> str:
         found = self.runs[self.runs.dataset == dataset].dropna(subset=["test_acc_pct"])
@@ -121,9 +131,10 @@ class Table4Report:
 
 def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
     """Random search and REINFORCE on the table under other costs of a query and both published rates, beside the paper's rows."""
-    benchmark, rows, lines = _benchmark(), {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}, {}
+    (benchmark, why), lines = _benchmark(), {}
     if benchmark is None:
-        return Markdown("Without the benchmark's table there is nothing to look up.")
+        return Markdown(f"Nothing can be looked up: {why}")
+    rows = {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}
     (seeds,) = config.table_seeds
     for method, rate in (("random", 0.001), ("reinforce", 0.001), ("reinforce", 0.5)):
         name = method if method == "random" else f"{method}, rate {rate}"
@@ -166,7 +177,7 @@ class Table1Report:
 
     def conclusion(self) -> Markdown:
         if not len(self.runs):
-            return Markdown("**Nothing to compare yet.**")
+            return Markdown("**Nothing to compare yet.**" + _not_run(self.reasons))
         said = []
         for dataset, of_set in self.runs.groupby("dataset", sort=False):
             first, last = of_set.iloc[0], of_set[of_set.row != "ours"].iloc[-1]
@@ -176,7 +187,7 @@ class Table1Report:
                 f"{last.activation_mb:.1f} MB, {ratio:.1f} times.**" + _progressive(of_set, first)
             )
         reduced = " The runs are reduced, so their accuracies are no statement about K." if (self.runs.reduced != "").any() else ""
-        return Markdown("\n\n".join(said) + reduced)
+        return Markdown("\n\n".join(said) + reduced + _not_run(self.reasons))
 
 
 def _progressive(of_set: pd.DataFrame, first: pd.Series) -> str:

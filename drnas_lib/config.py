@@ -8,12 +8,12 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
-from drnas_lib import method_presets, stream_rules
+from drnas_lib import holes, method_presets, stream_rules
 from drnas_lib.method_presets import METHODS, OPTIONS
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, path, text
-from drnas_lib.presets import DISAGREEMENTS, FAMILIES, Stages, preset, searched, usually_progressive
+from drnas_lib.parameters import Extremes, ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, path, text
+from drnas_lib.presets import DISAGREEMENTS, FAMILIES, STREAMED, Stages, preset, searched, usually_progressive
 from drnas_lib.search_settings import SearchSettings, StageSettings
-from drnas_lib.space_rules import MOST_OPERATIONS, RULES, SHRINKS, contradictions, first_keep
+from drnas_lib.space_rules import MOST_OPERATIONS, PIXELS, RULES, SHRINKS, contradictions, first_keep
 from drnas_lib.stream_rules import IndexLists
 
 Space = choice(*RULES)
@@ -30,17 +30,26 @@ Split = choice("halves", "test_half")
 Precision = choice("float32", "tf32", "bf16")
 Evaluate = choice("table", "train", "none")
 TauLine = choice("both", "start", "end")
-Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
+DEVICES = Extremes(("auto", "cpu", "cuda", "cuda:0", "cuda:99"), ("cuda:", "cuda:100", "gpu", ""))
+Device = text(r"(?a:auto|cpu|cuda(:\d{1,2})?)", "allowed are auto, cpu, cuda, cuda:N with N up to 99.", DEVICES, ("auto", "cpu", "cuda"))
 Place = path("allowed is the path of a folder.")
 Name = text(
-    r"(?a:\w[\w.+-]{0,99})", "allowed are up to 100 letters a-z, A-Z, digits and . _ + -, first a letter or digit: it becomes a folder."
+    r"(?a:\w[\w.+-]{0,99})",
+    "allowed are up to 100 letters a-z, A-Z, digits and . _ + -, first a letter or digit: it becomes a folder.",
+    Extremes(("a", "a" * 100), ("", "a" * 101, "a/b", "-a")),
 )
 Seed = integer(0, 2**32 - 1)  # what every generator takes
 Count = integer(1)
 Amount = integer(0)
 BatchSize = integer(2)  # normalisation needs two images
-Pixels = integer(8)
-PerStage = integers(1)
+# More than these is a slip of the keyboard that would fill the memory, or start, without a word.
+MOST_EPOCHS = 100_000  # in a stage or a training
+Epochs = integer(1, MOST_EPOCHS)
+Cells, Channels, Pixels = integer(1, 1000), integer(1, 10_000), integer(8, 2048)
+Workers = integer(0, 256)
+Trials, Some = integer(1, 1_000_000), integer(0, 1_000_000)
+Cutout = integer(0, even=True)  # the published hole reaches as far to either side of its centre, so an odd side loses a pixel
+PerStage, EpochsPerStage = integers(1), integers(1, MOST_EPOCHS)
 Keep = integers(1, MOST_OPERATIONS)
 Warmup = integers(0)
 Positive = number("a number above 0", lambda value: value > 0)
@@ -73,22 +82,22 @@ class SearchConfig(Parameters):
     seed: Seed = 0
     device: Device = "auto"
     processes: Count = 1
-    workers: Amount = 4
+    workers: Workers = 4
     precision: Precision | None = None
     results: Place = "results/search"
     name: Name | None = None
     rerun: Truth = False
     snapshots: Amount = 0
     evaluate: Evaluate | None = None
-    train_epochs: Count | None = None
-    epochs: PerStage | None = None
+    train_epochs: Epochs | None = None
+    epochs: EpochsPerStage | None = None
     k: PerStage | None = None
     keep: Keep | None = None
     arch_warmup: Warmup | None = None
     subset: Count | None = None
     batch_size: BatchSize | None = None
-    cells: Count | None = None
-    channels: Count | None = None
+    cells: Cells | None = None
+    channels: Channels | None = None
     macro: Macro | None = None
     weight_lr: Positive | None = None
     weight_lr_min: NotNegative | None = None
@@ -101,7 +110,7 @@ class SearchConfig(Parameters):
     grad_clip: Positive | None = None
     label_smoothing: Probability | None = None
     drop_path: Probability | None = None
-    cutout: Amount | None = None
+    cutout: Cutout | None = None
     arch_lr: Positive | None = None
     arch_grad_clip: Positive | None = None
     eta_mean: EtaMean | None = None
@@ -117,12 +126,12 @@ class SearchConfig(Parameters):
     tau_line: TauLine | None = None
     edge_normalisation: Truth | None = None
     none_in_cell: Truth | None = None
-    candidates: Count | None = None
-    monitored: Amount | None = None
+    candidates: Trials | None = None
+    monitored: Some | None = None
     candidate_batch: BatchSize | None = None
     controller_lr: Positive | None = None
-    controller_updates: Amount | None = None
-    controller_samples: Count | None = None
+    controller_updates: Some | None = None
+    controller_samples: Trials | None = None
 
     def _problems(self) -> list[str]:
         if not searched(self.space, self.dataset):
@@ -139,8 +148,7 @@ class SearchConfig(Parameters):
         if self.data_folder is None and self.dataset == "folder":
             yield "dataset='folder' without data_folder: say where the image folder is."
         yield from stream_rules.contradictions(self, values)
-        if values["batch_size"] % self.processes:
-            yield f"processes={self.processes} with batch_size={values['batch_size']}: each needs an equal share of a batch."
+        yield from equal_shares(self.processes, values["batch_size"])
         yield from contradictions(self, values)
         if values["weight_lr_min"] > values["weight_lr"]:
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
@@ -150,6 +158,8 @@ class SearchConfig(Parameters):
         if falls and falls < total and values["lr_after_widening"] == "restart_cosine":
             combined = f"lr_half_period={falls} with lr_after_widening='restart_cosine'"
             yield f"{combined}: it scales one fall of the rate, and {total} epochs have more. Allowed are continued, restart_epoch."
+        if self.dataset != STREAMED:
+            yield from holes.problems(values["cutout"], self.image_size or PIXELS[self.dataset])
         given = {name: getattr(self, name) for name in OPTIONS if getattr(self, name) is not None}
         yield from method_presets.contradictions(self.method, self.protocol, given, values, self._stage_lists()["keep"])
 
@@ -179,6 +189,10 @@ class SearchConfig(Parameters):
         for k in lists["k"]:
             if channels % k:
                 yield f"k={lists['k']} with channels={channels}: {k} does not divide the channels."
+        if (warmup := self._resolved()["lr_warmup"]) > sum(lists["epochs"]):
+            yield f"lr_warmup={warmup} with epochs={lists['epochs']}: the rate would never be reached, so not more than all epochs."
+        if self.lr_after_widening is not None and len(lists["epochs"]) == 1:
+            yield f"lr_after_widening={self.lr_after_widening!r} with one stage: nothing is widened, so leave it out, or add a stage."
         for epochs, warmup in zip(lists["epochs"], lists["arch_warmup"]):
             if warmup >= epochs:
                 yield f"arch_warmup={lists['arch_warmup']} with epochs={lists['epochs']}: eta would not move in {epochs} epochs."
@@ -227,10 +241,13 @@ class SearchConfig(Parameters):
         identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
         differences |= {"image_size": self.image_size, **stream_rules.places(self)}
         stem = self.name or self._stem({n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT and v is not None})
+        folder = PurePath(self.results, stem, f"seed{self.seed}").as_posix()
+        if problems := list(stream_rules.absent(self, folder)):
+            raise ParameterError(listed(problems))
         return SearchSettings(
             **values,
             stem=stem,
-            folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
+            folder=folder,
             reduced=(*_reductions(lists, values, stages, rest, RULES[self.space].cells), *stream_rules.reductions(self)),
             fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         )
@@ -247,6 +264,13 @@ class SearchConfig(Parameters):
             stem = f"{stem[: LONGEST_STEM - 9]}_{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
         return stem
 
+
+
+def equal_shares(processes: int, batch_size: int) -> Iterator[str]:
+    """A sentence where the processes cannot share a batch."""
+    if batch_size % processes:
+        what = f"processes={processes} with batch_size={batch_size}: each needs an equal share of a batch"
+        yield f"{what}, so allowed is what divides {batch_size}."
 
 
 def _reductions(lists, values, stages, rest, cells):

@@ -19,15 +19,16 @@ class DeviceError(Told, RuntimeError):
     """The device asked for is not there, or its memory is not enough."""
 
 
-def choose(name: str) -> torch.device:
-    """`auto` is the GPU where there is one. Raises DeviceError, naming what is there, for a device that is not."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
+def choose(name: str, precision: str = "float32") -> torch.device:
+    """`auto` is the GPU where there is one. Raises DeviceError, naming what is there, for a device that is not, or cannot round so."""
+    device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+    if device.type == "cpu" and precision == "tf32":
+        raise DeviceError("precision='tf32' on a CPU, which has no such products: allowed there are float32 and bf16.")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
-            raise DeviceError(f"device={name!r}, but this machine shows {count} CUDA devices to PyTorch. Use device='auto' or 'cpu'.")
+            there = ", ".join(["auto", "cpu", *(f"cuda:{index}" for index in range(count))])
+            raise DeviceError(f"device={name!r}, but this machine shows {count} CUDA devices to PyTorch. Allowed here are {there}.")
     return device
 
 

@@ -23,6 +23,7 @@ import torch
 import torch.distributed
 
 from drnas_lib.checkpoint import CheckpointError
+from drnas_lib.config import equal_shares
 from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.device import DeviceError
 from drnas_lib.errors import Told
@@ -58,8 +59,8 @@ def parameters(arguments: list[str] | None = None) -> tuple[str, dict]:
 
 def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, processes: int) -> SearchSettings | RetrainSettings:
     """The settings with this process' device. Raises ParameterError where the batch has no equal shares, or GPUs are too few."""
-    if settings.batch_size % processes:
-        raise ParameterError(f"batch_size={settings.batch_size} with {processes} processes: each needs an equal share of a batch.")
+    if problems := list(equal_shares(processes, settings.batch_size)):
+        raise ParameterError(problems[0])
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if settings.device == "cpu" or not gpus and settings.device == "auto":
         return replace(settings, device="cpu")

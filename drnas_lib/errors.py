@@ -1,5 +1,12 @@
 """Errors whose message says what to do: a notebook shows the message, not the way through the library that led to it."""
 
+import reprlib
+from typing import Any
+
+LONGEST_SHOWN = 400  # characters of a value in a message
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 3, 20, 20, 20, 300, 300
+
 
 class Told:
     """Mixed into an exception. The message names what is wrong, why, and what to do about it."""
@@ -7,3 +14,12 @@ class Told:
     def _render_traceback_(self) -> list[str]:
         """What IPython, and papermill with it, print in place of a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def shown(value: Any) -> str:
+    """`repr` of whatever a notebook or a file may hold, cut short where it is long, deep or endless."""
+    try:
+        text = _SHORT.repr(value)
+        return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
+    except ValueError:  # Python refuses to print an integer of thousands of digits
+        return f"<{type(value).__name__} too long to print>"

@@ -16,6 +16,7 @@ from drnas_lib.data.seeds import built
 from drnas_lib.data.sources import Dataset
 from drnas_lib.device import choose, describe, reproducible
 from drnas_lib.genotype import Genotype, genotype_from_json
+from drnas_lib.identity import Identity
 from drnas_lib.nets.cost import macs, parameters
 from drnas_lib.nets.networks import network
 from drnas_lib.precision import PRECISIONS
@@ -26,6 +27,7 @@ from drnas_lib.search import Company, Epoch, Launched, Search, SearchError
 from drnas_lib.search_data import Listing, described, read
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
+from drnas_lib.stream_rules import OF_ONES_OWN
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,13 @@ def launches(
 ) -> Generator[Launched | Progress, None, None]:
     """The same run, handing over after every step as well, so that several can take turns (see together.run_many)."""
     folder = RunFolder(settings.folder)
-    if not rerun and _finished(folder, settings):
+    if not rerun and _finished(folder, settings, company):
         return
     with folder.lock() if ranks.first else nullcontext():
-        if not rerun and ranks is ALONE and _finished(folder, settings):  # by another process, since the first look
+        if not rerun and ranks is ALONE and _finished(folder, settings, company):  # by another process, since the first look
             return
         searched = folder.done and not rerun
-        device = choose(settings.device)
+        device = choose(settings.device, settings.precision)
         dataset = _dataset(settings, company)
         if rerun and ranks.first:
             _clear(folder)
@@ -108,22 +110,12 @@ def _search(
     ranks.wait()
 
 
-def _same_settings(folder: RunFolder, settings: SearchSettings) -> None:
-    before = seal.record(folder)["parameters"]
-    pairs = {name: (before.get(name), getattr(settings, name)) for name in ("fingerprint", "data_folder", "index_lists")}
-    different = [f"{name} was {was!r}, is {now!r}" for name, (was, now) in pairs.items() if was != now]
-    if different:
-        raise checkpoint.CheckpointError(
-            f"{folder.path} holds a finished run with other settings ({'; '.join(different)}). Give this run another name with the "
-            "parameter `name`, or replace it with rerun=True."
-        )
-
-
-def _finished(folder: RunFolder, settings: SearchSettings) -> bool:
+def _finished(folder: RunFolder, settings: SearchSettings, company: Company) -> bool:
     """Whether a run is done and its cell was judged in the way now asked for; if not the latter, only that is left to do."""
     if not folder.done:
         return False
-    _same_settings(folder, settings)
+    images = (lambda: described(_dataset(settings, company))) if settings.dataset in OF_ONES_OWN else None
+    checkpoint.check_finished(folder, settings, images)
     found = seal.record(folder).get("evaluation", {})
     return found.get("kind") == settings.evaluate and found.get("epochs") == settings.train_epochs
 
@@ -243,7 +235,7 @@ def _train_cells(folder, settings, dataset, device, genotype, ranks):
         cost = {"parameters": parameters(net), "macs": macs(net, image)}
         place = _cell_folder(folder, name)
         place.path.mkdir(parents=True, exist_ok=True)
-        identity = f"{settings.fingerprint}-{dataset.fingerprint}-{cell}-{recipe}"
+        identity = Identity.of(settings, described(dataset), cell, recipe)
         training = retrain.Training(net, feed, recipe, settings.seed, device, identity, ranks)
         for row in training.run(place):
             yield Training(name, row, training.history, recipe.epochs)

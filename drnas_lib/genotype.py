@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from drnas_lib.errors import Told
+from drnas_lib.errors import Told, shown
 
 NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NB201_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (source, target), in the order of the printed string
+NB201_TEXT = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 DARTS_OPERATIONS = (
     "none",
     "max_pool_3x3",
@@ -55,28 +56,28 @@ class Nb201Genotype:
 
     @classmethod
     def parse(cls, text: str) -> "Nb201Genotype":
-        """The cell that the benchmark writes as `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|` (`op~s` reads node s).
+        """The cell that the benchmark writes as NB201_TEXT has it (`op~s` reads node s).
 
         Raises GenotypeError.
         """
         nodes = text.split("+")
         if len(nodes) != 3:
-            raise GenotypeError(f"expected 3 nodes joined by '+', got {len(nodes)} in {text!r}")
+            raise GenotypeError(f"expected 3 nodes joined by '+', as in {NB201_TEXT!r}; got {len(nodes)} in {shown(text)}")
         operations = []
         for target, node in enumerate(nodes, start=1):
             barred = re.fullmatch(r"\|(.*)\|", node)
             if barred is None:
-                raise GenotypeError(f"node {target} must start and end with '|', got {node!r} in {text!r}")
+                raise GenotypeError(f"node {target} must start and end with '|', got {shown(node)} in {shown(text)}")
             inputs = barred.group(1).split("|")
             if len(inputs) != target:
                 raise GenotypeError(
-                    f"node {target} must have {target} inputs, got {len(inputs)} in {node!r} of {text!r}"
+                    f"node {target} must have {target} inputs, got {len(inputs)} in {shown(node)} of {shown(text)}"
                 )
             for source, entry in enumerate(inputs):
                 operation, tilde, index = entry.partition("~")
                 if not tilde or index != str(source):
                     raise GenotypeError(
-                        f"input {source} of node {target} must read 'operation~{source}', got {entry!r} in {text!r}"
+                        f"input {source} of node {target} must read 'operation~{source}', got {shown(entry)} in {shown(text)}"
                     )
                 operations.append(operation)
         return cls(tuple(operations))
@@ -100,10 +101,11 @@ class Nb201Genotype:
         """The inverse of `to_json`. Raises GenotypeError."""
         cell = _field(data, "cell")
         if not isinstance(cell, str):
-            raise GenotypeError(f"'cell' must be a text such as '|op~0|+|op~0|op~1|+...', got {cell!r}")
+            raise GenotypeError(f"'cell' must be a text such as {NB201_TEXT!r}, got {shown(cell)}")
         return cls.parse(cell)
 
 
+DARTS_TEXT = "normal: op~0 op~1 | op~0 op~2 | ...; reduce: op~0 op~1 | ..."
 DartsCell = tuple[tuple[str, int], ...]  # (operation, input node); two consecutive entries for each intermediate node
 
 
@@ -127,13 +129,32 @@ class DartsGenotype:
             object.__setattr__(self, kind, cell)  # tuples throughout: lists would compare and hash differently
             object.__setattr__(self, f"{kind}_concat", concat)
 
+    @classmethod
+    def parse(cls, text: str) -> "DartsGenotype":
+        """The cell that `str` writes. Raises GenotypeError."""
+        cells: dict[str, tuple] = {}
+        for part in text.strip().rstrip(";").split(";"):
+            kind, colon, nodes = part.partition(":")
+            kind = kind.strip().lower()
+            if not colon or kind not in ("normal", "reduce") or kind in cells:
+                raise GenotypeError(f"expected {DARTS_TEXT!r}, got {shown(part.strip())}")
+            cells |= {kind: _nodes_of(nodes, kind)}
+        if missing := {"normal", "reduce"} - set(cells):
+            raise GenotypeError(f"expected {DARTS_TEXT!r}; the {missing.pop()} cell is missing in {shown(text)}")
+        return cls(*cells["normal"], *cells["reduce"])
+
     def __str__(self) -> str:
-        """`normal: op~0 op~1 | op~0 op~2 | ...; reduce: ...`, a pair for each computed node, like the text of NAS-Bench-201."""
+        """`normal: op~0 op~1 | op~0 op~2 | ...; reduce: ...`, a pair for each computed node, like the text of NAS-Bench-201.
+
+        The nodes that are concatenated stand behind a cell where they are not all: `[4 5 6]`.
+        """
         return "; ".join(f"{kind}: {self._text(kind)}" for kind in ("normal", "reduce"))
 
     def _text(self, kind: str) -> str:
         inputs = [f"{operation}~{source}" for source, _, operation in self.edges(kind)]
-        return " | ".join(f"{first} {second}" for first, second in zip(inputs[::2], inputs[1::2]))
+        nodes, concat = len(inputs) // 2, {"normal": self.normal_concat, "reduce": self.reduce_concat}[kind]
+        some = "" if concat == _computed(nodes) else f" [{' '.join(map(str, concat))}]"
+        return " | ".join(f"{first} {second}" for first, second in zip(inputs[::2], inputs[1::2])) + some
 
     def edges(self, kind: str) -> tuple[Edge, ...]:
         """(source, target, operation) of the edges of the cell `kind`, 'normal' or 'reduce'."""
@@ -168,10 +189,10 @@ KINDS = {"nb201": Nb201Genotype, "darts": DartsGenotype}
 def genotype_from_json(data: dict) -> Genotype:
     """The cell that `to_json` wrote. Raises GenotypeError."""
     if not isinstance(data, dict):
-        raise GenotypeError(f"a genotype is a JSON object, got {type(data).__name__}")
+        raise GenotypeError(f"a genotype is a JSON object, got {type(data).__name__}: {shown(data)}")
     space = _field(data, "space")
     if not isinstance(space, str) or space not in KINDS:
-        raise GenotypeError(f"unknown space {space!r}; allowed: {', '.join(KINDS)}")
+        raise GenotypeError(f"unknown space {shown(space)}; allowed: {', '.join(KINDS)}")
     return KINDS[space].from_json(data)
 
 
@@ -184,37 +205,55 @@ def all_nb201() -> Iterator[Nb201Genotype]:
 def _check_operation(operation: str, allowed: tuple[str, ...], where: str) -> None:
     if operation in allowed:
         return
-    nearest = difflib.get_close_matches(str(operation), allowed, n=1)
+    nearest = difflib.get_close_matches(shown(operation), allowed, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise GenotypeError(f"{where}: unknown operation {operation!r}; allowed: {', '.join(allowed)}{hint}")
+    raise GenotypeError(f"{where}: unknown operation {shown(operation)}; allowed: {', '.join(allowed)}{hint}")
+
+
+def _computed(nodes: int) -> tuple[int, ...]:
+    return tuple(range(DARTS_CELL_INPUTS, DARTS_CELL_INPUTS + nodes))
+
+
+def _nodes_of(text: str, kind: str) -> tuple[DartsCell, tuple[int, ...]]:
+    """Cell and concatenated nodes of `op~0 op~1 | op~0 op~2 [2 3]`."""
+    cell, bracket, concat = text.partition("[")
+    nodes = [node.split() for node in cell.split("|")]
+    for target, inputs in enumerate(nodes, start=DARTS_CELL_INPUTS):
+        if len(inputs) != 2 or not all(re.fullmatch(r"\w+~\d{1,3}", entry, re.ASCII) for entry in inputs):
+            expected = "two inputs such as 'sep_conv_3x3~0 skip_connect~1'"
+            raise GenotypeError(f"{kind} cell, node {target}: expected {expected}, got {shown(' '.join(inputs))}")
+    if bracket and not re.fullmatch(r"\s*\d{1,3}(\s+\d{1,3})*\s*\]\s*", concat, re.ASCII):
+        raise GenotypeError(f"{kind} cell: expected the concatenated nodes such as [4 5 6] at its end, got {shown(bracket + concat)}")
+    entries = tuple((operation, int(source)) for inputs in nodes for operation, source in (entry.split("~") for entry in inputs))
+    return entries, tuple(map(int, concat.rstrip(" ]").split())) if bracket else _computed(len(nodes))
 
 
 def _field(data: dict, name: str):
     if name not in data:
-        raise GenotypeError(f"{name!r} is missing; the keys found are {', '.join(map(repr, data)) or 'none'}")
+        raise GenotypeError(f"{name!r} is missing; the keys found are {', '.join(map(shown, data)) or 'none'}")
     return data[name]
 
 
 def _as_cell(entries, kind: str) -> DartsCell:
     pair = "a pair (operation, input node)"
     if not isinstance(entries, list | tuple):
-        raise GenotypeError(f"{kind} cell: expected a list, each entry {pair}, got {entries!r}")
+        raise GenotypeError(f"{kind} cell: expected a list, each entry {pair}, got {shown(entries)}")
     for position, entry in enumerate(entries):
         if not isinstance(entry, list | tuple) or len(entry) != 2 or type(entry[1]) is not int:
-            raise GenotypeError(f"{kind} cell, entry {position}: expected {pair}, got {entry!r}")
+            raise GenotypeError(f"{kind} cell, entry {position}: expected {pair}, got {shown(entry)}")
     return tuple((operation, source) for operation, source in entries)
 
 
 def _as_nodes(concat, kind: str) -> tuple[int, ...]:
     if not isinstance(concat, list | tuple) or not all(type(node) is int for node in concat):
-        raise GenotypeError(f"{kind}_concat: expected a list of node numbers, got {concat!r}")
+        raise GenotypeError(f"{kind}_concat: expected a list of node numbers, got {shown(concat)}")
     return tuple(concat)
 
 
 def _check_cell(cell: DartsCell, concat: tuple[int, ...], kind: str) -> None:
     if not cell or len(cell) % 2:
         raise GenotypeError(
-            f"{kind} cell: every node has two inputs, so the number of entries is even; got {len(cell)}"
+            f"{kind} cell: every node has two inputs, so the number of entries is even and above 0; got {len(cell)}"
         )
     for position, (operation, source) in enumerate(cell):
         target = DARTS_CELL_INPUTS + position // 2
@@ -222,7 +261,7 @@ def _check_cell(cell: DartsCell, concat: tuple[int, ...], kind: str) -> None:
         _check_operation(operation, DARTS_OPERATIONS, where)
         if not 0 <= source < target:
             raise GenotypeError(f"{where}: input {source} is not an earlier node; allowed: 0 to {target - 1}")
-    computed = range(DARTS_CELL_INPUTS, DARTS_CELL_INPUTS + len(cell) // 2)
+    computed = _computed(len(cell) // 2)
     if not concat or len(set(concat)) != len(concat) or not set(concat) <= set(computed):
         raise GenotypeError(
             f"{kind}_concat: expected distinct nodes out of {', '.join(map(str, computed))}, got {list(concat)}"

@@ -120,7 +120,7 @@ def contradictions(method: str, protocol: str, given: dict, settings: dict, keep
     row, usual = METHODS[method], options(method, protocol)
     for name in sorted(given.keys() - usual.keys()):
         readers = [other for other in METHODS if name in options(other, protocol)]
-        yield f"{name} with method={method!r}: only {', '.join(readers)} read it."
+        yield f"{name}={given[name]} with method={method!r}: only {', '.join(readers)} read it."
     if settings["step"] not in row.steps:
         yield f"step={settings['step']!r} with method={method!r}: allowed are {', '.join(row.steps)}."
     if settings["step"] == "single_level" and settings["bilevel"] == "second":

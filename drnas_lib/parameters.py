@@ -3,38 +3,37 @@
 import difflib
 import math
 import re
-import reprlib
 import textwrap
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from drnas_lib.errors import Told
+from drnas_lib.errors import Told, shown
 from drnas_lib.stated import stated
 
 WIDTH = 110  # of a long list in a message
+NEAR = 0.55  # likeness of two words, from 0 to 1, from which one may be meant for the other
 MOST = 10**9  # of whatever is counted: more is a slip of the keyboard, and no memory holds it
+TINY, HUGE = 2.0**-126, (2 - 2.0**-23) * 2.0**127  # the least number above 0 and the largest of float32, in which is computed
+EDGES = (-HUGE, -TINY, 0.0, TINY, 1 - 2.0**-24, 1.0, HUGE)  # where the kinds of numbers may end
 LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes, of a file's name and of a path; the second leaves room for the names of a run
-LONGEST_SHOWN = 400  # characters of a value in a message
-_SHORT = reprlib.Repr()
-_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 3, 20, 20, 20, 300, 300
+
+
+@dataclass(frozen=True, eq=False)  # told apart by what they are, since lists have no hash
+class Extremes:
+    """Of a kind of parameter, beside its check: the smallest and the largest values that are allowed, and those just outside."""
+
+    inside: tuple
+    outside: tuple
 
 
 class ParameterError(Told, ValueError):
     """One or more parameters are wrong; the message names each, its value, what is allowed and the nearest match."""
-
-
-def shown(value: Any) -> str:
-    """`repr` of whatever a notebook or a file may hold, cut short where it is long, deep or endless."""
-    try:
-        text = _SHORT.repr(value)
-        return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
-    except ValueError:  # Python refuses to print an integer of thousands of digits
-        return f"<{type(value).__name__} too long to print>"
 
 
 def _bare(value: Any) -> str:
@@ -42,11 +41,16 @@ def _bare(value: Any) -> str:
 
 
 def nearest(word: Any, allowed: Iterable[str]) -> str:
-    """' Did you mean `x`?' or nothing."""
-    wanted, words = _bare(word).lower().replace("gpu", "cuda"), list(allowed)
-    begun = [whole for whole in words if whole.startswith(wanted)]
-    match = begun if len(begun) == 1 else difflib.get_close_matches(wanted, words, n=1, cutoff=0.55)
-    return f" Did you mean `{match[0]}`?" if match else ""
+    """' Did you mean `x`?' or nothing. Capitals, _ and - do not count; a word that begins with `word` comes before others."""
+    wanted, words = _plain(_bare(word)).replace("gpu", "cuda"), {whole: _plain(whole) for whole in allowed}
+    likeness = {whole: difflib.SequenceMatcher(None, plain, wanted).ratio() for whole, plain in words.items()}
+    begun = [whole for whole, plain in words.items() if wanted and plain.startswith(wanted)]
+    match = max(begun or words, key=likeness.get, default=None)
+    return f" Did you mean `{match}`?" if match is not None and (len(begun) == 1 or likeness[match] >= NEAR) else ""
+
+
+def _plain(word: str) -> str:
+    return re.sub("[_-]", "", word.lower())
 
 
 def from_yaml(text: str, where: str) -> Any:
@@ -54,7 +58,7 @@ def from_yaml(text: str, where: str) -> Any:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
-        raise ParameterError(f"{where} is not YAML of plain values: {error}") from error
+        raise ParameterError(f"{where} is not YAML of plain values such as `epochs: 3`: {error}") from error
 
 
 def file_of_parameters(path: Path) -> dict[str, Any]:
@@ -68,13 +72,17 @@ def file_of_parameters(path: Path) -> dict[str, Any]:
     return values or {}
 
 
-def integer(least: int, most: int = MOST):
+def integer(least: int, most: int = MOST, even: bool = False):
     """A whole number; 5.0, '5' and '5.0' are 5, but True is not 1."""
 
     def read(value: Any) -> int:
-        return _within([_whole(value)], least, most)[0]
+        (whole,) = _within([_whole(value)], least, most)
+        if even and whole % 2:
+            raise ValueError(f"allowed is an even number, {least} or more.")
+        return whole
 
-    return Annotated[int, BeforeValidator(read)]
+    odd = (least + 1,) if even else ()
+    return Annotated[int, BeforeValidator(read), Extremes((least, most), (least - 1, *odd, most + 1, least + 0.5))]
 
 
 def integers(least: int, most: int = MOST):
@@ -86,24 +94,31 @@ def integers(least: int, most: int = MOST):
         entries = list(value) if isinstance(value, list | tuple) else [value]
         return _within([_whole(entry) for entry in entries], least, most, ", for each stage, such as [5, 3]")
 
-    return Annotated[list[int], BeforeValidator(read)]
+    return Annotated[list[int], BeforeValidator(read), Extremes(([least], [most]), ([], [least - 1], [most + 1], [least, None]))]
 
 
 def number(allowed: str, holds: Callable[[float], bool]):
     """A finite number of which `holds` is true, as `allowed` says in words."""
 
+    within = [edge for edge in EDGES if holds(edge)]
+    beyond = (*(edge for edge in EDGES if edge not in within), TINY / 2, 2 * HUGE, math.nan)
+
     def read(value: Any) -> float:
         finite = _finite(value)
         if finite is None or not holds(finite):
             raise ValueError(f"allowed is {allowed}.")
+        if abs(finite) > HUGE or 0 < abs(finite) < TINY or finite > within[-1]:
+            ends = f"{'0, or ' if holds(0.0) else ''}from {TINY:.3g} to {within[-1]:.8g}"
+            raise ValueError(f"allowed is {allowed}, as float32 holds it: {ends}.")
         return finite
 
-    return Annotated[float, BeforeValidator(read)]
+    return Annotated[float, BeforeValidator(read), Extremes((within[0], within[-1]), beyond)]
 
 
 def choice(*allowed: str):
     """One of a few words."""
-    return text("|".join(map(re.escape, allowed)), f"allowed are {', '.join(allowed)}.", allowed)
+    extremes = Extremes(allowed, ("", f"{allowed[0]}x", allowed[0].upper()))
+    return text("|".join(map(re.escape, allowed)), f"allowed are {', '.join(allowed)}.", extremes, allowed)
 
 
 def one_of(table: Iterable[str]):
@@ -114,10 +129,10 @@ def one_of(table: Iterable[str]):
             raise ValueError(f"allowed are {', '.join(table)}.{nearest(value, table)}")
         return value
 
-    return Annotated[str, BeforeValidator(read)]
+    return Annotated[str, BeforeValidator(read), Extremes(tuple(table), ("", "x"))]
 
 
-def text(pattern: str, allowed: str, near: tuple[str, ...] = ()):
+def text(pattern: str, allowed: str, extremes: Extremes, near: tuple[str, ...] = ()):
     """Text of which all matches `pattern`, as the sentence `allowed` says; `near` are the words it may have been meant for."""
 
     def read(value: Any) -> str:
@@ -125,19 +140,25 @@ def text(pattern: str, allowed: str, near: tuple[str, ...] = ()):
             raise ValueError(allowed + nearest(value, near))
         return value
 
-    return Annotated[str, BeforeValidator(read)]
+    return Annotated[str, BeforeValidator(read), extremes]
 
 
 def path(allowed: str):
     """The path of a folder or a file, there or not, that a file system can hold, as the sentence `allowed` says."""
 
-    def read(value: Any) -> str:
-        printed = isinstance(value, str) and value.isprintable() and value.strip() == value != ""
-        if not printed or len(value.encode()) > LONGEST_PATH or max(len(part.encode()) for part in value.split("/")) > LONGEST_NAME:
-            raise ValueError(allowed)
-        return value
+    return Annotated[str, BeforeValidator(lambda value: checked_path(value, allowed)), PATHS]
 
-    return Annotated[str, BeforeValidator(read)]
+
+def checked_path(value: Any, allowed: str) -> str:
+    """Raises ValueError, which says `allowed`, for what no file system can hold."""
+    if not isinstance(value, str) or not value.isprintable() or value.strip() != value or not value:
+        raise ValueError(f"{allowed} It is text that can be printed, without spaces around it.")
+    if len(value.encode()) > LONGEST_PATH or max(len(part.encode()) for part in value.split("/")) > LONGEST_NAME:
+        raise ValueError(f"{allowed} A path has up to {LONGEST_PATH:,} bytes, a name in it up to {LONGEST_NAME}.")
+    return value
+
+
+PATHS = Extremes(("a", "/".join(["x" * 99] * 10)), ("", " a", "a\n", "x" * (LONGEST_NAME + 1), "/".join(["x" * 99] * 10) + "/x"))
 
 
 def _truth(value: Any) -> bool:
@@ -146,7 +167,7 @@ def _truth(value: Any) -> bool:
     return value
 
 
-Truth = Annotated[bool, BeforeValidator(_truth)]
+Truth = Annotated[bool, BeforeValidator(_truth), Extremes((True, False), (1, "True"))]
 
 
 def _whole(value: Any) -> int | None:

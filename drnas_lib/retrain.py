@@ -12,6 +12,7 @@ from drnas_lib import checkpoint
 from drnas_lib.data.feed import UNREADABLE, Feed
 from drnas_lib.data.seeds import seeded
 from drnas_lib.errors import Told
+from drnas_lib.identity import Identity
 from drnas_lib.learning_rate import drop_path, learning_rate
 from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.recipes import Recipe
@@ -31,7 +32,9 @@ class Training:
     `identity` names everything that the result depends on, so that no other run's checkpoint is taken for this one's.
     """
 
-    def __init__(self, net: nn.Module, feed: Feed, recipe: Recipe, seed: int, device: torch.device, identity: str, ranks: Ranks = ALONE):
+    def __init__(
+        self, net: nn.Module, feed: Feed, recipe: Recipe, seed: int, device: torch.device, identity: Identity, ranks: Ranks = ALONE
+    ):
         self.net, self.feed, self.recipe, self.seed = net, feed, recipe, seed
         self.device, self.identity, self.ranks = device, identity, ranks
         self.model = ranks.wrap(net.to(device))

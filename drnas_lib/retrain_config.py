@@ -4,34 +4,55 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
-from typing import Any
+from typing import Annotated, Any
 
-from drnas_lib.cells import Cell, UnknownCell, find
+from pydantic import BeforeValidator
+
+from drnas_lib import holes, stream_rules
+from drnas_lib.cells import ALLOWED, Cell, UnknownCell, find
 from drnas_lib.config import (
     LONGEST_STEM,
     BatchSize,
+    Cells,
+    Channels,
     Count,
+    Cutout,
     Device,
+    Epochs,
     Name,
     NotNegative,
     Pixels,
     Place,
     Positive,
     Seed,
+    Workers,
+    equal_shares,
 )
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, path
+from drnas_lib.genotype_text import reader
+from drnas_lib.parameters import Extremes, ParameterError, Parameters, Truth, checked_path, choice, integer, listed, number
 from drnas_lib.presets import FAMILIES, STREAMED
 from drnas_lib.recipes import PROTOCOLS, RECIPES, TAIL_EPOCHS, Recipe, recipe_of
 from drnas_lib.records import RecordError
+from drnas_lib.space_rules import PIXELS
 
-Genotype = path("allowed is a published name, the folder of a search's run, or a JSON file.")
+LONGEST_CELL = 10_000  # characters of a cell as text
+
+
+def _description(value: Any) -> str:
+    """What cells.find reads: a cell as text may be longer than a path, and in several lines."""
+    if isinstance(value, str) and len(value) <= LONGEST_CELL and reader(value):
+        return " ".join(value.split())
+    return checked_path(value, ALLOWED)
+
+
+AS_TEXT = "normal: none~0 none~1; reduce: none~0 none~1"
+Genotype = Annotated[str, BeforeValidator(_description), Extremes(("darts_v2", AS_TEXT), ("", "x", "x" * 300, "normal: none"))]
 Dataset = choice(*FAMILIES)
 Protocol = choice(*PROTOCOLS)
 RecipeName = choice(*RECIPES)
-Epochs = Count
 Whole = integer(0)
 Probability = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 MACROS = {  # cells and channels of the published networks, and by what the image must be divisible
@@ -40,7 +61,6 @@ MACROS = {  # cells and channels of the published networks, and by what the imag
     "imagenet": {"cells": 14, "channels": 48, "divisor": 32},
 }
 FEWEST_CELLS = {"nb201": 1, "cifar": 3, "imagenet": 3}
-IMAGE_SIZE = {"digits": 8, "imagenet16-120": 16, STREAMED: 224}  # of the others 32
 ROBUST_SPACES = ("s1", "s2", "s3", "s4")
 OF_THE_RECIPE = (
     "epochs", "batch_size", "lr", "weight_decay", "grad_clip", "warmup_epochs", "label_smoothing", "auxiliary", "drop_path", "cutout",
@@ -103,15 +123,15 @@ class RetrainConfig(Parameters):
     seed: Seed = 0
     device: Device = "auto"
     processes: Count = 1
-    workers: Whole = 4
+    workers: Workers = 4
     results: Place = "results/retrain"
     name: Name | None = None
     rerun: Truth = False
     epochs: Epochs | None = None
     subset: Count | None = None
     batch_size: BatchSize | None = None
-    cells: Count | None = None
-    channels: Count | None = None
+    cells: Cells | None = None
+    channels: Channels | None = None
     lr: Positive | None = None
     warmup_epochs: Whole | None = None
     weight_decay: NotNegative | None = None
@@ -119,7 +139,7 @@ class RetrainConfig(Parameters):
     label_smoothing: Probability | None = None
     auxiliary: NotNegative | None = None
     drop_path: Probability | None = None
-    cutout: Whole | None = None
+    cutout: Cutout | None = None
 
     def _problems(self) -> list[str]:
         try:
@@ -141,17 +161,25 @@ class RetrainConfig(Parameters):
         macro = self._macro(cell)
         return macro if macro in RECIPES else "robust_spaces" if cell.space in ROBUST_SPACES else "drnas"
 
-    def _recipe(self, cell: Cell) -> tuple[Recipe, Recipe]:
-        """As published, and as asked for."""
-        published = recipe_of(self._recipe_name(cell), self.protocol)
+    def _usual(self, cell: Cell) -> Recipe:
+        """The recipe as published, its hole of the same share of the image."""
+        published = self._published(cell)
+        hole = published.cutout if self.dataset == STREAMED else holes.scaled(published.cutout, self._size())
+        return replace(published, cutout=hole)
+
+    def _published(self, cell: Cell) -> Recipe:
+        return recipe_of(self._recipe_name(cell), self.protocol)
+
+    def _recipe(self, cell: Cell) -> Recipe:
+        """The recipe as asked for."""
         given = {name: getattr(self, name) for name in OF_THE_RECIPE if getattr(self, name) is not None}
-        return published, Recipe(**vars(published) | given)
+        return replace(self._usual(cell), **given)
 
     def _size(self) -> int:
-        return self.image_size or IMAGE_SIZE.get(self.dataset, 32)
+        return self.image_size or PIXELS[self.dataset]
 
     def _contradictions(self, cell: Cell) -> Iterator[str]:
-        macro, (_, recipe) = self._macro(cell), self._recipe(cell)
+        macro, recipe = self._macro(cell), self._recipe(cell)
         streamed, own = self.dataset == STREAMED, self.dataset == "folder"
         if macro == "nb201" and streamed:
             yield f"dataset={self.dataset!r} with a NAS-Bench-201 cell: its network is for small images. Use dataset='folder'."
@@ -169,16 +197,17 @@ class RetrainConfig(Parameters):
             yield f"image_size={self._size()}: the network needs a multiple of {MACROS[macro]['divisor']}."
         if self.cells is not None and self.cells < FEWEST_CELLS[macro]:
             yield f"cells={self.cells}: two of the cells reduce, so allowed are {FEWEST_CELLS[macro]} or more."
-        if self.cutout and streamed:
-            yield f"cutout={self.cutout} with dataset={self.dataset!r}: the ImageNet recipes have none."
+        if recipe.cutout and streamed:
+            yield f"cutout={recipe.cutout} with dataset={self.dataset!r}: images that are streamed get no hole. Allowed is cutout=0."
+        if not streamed:
+            yield from holes.problems(recipe.cutout, self._size())
         if macro == "nb201" and (recipe.auxiliary or recipe.drop_path):
             yield f"recipe={self._recipe_name(cell)!r} with a NAS-Bench-201 cell: its network has neither auxiliary head nor drop path."
         if recipe.warmup_epochs >= recipe.epochs:
             yield f"warmup_epochs={recipe.warmup_epochs} with epochs={recipe.epochs}: fewer than the epochs."
         if recipe.schedule == "linear_tail" and recipe.epochs <= TAIL_EPOCHS:
             yield f"epochs={recipe.epochs} with protocol='released': its last {TAIL_EPOCHS} epochs are a tail of their own; more than that."
-        if recipe.batch_size % self.processes:
-            yield f"processes={self.processes} with batch_size={recipe.batch_size}: each needs an equal share of a batch."
+        yield from equal_shares(self.processes, recipe.batch_size)
         if self.subset is not None and self.subset < recipe.batch_size:
             yield f"subset={self.subset} with batch_size={recipe.batch_size}: an epoch needs a whole batch."
 
@@ -187,14 +216,17 @@ class RetrainConfig(Parameters):
         if problems := self._problems():
             raise ParameterError(listed(problems))
         cell, size = self._cell(), self._size()
-        macro, (published, recipe) = self._macro(cell), self._recipe(cell)
+        macro, published, recipe = self._macro(cell), self._published(cell), self._recipe(cell)
         shape = {name: getattr(self, name) or MACROS[macro][name] for name in ("channels", "cells")}
         values = {name: getattr(self, name) for name in CHOICES} | shape | {"image_size": size, "subset": self.subset, "recipe": recipe}
         values |= {"macro": macro, "recipe_name": self._recipe_name(cell), "cell": cell.name, "cell_json": cell.genotype.to_json()}
         # The images that folder and list name have a fingerprint of their own, recorded beside this one.
         relevant = {n: v for n, v in values.items() if n not in NOT_OF_THE_RESULT}
         identity = json.dumps(relevant | {"recipe": asdict(recipe)}, sort_keys=True)
-        stem = self.name or self._stem(cell, macro, published, recipe, shape)
+        stem = self.name or self._stem(cell, macro, recipe, shape)
+        folder = PurePath(self.results, stem, f"seed{self.seed}").as_posix()
+        if problems := list(stream_rules.absent(self, folder)):
+            raise ParameterError(listed(problems))
         return RetrainSettings(
             **values,
             cell_source=cell.source,
@@ -203,17 +235,18 @@ class RetrainConfig(Parameters):
             space=cell.space,
             method=cell.method,
             stem=stem,
-            folder=PurePath(self.results, stem, f"seed{self.seed}").as_posix(),
+            folder=folder,
             reduced=tuple(self._reductions(macro, published, recipe, shape)),
             changed=tuple(self._changes(published, recipe, macro, shape)),
             fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         )
 
-    def _stem(self, cell: Cell, macro: str, published: Recipe, recipe: Recipe, shape: dict[str, int]) -> str:
+    def _stem(self, cell: Cell, macro: str, recipe: Recipe, shape: dict[str, int]) -> str:
         parts = [cell.name, self.dataset, self.protocol]
         if self._recipe_name(cell) != self._usual_recipe(cell):
             parts.append(self.recipe.replace("_", "-"))
-        differences: dict[str, Any] = {n: v for n, v in vars(recipe).items() if v != getattr(published, n)}
+        usual = self._usual(cell)
+        differences: dict[str, Any] = {n: v for n, v in vars(recipe).items() if v != getattr(usual, n)}
         differences |= {n: v for n, v in shape.items() if v != MACROS[macro][n]}
         differences |= {"subset": self.subset, "image_size": self.image_size, "list": self.index_list and PurePath(self.index_list).stem}
         differences |= {"folder": self.data_folder and self.dataset == "folder" and PurePath(self.data_folder).name}
@@ -236,13 +269,14 @@ class RetrainConfig(Parameters):
         for name, value in shape.items():
             if value < MACROS[macro][name]:
                 yield f"{value} instead of {MACROS[macro][name]} {name}"
-        if self._size() < (usual := IMAGE_SIZE.get(self.dataset, 32)):
+        if self._size() < (usual := PIXELS[self.dataset]):
             yield f"images of {self._size()} instead of {usual} pixels"
 
     def _changes(self, published: Recipe, recipe: Recipe, macro: str, shape: dict[str, int]) -> Iterator[str]:
         for name, value in vars(recipe).items():
             if value != getattr(published, name) and not (name == "epochs" and value < published.epochs):
-                yield f"{name} {value} instead of {getattr(published, name)}"
+                why = f", as {self._size()} is to {holes.OF_THE_RECIPES} pixels" if name == "cutout" and self.cutout is None else ""
+                yield f"{name} {value} instead of {getattr(published, name)}{why}"
         for name, value in shape.items():
             if value > MACROS[macro][name]:
                 yield f"{value} instead of {MACROS[macro][name]} {name}"

@@ -11,12 +11,14 @@ from torch import nn
 
 from drnas_lib import checkpoint, seal
 from drnas_lib.data import image_files, stream
+from drnas_lib.data.batches import Share
 from drnas_lib.data.feed import Feed, MemoryFeed
 from drnas_lib.data.seeds import built
 from drnas_lib.data.sources import load
 from drnas_lib.data.splits import subset
 from drnas_lib.device import choose, describe, reproducible
 from drnas_lib.genotype import genotype_from_json
+from drnas_lib.identity import Identity
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_discrete import DartsNetwork
 from drnas_lib.nets.discrete import DiscreteNetwork
@@ -25,7 +27,9 @@ from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.records import RunFolder, atomic_write, data_root, environment, resolve, write_csv, write_json
 from drnas_lib.retrain import RetrainError, Training
 from drnas_lib.retrain_config import RetrainSettings
+from drnas_lib.search_data import described
 from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS
+from drnas_lib.stream_rules import OF_ONES_OWN
 
 WEIGHTS = "weights.pt"
 
@@ -41,13 +45,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Data:
-    """Images as a feed, and what the record says of them."""
+    """Images as read, and what the record says of them. `feed(device, share)` raises ValueError where they do not fill a batch."""
 
-    feed: Feed
+    feed: Callable[[torch.device, Share], Feed]
     channels: int
-    name: str
-    fingerprint: str
-    source: str
+    described: dict  # name, fingerprint, source
     less: tuple[str, ...] = ()  # why it is less than the data set of this name
 
 
@@ -65,17 +67,18 @@ def run(
         if not rerun and ranks.share.of == 1 and _finished(folder, settings):  # by another process, since the first look
             return
         device = choose(settings.device)
+        data = read(settings)
+        feed = _feed(data, device, ranks)
         if rerun and ranks.first:
             folder.clear()
             folder.file(WEIGHTS).unlink(missing_ok=True)
-        data = _data(settings, device, ranks)
         ranks.wait()
         with reproducible(device):
-            net = built(settings.seed, lambda: network(settings, data.feed.classes, data.channels))
+            net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
             if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
                 net = net.to(memory_format=torch.channels_last)
-            identity = f"{settings.fingerprint}-{data.fingerprint}"
-            training = Training(net, data.feed, settings.recipe, settings.seed, device, identity, ranks)
+            identity = Identity.of(settings, data.described)
+            training = Training(net, feed, settings.recipe, settings.seed, device, identity, ranks)
             for row in training.run(folder, on_step):
                 yield Progress(row, training.history, settings.recipe.epochs)
         if ranks.first:
@@ -101,48 +104,51 @@ def network(settings: RetrainSettings, classes: int, channels: int) -> nn.Module
     )
 
 
-def _data(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> Data:
+def read(settings: RetrainSettings) -> Data:
+    """The images of a training. Raises MissingData, DamagedData, RecordError."""
+    return (_streamed if settings.dataset == STREAMED else _in_memory)(settings)
+
+
+def _feed(data: Data, device: torch.device, ranks: Ranks) -> Feed:
     try:
-        return (_streamed if settings.dataset == STREAMED else _in_memory)(settings, device, ranks)
+        return data.feed(device, ranks.share)
     except ValueError as error:  # fewer images than a batch, or than the subset asked for
         raise RetrainError(str(error)) from error
 
 
-def _in_memory(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> Data:
+def _in_memory(settings: RetrainSettings) -> Data:
     folder = settings.data_folder and resolve(settings.data_folder)
     dataset = load(settings.dataset, data_root(), folder, settings.image_size)
     if dataset.test is None:
         raise RetrainError(f"{dataset.name} has no test images, so a training cannot be judged. Use another data set.")
-    if settings.subset is not None:
-        dataset = replace(dataset, train=subset(dataset.train, settings.subset, 0))
-    feed = MemoryFeed(dataset, settings.recipe.batch_size, settings.recipe.cutout, settings.seed, device, ranks.share)
-    return Data(feed, dataset.train.images.shape[1], dataset.name, dataset.fingerprint, dataset.source)
+    recipe, seed = settings.recipe, settings.seed
+
+    def feed(device: torch.device, share: Share) -> Feed:
+        part = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
+        return MemoryFeed(replace(dataset, train=part), recipe.batch_size, recipe.cutout, seed, device, share)
+
+    return Data(feed, dataset.channels, described(dataset))
 
 
-def _streamed(settings: RetrainSettings, device: torch.device, ranks: Ranks) -> Data:
+def _streamed(settings: RetrainSettings) -> Data:
     folder = resolve(settings.data_folder) if settings.data_folder else data_root() / STREAMED
     train, test = image_files.train_and_test(folder)
     less = image_files.less_than_imagenet(train)
     if settings.index_list:
         train = image_files.chosen(train, resolve(settings.index_list))
-    recipe, size = settings.recipe, settings.image_size
-    feed = stream.StreamFeed(train, test, size, recipe.batch_size, settings.seed, device, settings.workers, ranks.share)
-    return Data(feed, 3, settings.dataset, stream.digest(train, test), stream.source(train, test, size, settings.index_list), less)
+    size, batch_size, seed = settings.image_size, settings.recipe.batch_size, settings.seed
+    source = stream.source(train, test, size, settings.index_list)
+    about = {"name": settings.dataset, "fingerprint": stream.digest(train, test), "source": source}
+    feed = lambda device, share: stream.StreamFeed(train, test, size, batch_size, seed, device, settings.workers, share)
+    return Data(feed, 3, about, less)
 
 
 def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
     """Raises CheckpointError where it is a run of other settings that is done, RecordError."""
     if not folder.done:
         return False
-    before = seal.record(folder)["parameters"]
-    names = ("fingerprint", "data_folder", "index_list")
-    pairs = {name: (before.get(name), getattr(settings, name)) for name in names}
-    different = [f"{name} was {was!r}, is {now!r}" for name, (was, now) in pairs.items() if was != now]
-    if different:
-        raise checkpoint.CheckpointError(
-            f"{folder.path} holds a finished training with other settings ({'; '.join(different)}). Give this one another name with the "
-            "parameter `name`, or replace it with rerun=True."
-        )
+    images = (lambda: read(settings).described) if settings.dataset in OF_ONES_OWN else None
+    checkpoint.check_finished(folder, settings, images)
     return True
 
 
@@ -169,8 +175,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
             "input": list(shape),
             "sha256": _digest(training.net),
         },
-        "data": {"name": data.name, "fingerprint": data.fingerprint, "source": data.source}
-        | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
+        "data": data.described | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
         "device": describe(device),
         "processes": training.ranks.share.of,
         "environment": environment(),

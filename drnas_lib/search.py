@@ -15,6 +15,7 @@ from drnas_lib.captured import Launcher
 from drnas_lib.data.seeds import derived
 from drnas_lib.data.sources import Dataset
 from drnas_lib.errors import Told
+from drnas_lib.identity import Identity
 from drnas_lib.memory import activation_bytes
 from drnas_lib.methods import METHODS
 from drnas_lib.methods.method import Arena, Batch
@@ -25,7 +26,7 @@ from drnas_lib.precision import PRECISIONS
 from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.records import RunFolder
 from drnas_lib.schedule import LR_AFTER_WIDENING, Place, Stage, places, rising, warmed
-from drnas_lib.search_data import Listing, halves
+from drnas_lib.search_data import Listing, described, halves
 from drnas_lib.search_settings import SearchSettings
 from drnas_lib.spaces import SPACES
 from drnas_lib.steps import STEPS
@@ -77,7 +78,7 @@ class Search:
         self.places = places(self.stages)
         available = torch.tensor(self.space.start(self.stages[0].keep))
         self.train, self.valid = halves(dataset, settings, device)
-        self.identity = f"{settings.fingerprint}-{dataset.fingerprint}"
+        self.identity = Identity.of(settings, described(dataset))
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
         self.noise = self.chance if ranks.share.of == 1 else torch.Generator(device)  # of noise operations and of dropped paths

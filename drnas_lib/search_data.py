@@ -1,5 +1,6 @@
 """The images that a search learns on: one set for the weights, one for eta; in memory, or ImageNet's files read as they are needed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -70,10 +71,10 @@ def read(settings: SearchSettings) -> Dataset | Listing:
     return Listing(train, valid, source, image_files.less_than_imagenet(files))
 
 
-def described(dataset: Dataset | Listing, unreadable: list[str]) -> dict:
+def described(dataset: Dataset | Listing, unreadable: Sequence[str] = ()) -> dict:
     """What the record says of the images."""
     found = {"name": dataset.name, "fingerprint": dataset.fingerprint, "source": dataset.source}
-    return found | ({"unreadable": {"count": len(unreadable), "files": unreadable}} if isinstance(dataset, Listing) else {})
+    return found | ({"unreadable": {"count": len(unreadable), "files": list(unreadable)}} if isinstance(dataset, Listing) else {})
 
 
 def halves(

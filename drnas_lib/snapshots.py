@@ -10,8 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from drnas_lib import checkpoint
+from drnas_lib import checkpoint, seal
 from drnas_lib.errors import Told
+from drnas_lib.identity import Identity
+from drnas_lib.records import RunFolder
 
 
 class SnapshotError(Told, RuntimeError):
@@ -30,9 +32,10 @@ class Snapshot:
     net: dict[str, Tensor]
 
 
-def save(folder: Path, identity: str, snapshot: Snapshot) -> None:
+def save(folder: Path, identity: Identity, snapshot: Snapshot) -> None:
     """Write `snapshot-<epoch>` in one step. Raises RecordError."""
-    checkpoint.write(folder / f"snapshot-{snapshot.epoch:05d}", {"fingerprint": identity, **asdict(snapshot)})
+    head = {"fingerprint": identity.key, "made_of": identity.made_of()}
+    checkpoint.write(folder / f"snapshot-{snapshot.epoch:05d}", head | asdict(snapshot))
 
 
 def found(folder: Path) -> list[Path]:
@@ -56,15 +59,18 @@ def paths(folder: Path) -> list[Path]:
 
 
 def load(path: Path, identity: str, device: torch.device) -> Snapshot:
-    """The snapshot in `path`. Raises SnapshotError where it is damaged or another run's."""
+    """The snapshot in `path`. Raises SnapshotError where it is damaged or another run's, RecordError."""
     try:
         content = checkpoint.read(path, device)
-        owner = content.pop("fingerprint")
+        owner, made_of = content.pop("fingerprint"), content.pop("made_of", None)
         snapshot = Snapshot(**content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} cannot be read: {error}. Delete it to study the others, or search again with rerun=True.") from error
     if owner != identity:
-        raise SnapshotError(f"{path} is of a run with other settings or data. Delete it, or search again with rerun=True.")
+        record = seal.record(RunFolder(path.parent))
+        differences = Identity(identity, record["parameters"], record["data"]).differs_from(made_of)
+        what = f"{path} is of a run with other settings or data than its folder: {differences}"
+        raise SnapshotError(f"{what}. Delete it, or search again with rerun=True.")
     if snapshot.epoch != epoch(path):
         raise SnapshotError(f"{path} is of epoch {snapshot.epoch}. Give it its own name, or delete it.")
     return snapshot

@@ -6,7 +6,7 @@ from typing import Any
 
 from drnas_lib.darts_presets import ROBUST_SPACES
 
-PIXELS = {"digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16, "imagenet": 224}  # a side, where nothing else is said
+PIXELS = {"digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16, "folder": 32, "imagenet": 224}  # a side, by default
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
         yield f"drop_path={values['drop_path']} {of_space}: only the DARTS space and S1 to S4 leave out paths."
     if config.progressive and len(rules.operations) == 1 and not rules.benchmark:
         yield f"progressive=True {of_space}: an edge has no more than {rules.operations[0]} operations, nothing to prune."
-    size, shrinks = config.image_size or PIXELS.get(config.dataset), SHRINKS[values["macro"]]
-    if size is not None and size % shrinks:
+    size, shrinks = config.image_size or PIXELS[config.dataset], SHRINKS[values["macro"]]
+    if size % shrinks:
         name = f"image_size={size}" if config.image_size else f"dataset={config.dataset!r}, whose images have {size} pixels,"
         yield f"{name} with macro={values['macro']!r}: the network divides the size by {shrinks}, so it must be a multiple of {shrinks}."
 

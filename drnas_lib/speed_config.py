@@ -1,7 +1,7 @@
 """The parameters of the speed notebook."""
 
-from drnas_lib.config import BatchSize, Count, Device, PerStage, Place, Precision
-from drnas_lib.parameters import Parameters, choice
+from drnas_lib.config import BatchSize, Cells, Channels, Count, Device, PerStage, Place, Precision
+from drnas_lib.parameters import Parameters, choice, integer, integers
 
 Space = choice("nb201", "darts")
 
@@ -11,11 +11,11 @@ class SpeedConfig(Parameters):
 
     space: Space = "nb201"
     ks: PerStage = [1, 2, 4, 8]
-    at_once: PerStage | None = None
+    at_once: integers(1, 64) | None = None
     batch_size: BatchSize = 64
-    cells: Count = 5
-    channels: Count = 16
-    images: Count = 50_000
+    cells: Cells = 5
+    channels: Channels = 16
+    images: integer(1, 1_000_000) = 50_000
     precision: Precision = "float32"
     repeats: Count = 9
     steps: Count | None = None

@@ -1,5 +1,6 @@
 """What the parameters of a search say of image folders and index lists, checked before any image is read. `config` is a SearchConfig."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -7,10 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from drnas_lib.parameters import Extremes
 from drnas_lib.presets import PERCENTS, STREAMED
-from drnas_lib.records import RecordError, read_json, resolve
+from drnas_lib.records import PROJECT, RecordError, RunFolder, read_json, resolve
 from drnas_lib.space_rules import PIXELS
 
+OF_ONES_OWN = ("folder", STREAMED)  # read from folders, which may change after a run
 COMMAND = "python -m drnas_lib.data.index_lists"
 
 
@@ -22,13 +25,13 @@ def _two(value: Any) -> list[str]:
     return list(entries)
 
 
-IndexLists = Annotated[list[str], BeforeValidator(_two)]
+IndexLists = Annotated[list[str], BeforeValidator(_two), Extremes((["a.json", "b.json"],), ("a.json", [], ["a.json", ""]))]
 
 
 def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
     """A sentence for each parameter that only streamed images have, or that they cannot have."""
     of_data = f"with dataset={config.dataset!r}"
-    if config.dataset not in ("folder", STREAMED):
+    if config.dataset not in OF_ONES_OWN:
         for name in ("data_folder", "image_size"):
             if (value := getattr(config, name)) is not None:
                 yield f"{name}={value!r} {of_data}: only dataset='folder' and dataset={STREAMED!r} read it."
@@ -49,6 +52,16 @@ def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
         percents(config)
     except (RecordError, KeyError, TypeError, ValueError) as error:
         yield f"index_lists={config.index_lists}: these are not two index lists ({error}). Make them with {COMMAND}."
+
+
+def absent(config, run: str) -> Iterator[str]:
+    """A sentence where there is no folder of images; `run` is the folder of the run, which needs none once it is finished."""
+    if config.data_folder is None or config.dataset not in OF_ONES_OWN:
+        return
+    place = resolve(config.data_folder)
+    if not os.path.isdir(place) and (config.rerun or not RunFolder(run).done):
+        what = "that is a file, and allowed is a folder" if os.path.exists(place) else "there is no such folder"
+        yield f"data_folder={config.data_folder!r}: {what}. Looked for was {place}; a relative path starts at {PROJECT}."
 
 
 def percents(config) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from drnas_lib import seal
 from drnas_lib.benchmark import DATASETS, Benchmark
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
+from drnas_lib.identity import settings_differ
 from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, one_of, path
 from drnas_lib.records import RecordError, RunFolder, environment, write_csv
 
@@ -32,7 +33,7 @@ BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam
 PROTOCOL = "best 12-epoch validation accuracy within the budget, judged after 200 epochs; every query costs the same"
 SECONDS_PER_QUERY = {"cifar10": 120.0, "cifar100": 240.0, "imagenet16-120": 182.0}
 
-MOST_QUERIES = 10**8  # of all seeds together: they are drawn at once
+MOST_QUERIES = 10**7  # of all seeds together: half a gigabyte of draws
 Uniforms = NDArray[np.float64]
 
 
@@ -128,9 +129,11 @@ class TableSearchConfig(Parameters):
         """Raises ParameterError where the budget does not pay for one query."""
         cost = self.seconds_per_query or SECONDS_PER_QUERY[self.dataset]
         if cost > self.budget_s:
-            raise ParameterError(listed([f"budget_s={self.budget_s} with seconds_per_query={cost}: that pays for no query."]))
+            what = f"budget_s={self.budget_s} with seconds_per_query={cost}: that pays for no query"
+            raise ParameterError(listed([f"{what}. Allowed is {cost} or more."]))
         if self.seeds * self.budget_s / cost > MOST_QUERIES:
-            raise ParameterError(listed([f"seeds={self.seeds} with budget_s={self.budget_s}, seconds_per_query={cost}: too many queries."]))
+            what = f"seeds={self.seeds} with budget_s={self.budget_s}, seconds_per_query={cost}: too many queries"
+            raise ParameterError(listed([f"{what}. Allowed are {MOST_QUERIES:,} of all seeds together: lower seeds or budget_s."]))
         usual = type(self)(dataset=self.dataset, method=self.method)
         changed = [f"{n.replace('_', '-')}{getattr(self, n):.12g}" for n in ("seeds", "budget_s", "seconds_per_query", "policy_lr")
                    if getattr(self, n) not in (getattr(usual, n), None)]  # fmt: skip
@@ -197,6 +200,9 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
 
 def _finished(folder: RunFolder, settings: TableSearchSettings) -> pd.DataFrame:
     record = seal.record(folder)
-    if _relevant(record["parameters"]) != _relevant(asdict(settings)):
-        raise RecordError(f"{folder.path} holds a search with other settings: choose another folder (results), or rerun=True.")
+    if differences := settings_differ(_relevant(record["parameters"]), _relevant(asdict(settings))):
+        raise RecordError(
+            f"{folder.path} holds a finished search of other settings: {'; '.join(differences)}. Choose another folder with the parameter "
+            "`results`, or replace it with rerun=True."
+        )
     return seal.table(folder.file("seeds.csv"), record)

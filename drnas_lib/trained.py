@@ -10,10 +10,11 @@ from drnas_lib import seal, snapshots
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.sources import DATASETS, Dataset, load
+from drnas_lib.identity import images_differ
 from drnas_lib.nets.batch_norm import unchanging
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.records import RecordError, RunFolder, data_root, resolve
-from drnas_lib.search_data import parts
+from drnas_lib.search_data import described, parts
 from drnas_lib.snapshots import Snapshot
 from drnas_lib.spaces import SPACES
 
@@ -38,10 +39,10 @@ class TrainedRun:
             raise RecordError(f"{folder.path} searched {settings['dataset']}, which is not held in memory as this study needs it.")
         own = settings["data_folder"] and resolve(settings["data_folder"])
         dataset = load(settings["dataset"], data_root(), own, settings["image_size"])
-        if dataset.fingerprint != record["data"]["fingerprint"]:
+        if changed := images_differ(record["data"], described(dataset)):
             raise RecordError(
-                f"{folder.path} searched {dataset.name} with fingerprint {record['data']['fingerprint'][:16]}, but what is there now has "
-                f"{dataset.fingerprint[:16]}: its loss would be another one. Point DRNAS_DATA at the data of the search, or search again."
+                f"{folder.path} searched other images of {dataset.name}: {changed[0]}. Point DRNAS_DATA, or the folder, at those of the "
+                "search, or search again."
             )
         return cls(folder, record, dataset)
 

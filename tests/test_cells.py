@@ -42,9 +42,12 @@ def test_a_nb201_text():
     assert str(find(text).genotype) == text and "|" not in find(text).name
 
 
-def test_a_typing_error_names_the_nearest():
-    with pytest.raises(UnknownCell, match="Did you mean `drnas_cifar10`?"):
-        find("DrNAS_cifr10")
+@pytest.mark.parametrize(("word", "meant"), [("DrNAS_cifr10", "drnas_cifar10"), ("PCDARTS", "pc_darts_cifar"), ("Darts-v2", "darts_v2")])
+def test_a_typing_error_names_the_nearest_and_what_is_allowed(word, meant):
+    with pytest.raises(UnknownCell) as error:
+        find(word)
+    assert f"Did you mean `{meant}`?" in str(error.value)
+    assert "the folder of a search's run, a JSON file, or the cell itself: Genotype(" in str(error.value)
 
 
 def test_what_is_missing_or_ambiguous(tmp_path):

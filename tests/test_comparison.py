@@ -6,7 +6,7 @@ import torch
 
 from drnas_lib import method_presets
 from drnas_lib.comparison import PRESETS, RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, runs
-from drnas_lib.comparison_report import Table1Report, Table4Report
+from drnas_lib.comparison_report import Table1Report, Table4Report, sensitivity
 from drnas_lib.comparison_run import look_up_missing, run_missing
 from drnas_lib.method_presets import METHODS, MethodRow
 from drnas_lib.methods.method import Method
@@ -140,6 +140,9 @@ def test_absent_data_leave_a_reason_and_nothing_else_stops(tmp_path, monkeypatch
     assert report.runs.dataset.tolist() == ["digits"]
     html = report.table().to_html()
     assert "no NAS-Bench-201 table" in html and "optimal" in html
+    (table, images), conclusion = reasons.values(), report.conclusion().data
+    assert f"Not run: Random (baseline) on imagenet16-120. {table}" in conclusion and images in conclusion
+    assert str(tmp_path / "empty" / "nas_bench_201.csv.gz") in table and table in sensitivity(these).data
 
 
 def test_finished_runs_are_not_run_again_and_other_seeds_are_shown(tmp_path):

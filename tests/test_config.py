@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from drnas_lib.config import ParameterError, SearchConfig
+from drnas_lib.records import PROJECT
+from drnas_lib.retrain_config import RetrainConfig
 
 IMAGENET = {"space": "darts", "dataset": "imagenet"}
 TWO_STAGES = {"epochs": [20, 20], "k": [4, 2], "keep": [5, 3]}
@@ -27,12 +29,12 @@ BAD = [
     ({"dataset": "ImageNet16"}, ["dataset='ImageNet16'", "Did you mean `imagenet16-120`?"]),
     ({"dataset": None}, ["dataset=None", "allowed are digits"]),
     ({"method": "dart"}, ["method='dart'", "allowed are rsps, enas, darts", "Did you mean `darts`?"]),
-    ({"method": "drnas", "tau_start": 1.0}, ["tau_start with method='drnas'", "only gdas, snas read it"]),
+    ({"method": "drnas", "tau_start": 1.0}, ["tau_start=1.0 with method='drnas'", "only gdas, snas read it"]),
     ({"method": "gdas", "step": "weights_only"}, ["step='weights_only' with method='gdas'", "allowed are arch_first"]),
     ({"method": "rsps", "step": "arch_first"}, ["step='arch_first' with method='rsps'", "allowed are weights_only"]),
     ({"method": "snas", "step": "single_level", "bilevel": "second"}, ["step='single_level' with bilevel='second'"]),
     ({"method": "enas"} | TWO_STAGES, ["method='enas'", "learns nothing to prune by"]),
-    ({"candidates": 0}, ["candidates=0", "1 or more"]),
+    ({"candidates": 0}, ["candidates=0", "from 1 to 1000000"]),
     ({"split": "half"}, ["split='half'", "allowed are halves, test_half"]),
     ({"protocol": "relased"}, ["protocol='relased'", "allowed are released, paper", "Did you mean `released`?"]),
     ({"lr_after_widening": "restart"}, ["lr_after_widening='restart'", "continued, restart_epoch, restart_cosine"]),
@@ -53,13 +55,13 @@ BAD = [
     ({"seed": None}, ["seed=None", "a whole number"]),
     ({"batch_size": 64.5}, ["batch_size=64.5", "a whole number, 2 or more"]),
     ({"batch_size": 1}, ["batch_size=1", "2 or more"]),
-    ({"channels": "sixteen"}, ["channels='sixteen'", "a whole number, 1 or more"]),
-    ({"cells": 0}, ["cells=0", "1 or more"]),
+    ({"channels": "sixteen"}, ["channels='sixteen'", "a whole number from 1 to 10000"]),
+    ({"cells": 0}, ["cells=0", "from 1 to 1000"]),
     ({"cells": [5]}, ["cells=[5]", "a whole number"]),
     ({"cells": float("inf")}, ["cells=inf", "a whole number"]),
     ({"subset": "5.5"}, ["subset='5.5'", "a whole number"]),
-    ({"dataset": "cifar10", "evaluate": "train", "train_epochs": 0}, ["train_epochs=0", "1 or more"]),
-    ({"dataset": "folder", "data_folder": "pictures", "image_size": 4}, ["image_size=4", "8 or more"]),
+    ({"dataset": "cifar10", "evaluate": "train", "train_epochs": 0}, ["train_epochs=0", "from 1 to 100000"]),
+    ({"dataset": "folder", "data_folder": "pictures", "image_size": 4}, ["image_size=4", "from 8 to 2048"]),
     # numbers
     ({"weight_lr": "fast"}, ["weight_lr='fast'", "a number above 0"]),
     ({"weight_lr": 0}, ["weight_lr=0", "a number above 0"]),
@@ -85,11 +87,11 @@ BAD = [
     ({"results": None}, ["results=None", "path of a folder"]),
     # stages
     ({"epochs": []}, ["epochs=[]", "for each stage, such as [5, 3]"]),
-    ({"epochs": "ten"}, ["epochs='ten'", "a whole number, 1 or more, for each stage"]),
+    ({"epochs": "ten"}, ["epochs='ten'", "a whole number from 1 to 100000, for each stage"]),
     ({"epochs": "25;25"}, ["epochs='25;25'", "for each stage"]),
     ({"epochs": [25, None]}, ["epochs=[25, None]", "for each stage"]),
     ({"epochs": {"first": 25}}, ["epochs={'first': 25}", "for each stage"]),
-    ({"epochs": [0]}, ["epochs=[0]", "1 or more"]),
+    ({"epochs": [0]}, ["epochs=[0]", "from 1 to"]),
     ({"epochs": True}, ["epochs=True", "a whole number"]),
     ({"k": 0}, ["k=0", "1 or more"]),
     ({"keep": 6}, ["keep=[6]", "keeps all 5 operations."]),
@@ -129,6 +131,9 @@ BAD = [
     ({"dataset": "folder"}, ["dataset='folder' without data_folder"]),
     ({"dataset": "cifar10", "image_size": 32}, ["image_size=32 with dataset='cifar10'", "only dataset='folder'"]),
     ({"dataset": "folder", "data_folder": "pictures", "image_size": 30}, ["image_size=30", "multiple of 4"]),
+    ({"cutout": 100}, ["cutout=100 with images of 8 pixels a side", "at least half of the image", "even numbers from 0 to 4"]),
+    ({"space": "s3", "dataset": "cifar10", "cutout": 24}, ["cutout=24 with images of 32 pixels", "from 0 to 22"]),
+    ({"cutout": 1}, ["cutout=1", "an even number, 0 or more"]),
     # images that are read as they are needed
     ({"dataset": "imagenet"}, ["dataset='imagenet' with space='nb201'", "Allowed is darts"]),
     ({"dataset": "imagenet", "space": "s2"}, ["dataset='imagenet' with space='s2'", "Allowed is darts"]),
@@ -141,7 +146,14 @@ BAD = [
     (IMAGENET | {"index_lists": "no.json,neither.json"}, ["index_lists=['no.json', 'neither.json']", "not two index lists", "no.json"]),
     (IMAGENET | {"index_lists": ["params/paper/table1.json"] * 2}, ["these are not two index lists ('percent')"]),
     ({"index_lists": "a.json,b.json"}, ["index_lists=['a.json', 'b.json'] with dataset='digits'", "only imagenet reads them"]),
-    (IMAGENET | {"workers": -1}, ["workers=-1", "0 or more"]),
+    (IMAGENET | {"workers": -1}, ["workers=-1", "from 0 to 256"]),
+    ({"lr_warmup": 41}, ["lr_warmup=41 with epochs=[40]", "not more than all epochs"]),
+    ({"lr_after_widening": "continued"}, ["lr_after_widening='continued' with one stage", "nothing is widened"]),
+    ({"epochs": 100_001}, ["epochs=100001", "from 1 to 100000"]),
+    ({"workers": 257}, ["workers=257", "from 0 to 256"]),
+    ({"weight_lr": 1e39}, ["weight_lr=1e+39", "as float32 holds it: from 1.18e-38 to 3.4028235e+38"]),
+    ({"lam": 1e-40}, ["lam=1e-40", "as float32 holds it: 0, or from 1.18e-38"]),
+    ({"momentum": 1 - 1e-12}, ["momentum=0.999999999999", "to 0.99999994"]),
     ({"processes": 3}, ["processes=3 with batch_size=64", "an equal share"]),
     ({"arch_grad_clip": 0}, ["arch_grad_clip=0", "above 0"]),
     ({"label_smoothing": 1}, ["label_smoothing=1", "from 0 to below 1"]),
@@ -185,7 +197,7 @@ def test_all_problems_are_told_at_once():
 
 
 def test_the_message_lists_each_problem_once():
-    assert message({"cells": 0}).splitlines() == ["the parameters do not fit:", "  cells=0: allowed is a whole number, 1 or more."]
+    assert message({"cells": 0}).splitlines() == ["the parameters do not fit:", "  cells=0: allowed is a whole number from 1 to 1000."]
 
 
 @pytest.mark.parametrize("given", [[25], 25, 25.0, "25", "25.0", "[25]", " [ 25 ] ", (25,), ["25"], np.float64(25)])
@@ -237,16 +249,33 @@ def test_a_configuration_made_directly_is_checked_when_it_is_used():
         ({"dataset": "cifar10", "protocol": "paper", "progressive": False}, "nb201_cifar10_drnas_paper_plain"),
         ({"protocol": "paper", "epochs": [9, 8], "arch_lr": 1e-5}, "nb201_digits_drnas_paper_epochs9-8_arch-lr1e-05"),
         ({"regulariser": "kl", "lam": 0.5}, "nb201_digits_drnas_released_lam0.5_regulariserkl"),
-        ({"dataset": "folder", "data_folder": "/a/my pictures/"}, "nb201_folder_drnas_released_foldermy-pictures"),
-        ({"dataset": "folder", "data_folder": "a", "image_size": 64}, "nb201_folder_drnas_released_image-size64_foldera"),
+        ({"dataset": "folder", "data_folder": "docs/images/"}, "nb201_folder_drnas_released_folderimages"),
+        ({"dataset": "folder", "data_folder": "docs", "image_size": 64}, "nb201_folder_drnas_released_image-size64_folderdocs"),
         ({"channels": 16, "seed": 0, "evaluate": "none", "rerun": True, "device": "cpu"}, "nb201_digits_drnas_released"),
         (IMAGENET, "darts_imagenet_drnas_released"),
-        (IMAGENET | {"data_folder": "/a/some images", "image_size": 64}, "darts_imagenet_drnas_released_image-size64_foldersome-images"),
+        (IMAGENET | {"data_folder": "docs", "image_size": 64}, "darts_imagenet_drnas_released_image-size64_folderdocs"),
         ({"name": "first-try", "cells": 2}, "first-try"),
     ],
 )
 def test_stem(values, stem):
     assert settings(**values).stem == stem
+
+
+def test_the_name_of_a_folder_may_have_spaces(tmp_path):
+    (tmp_path / "my pictures").mkdir()
+    assert settings(dataset="folder", data_folder=f"{tmp_path}/my pictures/").stem == "nb201_folder_drnas_released_foldermy-pictures"
+
+
+@pytest.mark.parametrize("dataset", [{"dataset": "folder"}, IMAGENET])
+@pytest.mark.parametrize("config", [SearchConfig, RetrainConfig], ids=["search", "retrain"])
+def test_a_folder_of_images_that_is_not_there_is_told_with_the_parameters(config, dataset, tmp_path):
+    given = {name: value for name, value in dataset.items() if name in config.model_fields}
+    with pytest.raises(ParameterError) as error:
+        config.of(given | {"data_folder": "nowhere"}).settings()
+    assert f"data_folder='nowhere': there is no such folder. Looked for was {PROJECT / 'nowhere'}; a relative path" in str(error.value)
+    (tmp_path / "file").touch()
+    with pytest.raises(ParameterError, match="that is a file, and allowed is a folder"):
+        config.of(given | {"data_folder": str(tmp_path / "file")}).settings()
 
 
 def test_folder():
@@ -285,11 +314,13 @@ def test_the_fingerprint_is_of_what_the_result_depends_on():
     others = [
         {"seed": 1}, {"protocol": "paper"}, {"progressive": True}, {"epochs": 99}, {"k": 2}, {"arch_warmup": 1}, {"batch_size": 32},
         {"channels": 8}, {"cells": 4}, {"subset": 5000}, {"weight_lr": 0.1}, {"weight_lr_min": 0}, {"momentum": 0}, {"weight_decay": 0},
-        {"grad_clip": 1}, {"lr_after_widening": "continued"}, {"arch_lr": 1e-3}, {"lam": 0}, {"regulariser": "kl"}, {"bilevel": "second"},
+        {"grad_clip": 1}, {"arch_lr": 1e-3}, {"lam": 0}, {"regulariser": "kl"}, {"bilevel": "second"},
         {"dataset": "cifar100"}, {"arch_grad_clip": 1}, {"label_smoothing": 0.1}, {"eta_mean": 1}, {"eta_std": 0.01},
     ]  # fmt: skip
     prints = {settings(**{"dataset": "cifar10"} | other).fingerprint for other in others}
     assert len(prints | {base}) == len(others) + 1
+    widened = [settings(progressive=True, lr_after_widening=way).fingerprint for way in ("continued", "restart_epoch", "restart_cosine")]
+    assert len(set(widened)) == 3
 
 
 def test_the_fingerprint_stays_the_same_from_process_to_process():

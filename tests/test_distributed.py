@@ -12,6 +12,7 @@ import torch
 from drnas_lib import launch
 from drnas_lib.cells import find
 from drnas_lib.distributed import main, of_this_process, parameters
+from drnas_lib.identity import Identity
 from drnas_lib.launch import start
 from drnas_lib.nets.darts_discrete import DartsNetwork
 from drnas_lib.parameters import ParameterError
@@ -51,7 +52,7 @@ def trained(ranks, folder, cell="drnas_cifar10"):
     torch.manual_seed(0)
     net = DartsNetwork(find(cell).genotype, "cifar", channels=2, cells=3, auxiliary_size=8).double()
     recipe = replace(RECIPES["drnas"], epochs=1, lr=0.1, drop_path=0.0)
-    training = Training(net, Shared(ranks.share), recipe, 0, CPU, "id", ranks)
+    training = Training(net, Shared(ranks.share), recipe, 0, CPU, Identity("id"), ranks)
     (row,) = training.run(RunFolder(folder))
     return {name: value.clone() for name, value in training.net.state_dict().items()}, row
 
@@ -133,7 +134,7 @@ def test_what_a_process_says_reaches_the_notebook(tmp_path, monkeypatch):
 
 def test_a_batch_without_equal_shares_and_a_start_without_torchrun(capsys, monkeypatch):
     settings = RetrainConfig.of(SMALL).settings()
-    with pytest.raises(ParameterError, match="batch_size=32 with 3 processes"):
+    with pytest.raises(ParameterError, match="processes=3 with batch_size=32: .* what divides 32"):
         of_this_process(settings, 0, 3)
     assert of_this_process(settings, 1, 2).device == "cpu"
     monkeypatch.delenv("WORLD_SIZE", raising=False)

@@ -69,8 +69,8 @@ def test_edges_stand_in_the_order_of_the_text():
         (DRNAS.replace("~1", "", 1), "input 1 of node 2 must read 'operation~1', got 'nor_conv_3x3'"),
         (DRNAS.replace("nor_conv_3x3~2|", ""), "node 3 must have 3 inputs, got 2"),
         (DRNAS.removesuffix("|"), "node 3 must start and end with '|'"),
-        (DRNAS.replace("+", ""), "expected 3 nodes joined by '\\+', got 1"),
-        (DRNAS + "+|none~0|", "expected 3 nodes joined by '\\+', got 4"),
+        (DRNAS.replace("+", ""), "expected 3 nodes joined by '\\+', as in .*; got 1"),
+        (DRNAS + "+|none~0|", "expected 3 nodes joined by '\\+', as in .*; got 4"),
         ("", "expected 3 nodes"),
         (DRNAS.replace("~0", "~00", 1), "input 0 of node 1 must read 'operation~0', got 'nor_conv_3x3~00'"),
         (" " + DRNAS, "node 1 must start and end"),
@@ -183,3 +183,11 @@ def test_module_imports_neither_torch_nor_pandas():
         "import sys, drnas_lib.genotype; sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'numpy')))"
     )
     assert subprocess.run([sys.executable, "-c", script], cwd=PROJECT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("concat", [(2, 3), (3,), (3, 2)])
+def test_the_text_of_a_darts_cell_is_read_back(concat):
+    cell = darts(normal_concat=concat)
+    assert DartsGenotype.parse(str(cell)) == cell
+    assert ("[" in str(cell)) == (concat != (2, 3)), "nodes are named where not all are concatenated"
+    assert str(darts()).endswith("; reduce: sep_conv_3x3~0 sep_conv_3x3~1 | skip_connect~0 max_pool_3x3~2")

@@ -2,7 +2,9 @@
 
 import pytest
 
-from drnas_lib.parameters import LONGEST_SHOWN, ParameterError, file_of_parameters, from_yaml, shown
+from drnas_lib.cells import published
+from drnas_lib.errors import LONGEST_SHOWN, shown
+from drnas_lib.parameters import ParameterError, file_of_parameters, from_yaml, nearest
 
 
 @pytest.mark.parametrize("value", [None, True, 0.1, "cifar10", ["darts", "drnas"], {"a": [1, 2]}])
@@ -39,3 +41,18 @@ def test_a_file_of_parameters(tmp_path):
     for bad in (path, tmp_path / "none.yaml", tmp_path):
         with pytest.raises(ParameterError, match="cannot be read"):
             file_of_parameters(bad)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("PCDARTS", "pc_darts_cifar"), ("PC_DARTS_image", "pc_darts_image"), ("DARTS_V2", "darts_v2"), ("DrNAS-imagenet", "drnas_imagenet"),
+        ("DrNAS_cifr10", "drnas_cifar10"), ("nasnet", "nasnet_a"),
+    ],
+)  # fmt: skip
+def test_the_nearest_published_cell_whatever_its_separators(word, meant):
+    assert nearest(word, published()) == f" Did you mean `{meant}`?"
+
+
+def test_nothing_is_near():
+    assert nearest("", published()) == nearest("x", published()) == nearest(["?"], []) == ""

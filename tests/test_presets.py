@@ -52,7 +52,7 @@ def test_what_text_and_code_disagree_on():
     assert {n for n, v in released.as_dict().items() if v != paper.as_dict()[n]} == same
 
 
-@pytest.mark.parametrize("own", [{"dataset": "digits"}, {"dataset": "folder", "data_folder": "pictures"}])
+@pytest.mark.parametrize("own", [{"dataset": "digits"}, {"dataset": "folder", "data_folder": "docs"}])
 def test_own_data_search_shortly_and_train(own):
     s = settings(**own)
     assert (s.cells, s.channels, s.arch_lr, s.evaluate, s.train_epochs) == (1, 16, 1e-2, "train", 5)
@@ -64,7 +64,7 @@ def test_own_data_search_shortly_and_train(own):
 @pytest.mark.parametrize("protocol", ["released", "paper"])
 @pytest.mark.parametrize("progressive", [None, True, False])
 def test_every_preset_satisfies_its_own_checks(dataset, protocol, progressive):
-    folder = "pictures" if dataset == "folder" else None
+    folder = "docs" if dataset == "folder" else None
     assert settings(dataset=dataset, protocol=protocol, progressive=progressive, data_folder=folder).reduced == ()
 
 

@@ -13,6 +13,7 @@ from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.data.feed import UNREADABLE
 from drnas_lib.data.image_files import scan
 from drnas_lib.data.index_lists import write as write_lists
+from drnas_lib.identity import Identity
 from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, RunLocked, read_json
 from drnas_lib.retrain import RetrainError, Training, score
@@ -78,7 +79,7 @@ def test_a_training_written_out(tmp_path):
             for w, v, g in zip(weights, velocity, gradients):
                 v.mul_(0.9).add_(g * min(1, 0.3 / (norm + 1e-6)) + 0.01 * w.detach())
                 w.data -= lr * v
-    training = Training(net, Lines(data), recipe, 0, CPU, "id")
+    training = Training(net, Lines(data), recipe, 0, CPU, Identity("id"))
     rows = list(training.run(RunFolder(tmp_path)))
     for ours, theirs in zip(net.parameters(), weights):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
@@ -98,7 +99,7 @@ def test_the_auxiliary_loss_is_weighted():
 
     net, y = Two(), torch.zeros(4, dtype=torch.int64)
     recipe = replace(RECIPES["drnas"], epochs=1, weight_decay=0.0, momentum=0.0, grad_clip=None, drop_path=0.0)
-    training = Training(net, Lines([(torch.zeros(4, 1), y)]), recipe, 0, CPU, "id")
+    training = Training(net, Lines([(torch.zeros(4, 1), y)]), recipe, 0, CPU, Identity("id"))
     sums = training._step(torch.zeros(4, 1), y)
     torch.testing.assert_close(net.b.grad, 0.4 * net.a.grad)
     assert sums.tolist() == pytest.approx([4 * 1.4 * torch.tensor(10.0).log().item(), 4, 4])
@@ -207,7 +208,7 @@ def test_memory_that_is_not_enough_names_the_batch_size(tmp_path):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
     recipe = replace(RECIPES["drnas"], epochs=1, drop_path=0.0)
-    training = Training(Huge(), Lines(batches()), recipe, 0, CPU, "id")
+    training = Training(Huge(), Lines(batches()), recipe, 0, CPU, Identity("id"))
     with pytest.raises(RetrainError, match="not enough for batch_size=64 .*Lower batch_size"):
         list(training.run(RunFolder(tmp_path)))
 

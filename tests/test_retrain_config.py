@@ -82,7 +82,12 @@ def test_the_fingerprint_is_of_what_the_result_depends_on():
         ({"dataset": "imagenet", "epochs": 5, "warmup_epochs": 0}, "tail of their own"),
         ({"dataset": "imagenet", "subset": 100}, "make an index list"),
         ({"dataset": "imagenet", "image_size": 100}, "multiple of 32"),
-        ({"dataset": "imagenet", "cutout": 16}, "have none"),
+        ({"dataset": "imagenet", "cutout": 16}, "cutout=16 with dataset='imagenet': images that are streamed get no hole"),
+        ({"dataset": "imagenet", "recipe": "drnas"}, "cutout=16 with dataset='imagenet': images that are streamed get no hole"),
+        ({"cutout": 24}, "a hole must leave at least half of the image, so allowed are even numbers from 0 to 22"),
+        ({"dataset": "digits", "cutout": 6}, "cutout=6 with images of 8 pixels a side: a hole must leave at least half"),
+        ({"dataset": "imagenet16-120", "cutout": 12}, "even numbers from 0 to 10"),
+        ({"dataset": "digits", "cutout": 3}, "cutout=3: allowed is an even number, 0 or more"),
         ({"dataset": "folder"}, "say where the image folder is"),
         ({"index_list": "x.json"}, "only imagenet reads one"),
         ({"data_folder": "x"}, "only folder and imagenet read it"),
@@ -109,3 +114,16 @@ def test_the_notebook_has_the_parameters_of_the_library_in_the_same_order_with_t
     (cell,) = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
     notebook = {line.target.id: ast.literal_eval(line.value) for line in ast.parse("".join(cell["source"])).body}
     assert list(notebook.items()) == [(name, field.default) for name, field in RetrainConfig.model_fields.items()]
+
+
+@pytest.mark.parametrize(
+    ("data", "hole"),
+    [({"dataset": "digits"}, 4), ({"dataset": "imagenet16-120"}, 8), ({"dataset": "cifar100"}, 16), ({"image_size": 64}, 32)],
+)
+def test_a_recipes_hole_is_the_same_share_of_an_image_of_any_size_and_the_record_says_so(data, hole, tmp_path):
+    data = {"dataset": "folder", "data_folder": str(tmp_path)} | data if "image_size" in data else data
+    found, asked = settings(**data), settings(**data, cutout=2)
+    assert found.recipe.cutout == hole and found.as_dict()["recipe"]["cutout"] == hole and "cutout" not in found.stem
+    assert found.changed == (() if hole == 16 else (f"cutout {hole} instead of 16, as {found.image_size} is to 32 pixels",))
+    assert (asked.recipe.cutout, asked.changed) == (2, ("cutout 2 instead of 16",)) and "_cutout2" in asked.stem
+    assert settings(**data, cutout=hole).fingerprint == found.fingerprint

@@ -102,10 +102,11 @@ def test_more_than_a_hundredth_unreadable_stops_the_search(these, tmp_path):
 
 
 def test_lists_of_a_finished_run_are_part_of_its_settings(these, photographs, tmp_path):
-    list(run(these(name="mine", epochs=[1], k=[2], keep=[7], arch_warmup=[0])))
+    one_stage = dict(name="mine", epochs=[1], k=[2], keep=[7], arch_warmup=[0], lr_warmup=1)
+    list(run(these(**one_stage)))
     others = [str(path) for path in write(only_train(photographs), [50, 40], 1, tmp_path / "other")]
     with pytest.raises(Exception, match="index_lists was"):
-        list(run(these(name="mine", epochs=[1], k=[2], keep=[7], arch_warmup=[0], index_lists=others)))
+        list(run(these(**one_stage, index_lists=others)))
 
 
 @pytest.mark.parametrize("moves_eta", [True, False], ids=["eta moves", "eta rests"])

@@ -18,6 +18,7 @@ from drnas_lib.data.sources import ImageSet, Loaded
 
 TORCHVISION = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
 PUBLISHED = "https://www.cs.toronto.edu/~kriz/cifar.html"
+IMAGE = "img"
 LABELS = ("label", "fine_label")  # the column's name differs between the hub's two data sets
 JPEG = b"\xff\xd8\xff"  # how such a file begins
 SIZE = 32
@@ -73,19 +74,27 @@ def read_parquet(path: Path) -> tuple[ImageSet, bool]:
     Raises MissingData, DamagedData.
     """
     if not path.exists():
-        raise MissingData(f"{path} is missing: both train.parquet and test.parquet are needed, and only one is there")
+        raise MissingData(f"{path} is missing, and both train.parquet and test.parquet are needed. Put it beside the other one.")
     checksums.check(path)
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-        label = next(column for column in LABELS if column in table.column_names)
-        encoded = [row["bytes"] for row in table["img"].to_pylist()]
+        label = _label(table.column_names, path)
+        encoded = [row["bytes"] for row in table[IMAGE].to_pylist()]
         labels = torch.from_numpy(np.asarray(table[label].to_pylist(), dtype=np.int64))
         images = torch.stack([_decode(content, row) for row, content in enumerate(encoded)])
-    except StopIteration:
-        raise DamagedData(f"{path}: no column {' or '.join(LABELS)}, found {table.column_names}") from None
+    except DamagedData:
+        raise
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
         raise DamagedData(f"{path} cannot be read as images and labels, copy it again: {error}") from error
     return ImageSet(images, labels), any(content.startswith(JPEG) for content in encoded)
+
+
+def _label(columns: list[str], path: Path) -> str:
+    label = next((column for column in LABELS if column in columns), None)
+    if label is None or IMAGE not in columns:
+        needed = f"the columns {IMAGE} and {' or '.join(LABELS)}"
+        raise DamagedData(f"{path} needs {needed}, found {', '.join(columns) or 'none'}. Rename its columns, or use another file.")
+    return label
 
 
 def _decode(content: bytes, row: int) -> Tensor:

@@ -15,6 +15,7 @@ ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".
 TEST_NAMES = ("test", "val", "valid", "validation")
 UNREADABLE_PCT = 1.0  # more than this is not an accident
 NAMED = 5
+LAYOUT = "Put the images of each class into a folder of its own, as in FOLDER/cat/*.jpg, FOLDER/dog/*.png."
 FEWEST = 5  # images of a class from which every fifth can be taken
 
 
@@ -25,10 +26,12 @@ def read_folder(folder: Path, size: int) -> Loaded:
     Raises DamagedData when they are more than 1 % or a class has too few others; MissingData for an absent or empty
     folder, or one that has train/ but nothing to test on.
     """
+    if not folder.is_dir():
+        raise MissingData(f"there is no folder {folder}. {LAYOUT}")
     roots = _parts(folder)
     classes = sorted({path.name for root in roots for path in _entries(root) if path.is_dir()})
     if len(classes) < 2:
-        raise MissingData(f"{folder} needs one folder of images per class, at least two; found {classes or 'none'}")
+        raise MissingData(f"{folder} needs one folder of images per class, at least two; found {', '.join(classes) or 'none'}. {LAYOUT}")
     sets, unreadable = [], []
     for root in roots:
         images, damaged = _read(root, classes, size, fewest=1 if len(roots) == 2 else FEWEST)
@@ -51,7 +54,10 @@ def _parts(folder: Path) -> list[Path]:
         return [folder]
     tests = [folder / name for name in TEST_NAMES if (folder / name).is_dir()]
     if not tests:
-        raise MissingData(f"{folder} has train/ but no {'/, '.join(TEST_NAMES)}/ beside it to test on")
+        raise MissingData(
+            f"{folder} has train/ but no {'/, '.join(TEST_NAMES)}/ beside it to test on. Add one, or move the classes out of train/: then "
+            "every fifth image is for testing."
+        )
     return [folder / "train", tests[0]]
 
 
@@ -76,7 +82,8 @@ def _read(root: Path, classes: list[str], size: int, fewest: int) -> tuple[Image
     scarce = [f"{name} ({count})" for name, count in zip(classes, counts) if count < fewest]
     if scarce:
         because = f"; unreadable: {_named(damaged)}" if damaged else ""
-        raise DamagedData(f"{root}: each class needs {fewest} readable images; see {', '.join(scarce)}{because}")
+        what = f"each class needs {fewest} readable images; see {', '.join(scarce)}{because}"
+        raise DamagedData(f"{root}: {what}. Add images to these classes, or remove them.")
     images = torch.from_numpy(np.stack([image for image, _ in kept])).permute(0, 3, 1, 2).contiguous()
     return ImageSet(images, torch.tensor([label for _, label in kept])), damaged
 

@@ -42,14 +42,14 @@ def scan(root: Path) -> Files:
     classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     if len(classes) < 2:
         raise MissingData(
-            f"{root} needs one folder of images per class, at least two; found {classes or 'none'}. "
+            f"{root} needs one folder of images per class, at least two; found {', '.join(classes) or 'none'}. "
             "ImageNet's validation images come in one heap: sort them into folders by their labels first."
         )
     found, labels, digest = [], [], hashlib.sha256()
     for label, name in enumerate(classes):
         images = _images(root / name)
         if not images:
-            raise MissingData(f"{root / name} holds no image ({', '.join(ENDINGS)})")
+            raise MissingData(f"{root / name} holds no image ({', '.join(ENDINGS)}). Put some there, or remove the folder.")
         for image, size in images:
             found.append(os.fsencode(f"{name}/{image}"))
             digest.update(found[-1] + f" {size}\n".encode())
@@ -78,7 +78,8 @@ def train_and_test(folder: Path) -> tuple[Files, Files]:
     train, test = only_train(folder), scan(tests[0])
     if train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes))
-        raise DamagedData(f"{folder}: the classes of {TRAIN}/ and {tests[0].name}/ differ: {', '.join(odd[:5])} in one of them only")
+        what = f"the classes of {TRAIN}/ and {tests[0].name}/ differ: {', '.join(odd[:5])} in one of them only"
+        raise DamagedData(f"{folder}: {what}. Give both the same folders.")
     return train, test
 
 

@@ -87,7 +87,7 @@ def _read(folder: Path, files: dict[str, str]) -> ImageSet:
                 images.append(np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 16, 16))
                 labels.append(np.asarray(batch["labels"], dtype=np.int64))
             except (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError) as error:
-                raise DamagedData(f"{path}: {error}") from error
+                raise DamagedData(f"{path} is no batch of images: {error}. Download it again.") from error
     label = np.concatenate(labels)
     chosen = (label >= 1) & (label <= CLASSES)  # published labels run from 1 to 1000
     return ImageSet(torch.from_numpy(np.concatenate(images)[chosen]), torch.from_numpy(label[chosen] - 1))

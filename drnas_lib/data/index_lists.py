@@ -23,7 +23,7 @@ from drnas_lib.records import resolve
 def draw(files: Files, percents: list[float], seed: int) -> list[dict[str, list[int]]]:
     """For each of `percents` the chosen images of every class, as positions in the class; one at least. Raises ValueError over 100 %."""
     if not percents or min(percents) <= 0 or sum(percents) > 100:
-        raise ValueError(f"percents {percents}: allowed are numbers above 0 of which the sum is at most 100")
+        raise ValueError(f"percents {percents}: allowed are numbers above 0 with a sum of at most 100")
     lists: list[dict[str, list[int]]] = [{} for _ in percents]
     for label, name in enumerate(files.classes):
         images = files.names[files.labels == label].tolist()
@@ -31,7 +31,7 @@ def draw(files: Files, percents: list[float], seed: int) -> list[dict[str, list[
         order = sorted(range(len(images)), key=keys.__getitem__)
         counts = [max(1, round(len(images) * percent / 100)) for percent in percents]
         if sum(counts) > len(images):
-            raise ValueError(f"class {name} has {len(images)} images, too few for {counts} of them")
+            raise ValueError(f"class {name} has {len(images)} images, too few for {counts} of them; add some, or lower the percents")
         ends = np.cumsum([0, *counts])
         for chosen, start, end in zip(lists, ends, ends[1:]):
             chosen[name] = sorted(order[start:end])

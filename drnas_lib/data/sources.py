@@ -65,7 +65,8 @@ def load(name: str, root: Path, folder: Path | None = None, image_size: int | No
     for part, images in (("training", train), ("test", test)):
         if images is not None and (images.labels.min() < 0 or images.labels.max() >= classes):
             found = f"{images.labels.min()} to {images.labels.max()}"
-            raise DamagedData(f"{name} in {root}: labels of the {part} images run from {found}, not 0 to {classes - 1}")
+            what = f"labels of the {part} images run from {found}, not 0 to {classes - 1}"
+            raise DamagedData(f"{name} in {root}: {what}. Copy the files again.")
     digest = fingerprint(train, test)
     return Dataset(name, train, test, classes, row.mean, row.std, row.pad, row.flip, row.shuffled, source, digest)
 

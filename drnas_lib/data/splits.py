@@ -46,8 +46,9 @@ def subset(images: ImageSet, count: int, seed: int) -> ImageSet:
 
     Raises ValueError where there are fewer.
     """
-    if not 0 < count <= len(images.labels):
-        raise ValueError(f"subset={count}: the training set has {len(images.labels)} images")
+    there = len(images.labels)
+    if not 0 < count <= there:
+        raise ValueError(f"subset={count}: the training set has {there} images. Allowed are 1 to {there}, and None for all")
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(images.labels), generator=generator)
     labels = images.labels[order]

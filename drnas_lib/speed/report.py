@@ -91,7 +91,7 @@ def _ratios(table: pd.DataFrame, value: str = "step_ms") -> str:
 
 def measure(config: SpeedConfig) -> Speed:
     """Measure as configured and keep tables, profile figure and circumstances in `results`, for each device and size."""
-    device = choose(config.device)
+    device = choose(config.device, config.precision)
     with reproducible(device, PRECISIONS[config.precision]):
         steps = supernet_steps(config.space, config.ks, config.batch_size, config.cells, config.channels, config.repeats, device)
         whole, company = whole_steps(config, device), at_once(config, device)

@@ -177,7 +177,7 @@ def test_fewer_than_two_classes_are_no_data_set(tmp_path, classes):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(MissingData, match="nowhere needs one folder of images per class"):
+    with pytest.raises(MissingData, match="there is no folder .*nowhere. Put the images of each class into a folder of its own"):
         read(tmp_path / "nowhere")
 
 

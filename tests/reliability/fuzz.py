@@ -179,6 +179,12 @@ def jsonable(value) -> bool:
     return True
 
 
+def pasted(cell: dict) -> st.SearchStrategy:
+    """A cell as a search prints it and as the authors' codes do."""
+    fields = ", ".join(f"{name}={value!r}" for name, value in cell.items() if name != "space")
+    return st.sampled_from([str(genotype_from_json(cell)), f"PC = Genotype({fields})", json.dumps(cell)])
+
+
 def genotype_json_holds(content) -> str:
     try:
         cell = genotype_from_json(content)
@@ -236,12 +242,12 @@ def properties(folder: Path, run: Path, images: Files) -> dict[str, Property]:
     some = file_holds(folder, "some.yaml", yaml_of, ParameterError, names=RetrainConfig.model_fields)
     listing = file_holds(folder, "list.json", lambda path: chosen(images, path), RecordError, DamagedData)
     history = file_holds(run, "history.csv", lambda path: SearchReport.read(str(run)), RecordError)
-    texts = VALUE.filter(lambda value: isinstance(value, str))
+    texts, of_darts = VALUE.filter(lambda value: isinstance(value, str)), darts_cells().flatmap(pasted)
     return {f"parameters of {name}": Property(names_and_values(c), parameters_hold(c), 3) for name, c in CONFIGS.items()} | {
         "NAS-Bench-201 text": Property(edited(NB201, [*NB201_OPERATIONS, "|", "+", "~", "~0", "0"]), nb201_text_holds, 3),
         "DARTS cell": Property(broken(darts_cells()), genotype_json_holds, 3),
         "genotype JSON": Property(VALUE, genotype_json_holds, 2),
-        "description of a cell": Property(texts | edited(NB201, ["|"]), description_holds, 2),
+        "description of a cell": Property(texts | edited(NB201, ["|"]) | edited(of_darts, list("|~;:[](){},'=0")), description_holds, 3),
         "genotype file": Property(raw | as_text(broken(darts_cells())), cell, 2),
         "parameter file": Property(raw | st.lists(st.sampled_from(YAML) | st.text(max_size=20), max_size=4).map("".join), some, 2),
         "index list": Property(raw | as_text(broken(listed)), listing, 2),
