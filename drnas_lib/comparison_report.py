@@ -111,7 +111,7 @@ class Table4Report:
         rank, parts = _rank(self.benchmark), []
         for label, of in sorted(found.groupby("label").test_acc_pct, key=lambda group: -group[1].mean()):
             place = rank(of, dataset, "test")
-            parts.append(f"{comparison_plots.short(label)} {of.mean():.2f} % (n = {len(of)}{f'; rank {place}' if place else ''})")
+            parts.append(f"{comparison_plots.short(label)} {of.mean():.2f} %{f', rank {place}' if place else ''}, n = {len(of)}")
         optimum = ""
         if self.benchmark is not None and dataset in DATASETS:
             best = self.benchmark.optimum(dataset, "test")[1]
@@ -123,7 +123,7 @@ class Table4Report:
             if less
             else ""
         )
-        return f"**{dataset}, test accuracy of the found cells: {', '.join(parts)}.**{optimum}{caution}"
+        return f"**{dataset}, test accuracy of the found cells: {'; '.join(parts)}.**{optimum}{caution}"
 
     def cost(self) -> Figure | Markdown:
         """Seconds and memory of each search."""
@@ -146,7 +146,8 @@ def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
                 given = {"dataset": dataset, "method": method, "policy_lr": rate, "seeds": seeds}
                 settings = TableSearchConfig.of(given | {"seconds_per_query": factor * SECONDS_PER_QUERY[dataset]}).settings()
                 accuracy = table_search.search(settings, benchmark)[f"{dataset}_test_acc_pct"]
-                line[f"{dataset} test"] = f"{tables.measured(accuracy)}  ({settings.queries} queries)"
+                rank = _rank(benchmark)(accuracy, dataset, "test")
+                line[f"{dataset} test"] = f"{tables.measured(accuracy)}, rank {rank}, {settings.queries} queries"
             lines[name, f"cost × {factor:g}"] = line
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.index = pd.MultiIndex.from_tuples(table.index, names=["search", ""])
