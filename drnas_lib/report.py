@@ -88,7 +88,6 @@ class Report:
         lines = [f"**Of the {total.sum()} numbers and statements in the paper's tables and figures: {said}.**"]
         lines += [f"From {len(self.results)} finished runs in `{self.results.root.name}`."]
         lines += [f"- not read: {problem}" for problem in self.damaged]
-        lines += [f"- cells have no rank here: {why}"] if (why := self.benchmark[1]) else []
         return Markdown("\n\n".join(lines))
 
     def reduced_runs(self) -> pd.DataFrame:
@@ -102,7 +101,9 @@ class Report:
         return pd.DataFrame(rows, columns=columns).set_index("run")
 
     def missing(self) -> str:
-        return missing.listing(self.findings, self.results)
+        """The lines that would make the rest, and first how to get the benchmark's table, if the ranks lack it."""
+        listed = missing.listing(self.findings, self.results)
+        return f"Cells have no rank here: {self.benchmark[1]}\n\n{listed}" if self.benchmark[1] else listed
 
 
 def _row(finding: Finding, benchmark: Benchmark | None) -> dict[str, str]:

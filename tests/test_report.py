@@ -72,14 +72,14 @@ def test_a_looked_up_accuracy_has_its_rank(data_root, tmp_path):
     row = ours(report, "Table 4", "GDAS (Dong & Yang, 2019)").loc["cifar10 test accuracy (%)"]
     assert row["rank"] == "" and row["its rank"] == table.standing(91.0, "cifar10", "test").short
     assert ours(report, "Table 4", "DrNAS").loc["cifar100 test accuracy (%)"]["its rank"] == "", "digits stand in, and are not ranked"
-    assert report.table("Table 2")["rank"].eq("").all() and how_to_get() not in report.opening().data
+    assert report.table("Table 2")["rank"].eq("").all() and how_to_get() not in report.missing()
 
 
-def test_without_the_table_there_are_no_ranks_and_the_opening_says_how_to_get_it(tmp_path, monkeypatch):
+def test_without_the_table_there_are_no_ranks_and_what_is_missing_begins_with_it(tmp_path, monkeypatch):
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
     paper_runs.search(tmp_path, 94.0, dataset="cifar10")
     report = Report.read(tmp_path)
-    assert report.table("Table 4")["rank"].eq("").all() and how_to_get() in report.opening().data
+    assert report.table("Table 4")["rank"].eq("").all() and report.missing().startswith(f"Cells have no rank here: {how_to_get()}")
 
 
 def test_data_that_stand_in_are_named_at_the_number(tmp_path):
