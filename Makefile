@@ -1,5 +1,5 @@
 # make search   the main job end to end on the embedded digits: results/notebooks/search_digits.ipynb
-# make test     all tests       make lint    style        make lab    JupyterLab
+# make test     all tests, two at a time: minutes       make lint    style        make lab    JupyterLab
 # make paper-smoke   every notebook on little data, in minutes: results/smoke/notebooks/report.ipynb
 # make paper    every table and figure of the paper, for a GPU; make table1 ... table6, figure1 ... figure5 one of them
 # make dag      what stands on what: results/figures/dag.png
@@ -31,7 +31,7 @@ search: $(STAMP)
 	@echo "Done: open results/notebooks/search_digits.ipynb, for instance with 'make lab'."
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 soak: $(STAMP)
 	$(BIN)/python -m tests.reliability $(ARGS)

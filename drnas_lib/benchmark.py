@@ -1,22 +1,28 @@
 """NAS-Bench-201 as a table: what each of the 15,625 cells reaches when it is trained. Load it, look cells up.
 
 Dong & Yang, *NAS-Bench-201* (ICLR 2020). Accuracies are in per cent, means over the benchmark's seeds: `valid` and
-`test` after the 200-epoch schedule, `valid_12` on the validation set after the 12-epoch schedule. Made once by
+`test` after the 200-epoch schedule, `valid_12` on the validation set after the 12-epoch schedule. Made once, and compared
+with the official files, by
 
     python -m drnas_lib.benchmark convert --source FILE_OR_FOLDER --trust-pickle
+    python -m drnas_lib.benchmark check --source FILE_OR_FOLDER --trust-pickle
 """
 
 import argparse
 import gzip
+import math
 import sys
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from drnas_lib.benchmark_convert import ConversionError, rows
+from drnas_lib import benchmark_check
+from drnas_lib.benchmark_convert import KNOWN, ConversionError, rows
 from drnas_lib.errors import Told
 from drnas_lib.genotype import GenotypeError, Nb201Genotype, all_nb201
 from drnas_lib.records import RecordError, atomic_write, data_root, resolve
@@ -55,6 +61,63 @@ class Accuracies:
     imagenet16_120_valid_12: float
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a cell, or the median of several, stands among all 15,625 on a data set and split; all but `rank` in per cent.
+
+    Rank 1 is the best. Cells of equal accuracy share the best of their ranks, and none of them is better than another: `rank` is
+    1 + the number of cells that are strictly better, `below_pct` the share of cells that are strictly worse.
+    """
+
+    accuracy_pct: float
+    rank: float
+    below_pct: float
+    best_pct: float
+
+    def __str__(self) -> str:
+        return f"{self.accuracy_pct:.2f} %: {place(self.rank, self.below_pct)}; best {self.best_pct:.2f}"
+
+    @property
+    def short(self) -> str:
+        """For tables: '120 (99.2 %)'."""
+        return f"{self.rank:,g} ({_cut(self.below_pct)} %)"
+
+    def to_record(self, key: str) -> dict[str, float]:
+        """What a record keeps; `key` is data set and split, such as cifar10_test."""
+        return dict(zip(_names(key), astuple(self)))
+
+    @classmethod
+    def from_record(cls, found: dict, key: str) -> "Standing | None":
+        """None where a run kept no rank."""
+        return cls(*(found[name] for name in _names(key))) if found.keys() >= set(_names(key)) else None
+
+
+def _names(key: str) -> tuple[str, str, str, str]:
+    return f"{key}_acc_pct", f"{key}_rank", f"{key}_below_pct", f"optimum_{key}_acc_pct"
+
+
+def place(rank: float, below_pct: float) -> str:
+    """A standing in words; the median of several may lie between two ranks."""
+    return f"rank {rank:,g}, better than {_cut(below_pct)} % of all cells"
+
+
+def _cut(below_pct: float) -> str:
+    """99.98 -> '99.9': only all cells are 100."""
+    return f"{math.floor(10 * below_pct) / 10:.1f}"
+
+
+def how_to_get(path: Path | None = None) -> str:
+    """What every message says where the table is not there: where it was looked for, and what makes it at which cost."""
+    path = data_root() / FILE_NAME if path is None else path
+    return (
+        f"no NAS-Bench-201 table at {path}. Download and unpack NATS-tss-v1_0-3ffb9-simple.tar, linked at "
+        "https://github.com/D-X-Y/NATS-Bench, and run: "
+        f"python -m drnas_lib.benchmark convert --source NATS-tss-v1_0-3ffb9-simple --out {path} --trust-pickle "
+        "(about 7 minutes, 0.1 GB of memory). --source NAS-Bench-201-v1_1-096897.pth gives the same table with 27 GB of memory. "
+        "More: docs/benchmark.md"
+    )
+
+
 class Benchmark:
     """The table of `frame`, columns `COLUMNS`, a row for each of the 15,625 cells. Raises BenchmarkError."""
 
@@ -67,11 +130,7 @@ class Benchmark:
         """The table in `path`, by default the one in the data root. Raises MissingBenchmark, BenchmarkError."""
         path = data_root() / FILE_NAME if path is None else resolve(path)
         if not path.is_file():
-            raise MissingBenchmark(
-                f"no NAS-Bench-201 table at {path}. Download NAS-Bench-201-v1_1-096897.pth or the NATS-Bench topology "
-                "archive (both linked at https://github.com/D-X-Y/NATS-Bench), then run: "
-                f"python -m drnas_lib.benchmark convert --source FILE_OR_FOLDER --out {path} --trust-pickle"
-            )
+            raise MissingBenchmark(how_to_get(path))
         try:
             frame = pd.read_csv(path)
         except (OSError, EOFError, zlib.error, ValueError) as error:
@@ -79,12 +138,12 @@ class Benchmark:
         return cls(frame, path)
 
     @classmethod
-    def found(cls) -> "Benchmark | None":
-        """The table in the data root, None where there is none. Raises BenchmarkError."""
+    def found(cls) -> tuple["Benchmark | None", str]:
+        """The table in the data root, or None and the reason: it is not there, or damaged."""
         try:
-            return cls.load()
-        except MissingBenchmark:
-            return None
+            return cls.load(), ""
+        except (MissingBenchmark, BenchmarkError) as error:
+            return None, str(error)
 
     def query(self, genotype: Nb201Genotype) -> Accuracies:
         """Everything that the table says about a cell."""
@@ -100,14 +159,42 @@ class Benchmark:
         column = self.frame[_column(dataset, split)]
         return Nb201Genotype.parse(column.idxmax()), float(column.max())
 
+    def ranks(self, accuracies: ArrayLike, dataset: str, split: str) -> tuple[NDArray, NDArray]:
+        """Of accuracies (N,) in per cent: ranks (N,) and shares of all cells below (N,), as in Standing. Raises BenchmarkError."""
+        ordered = np.sort(self.frame[_column(dataset, split)].to_numpy())
+        above = len(ordered) - np.searchsorted(ordered, accuracies, side="right")
+        return 1 + above, 100 * np.searchsorted(ordered, accuracies, side="left") / len(ordered)
 
-def convert(source: str | Path, out: str | Path, trust_pickle: bool = False) -> Benchmark:
-    """Write the table of the official files `source` to `out`. Raises ConversionError, BenchmarkError, RecordError."""
-    frame = pd.DataFrame(rows(Path(source), trust_pickle), columns=COLUMNS)
-    benchmark = Benchmark(frame, source)  # before writing: a table that cannot be loaded is of no use
+    def standing(self, accuracy_pct: float, dataset: str, split: str) -> Standing:
+        """Of the accuracy of a cell. Raises BenchmarkError."""
+        (rank,), (below,) = self.ranks([accuracy_pct], dataset, split)
+        return Standing(float(accuracy_pct), int(rank), float(below), self.optimum(dataset, split)[1])
+
+    def median_standing(self, accuracies: Iterable[float], dataset: str, split: str) -> Standing | None:
+        """The medians of several cells; None where there is none, or where the table does not know the data set."""
+        known = [accuracy for accuracy in accuracies if not pd.isna(accuracy)]
+        if not known or dataset not in DATASETS:
+            return None
+        of_each = (known, *self.ranks(known, dataset, split))
+        return Standing(*(float(np.median(values)) for values in of_each), self.optimum(dataset, split)[1])
+
+
+def official(source: str | Path, trust_pickle: bool, on_cell: Callable[[int], None] | None = None) -> pd.DataFrame:
+    """The table of the official files, columns COLUMNS; `on_cell(n)` hears of every cell. Raises ConversionError, BenchmarkError."""
+    read = []
+    for row in rows(Path(source), trust_pickle):
+        read.append(row)
+        if on_cell is not None:
+            on_cell(len(read))
+    frame = pd.DataFrame(read, columns=COLUMNS)
+    _check(frame, source)
+    return frame
+
+
+def write(frame: pd.DataFrame, out: str | Path) -> None:
+    """Raises RecordError."""
     text = frame.to_csv(index=False, lineterminator="\n")
     atomic_write(Path(out), gzip.compress(text.encode(), mtime=0))  # no time stamp: equal tables are equal files
-    return benchmark
 
 
 def _column(dataset: str, split: str) -> str:
@@ -147,19 +234,44 @@ def _check(frame: pd.DataFrame, source: str | Path) -> None:
             raise BenchmarkError(f"{source}: {column} of {arch} is {value!r}, not an accuracy in per cent (0 to 100)")
 
 
+def _convert(options: argparse.Namespace) -> str:
+    frame = official(options.source, options.trust_pickle, _progress)
+    write(frame, options.out)
+    return f"{options.out}: {len(frame):,} cells"
+
+
+def _compare(options: argparse.Namespace) -> str:
+    table = Benchmark.load(options.table).frame.reset_index()
+    found = benchmark_check.differences(table, official(options.source, options.trust_pickle, _progress))
+    agree, said = benchmark_check.verdict(found)
+    said = f"{options.table} against {options.source}: {said}"
+    return said if agree else sys.exit(said)
+
+
+def _progress(cells: int) -> None:
+    if cells % 1000 == 0:
+        print(f"{cells:,} cells read", file=sys.stderr, flush=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line. Exits with a message where the files cannot be converted."""
+    """The command line. Exits with a message where the files cannot be read, and where table and official files differ."""
     parser = argparse.ArgumentParser(prog="python -m drnas_lib.benchmark", description="The NAS-Bench-201 table.")
-    command = parser.add_subparsers(required=True).add_parser("convert", help="make the table from the official files")
-    command.add_argument("--source", type=Path, required=True, help="NAS-Bench-201 .pth, or NATS-Bench topology folder")
-    command.add_argument("--out", type=Path, default=data_root() / FILE_NAME, help="the table (default: %(default)s)")
-    command.add_argument("--trust-pickle", action="store_true", help="the source is official: run the pickles in it")
+    commands = parser.add_subparsers(required=True)
+    convert = commands.add_parser("convert", help="make the table from the official files")
+    check = commands.add_parser("check", help="compare a table with the official files")
+    convert.set_defaults(does=_convert)
+    check.set_defaults(does=_compare)
+    table = data_root() / FILE_NAME
+    for command in (convert, check):
+        command.add_argument("--source", type=Path, required=True, help=KNOWN)
+        command.add_argument("--trust-pickle", action="store_true", help="the source is official: run the pickles in it")
+    convert.add_argument("--out", type=Path, default=table, help="the table (default: %(default)s)")
+    check.add_argument("--table", type=Path, default=table, help="the table (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
-        benchmark = convert(options.source, options.out, options.trust_pickle)
-    except (ConversionError, BenchmarkError, RecordError, OSError) as error:
+        print(options.does(options))
+    except (ConversionError, MissingBenchmark, BenchmarkError, RecordError, OSError) as error:
         sys.exit(f"error: {error}")
-    print(f"{options.out}: {len(benchmark.frame):,} cells")
 
 
 if __name__ == "__main__":

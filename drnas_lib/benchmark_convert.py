@@ -1,41 +1,46 @@
-"""From the official NAS-Bench-201 files to rows of the table: one dict a cell, keyed by the table's columns.
+"""From the official files of NAS-Bench-201 to rows of the table: one dict a cell, keyed by the table's columns.
 
-Two releases are read, both of them Python pickles: the `.pth` file of NAS-Bench-201 (Dong & Yang, ICLR 2020; one
-dict with everything, so it takes the memory) and the topology folder of NATS-Bench (Dong et al., TPAMI 2021; one
-bz2 file a cell). Each holds, for a cell and a training schedule, one trial a data set and seed, with its accuracy
-after every epoch that was evaluated.
+The authors' own packages read them: `nas_201_api` the `.pth` file of NAS-Bench-201 (Dong & Yang, ICLR 2020), `nats_bench` the topology
+files of NATS-Bench (Dong et al., TPAMI 2021). A cell has trials by data set and seed; its accuracy is their mean after the last epoch.
 """
 
-import bz2
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import nats_bench
 
 from drnas_lib.errors import Told
 
-META_FILE = "meta.pickle.pbz2"
 DECIMALS = 4  # of a per cent; one image of 10,000 is 0.01
+META_FILE = "meta.pickle.pbz2"
+KNOWN = f"the NATS-Bench topology folder (it holds {META_FILE}), the NATS-Bench .pickle.pbz2 file or the NAS-Bench-201 .pth file"
+DAMAGED = (OSError, EOFError, RuntimeError, pickle.UnpicklingError)
+INCOMPLETE = (ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)  # what the packages raise
+
+Opened = tuple[Sequence[str], Callable[[int], tuple[Any, int]]]  # the cells, and for the number of one its API and its number there
 
 
 class Measured(NamedTuple):
-    """Where the official files keep a column: trained on `dataset`, evaluated on `split`, after `epochs` epochs."""
+    """Where the packages keep a column: trained on `dataset` for `epochs` epochs, `key` of get_more_info."""
 
     dataset: str
-    split: str
-    epochs: int
+    epochs: str
+    key: str
 
 
 MEASURED = {
-    "cifar10_valid": Measured("cifar10-valid", "x-valid", 200),  # trained on half of the training set only
-    "cifar10_test": Measured("cifar10", "ori-test", 200),
-    "cifar100_valid": Measured("cifar100", "x-valid", 200),
-    "cifar100_test": Measured("cifar100", "x-test", 200),
-    "imagenet16-120_valid": Measured("ImageNet16-120", "x-valid", 200),
-    "imagenet16-120_test": Measured("ImageNet16-120", "x-test", 200),
-    "cifar10_valid_12": Measured("cifar10-valid", "x-valid", 12),
-    "cifar100_valid_12": Measured("cifar100", "x-valid", 12),
-    "imagenet16-120_valid_12": Measured("ImageNet16-120", "x-valid", 12),
+    "cifar10_valid": Measured("cifar10-valid", "200", "valid-accuracy"),  # trained on half of the training set only
+    "cifar10_test": Measured("cifar10", "200", "test-accuracy"),
+    "cifar100_valid": Measured("cifar100", "200", "valid-accuracy"),
+    "cifar100_test": Measured("cifar100", "200", "test-accuracy"),
+    "imagenet16-120_valid": Measured("ImageNet16-120", "200", "valid-accuracy"),
+    "imagenet16-120_test": Measured("ImageNet16-120", "200", "test-accuracy"),
+    "cifar10_valid_12": Measured("cifar10-valid", "12", "valid-accuracy"),
+    "cifar100_valid_12": Measured("cifar100", "12", "valid-accuracy"),
+    "imagenet16-120_valid_12": Measured("ImageNet16-120", "12", "valid-accuracy"),
 }
 
 
@@ -44,81 +49,73 @@ class ConversionError(Told, ValueError):
 
 
 def rows(source: Path, trust_pickle: bool) -> Iterator[dict]:
-    """The rows of `source`, a NAS-Bench-201 `.pth` or a NATS-Bench topology folder. Raises ConversionError.
+    """The rows of an official file or folder, one cell after the other. Raises ConversionError.
 
     Opening a pickle runs the code in it, so nothing is opened without `trust_pickle`.
     """
     if not source.exists():
-        raise ConversionError(f"{source} does not exist; expected a NAS-Bench-201 .pth or a NATS-Bench topology folder")
-    if not source.is_dir() and source.suffix != ".pth":
-        raise ConversionError(f"{source} is neither a .pth file nor a folder with {META_FILE}")
+        raise ConversionError(f"{source} does not exist; expected {KNOWN}")
+    if source.suffix not in READERS and not (source / META_FILE).is_file():
+        raise ConversionError(f"{source} cannot be read here; expected {KNOWN}")
     if not trust_pickle:
         raise ConversionError(
             f"{source} holds Python pickles, and opening a pickle runs whatever code it contains. Make sure that it is "
             "the official file (its name carries the end of its md5 sum), then say so with --trust-pickle"
         )
-    cells = _of_folder(source) if source.is_dir() else _of_pth(source)
-    for index, (arch, results) in enumerate(cells):
-        yield {"index": index, "arch": arch} | {
-            column: round(_mean_accuracy(results, measured, f"cell {index} ({arch}) of {source}"), DECIMALS)
-            for column, measured in MEASURED.items()
-        }
-
-
-def _of_pth(path: Path) -> Iterator[tuple[str, dict[int, dict]]]:
-    """(cell, {epochs: results}) of each cell of a NAS-Bench-201 file."""
-    import torch  # reading the table must stay possible, and fast, without it
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=False)  # the caller vouched for the file
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ConversionError(f"{path} is damaged or not a NAS-Bench-201 file ({error}); download it again") from error
-    archs, infos = _entry(content, "meta_archs", path), _entry(content, "arch2infos", path)
+    with _explained(f"{source}"):
+        archs, open_cell = READERS.get(source.suffix, _nats)(source)
     for index, arch in enumerate(archs):
-        info = _entry(infos, index, path)
-        yield arch, {12: _entry(info, "less", path), 200: _entry(info, "full", path)}
+        with _explained(f"cell {index} ({arch}) of {source}"):
+            accuracies = _accuracies(*open_cell(index))
+        yield {"index": index, "arch": arch} | accuracies
 
 
-def _of_folder(folder: Path) -> Iterator[tuple[str, dict[int, dict]]]:
-    """(cell, {epochs: results}) of each cell of a NATS-Bench topology folder."""
-    for index, arch in enumerate(_entry(_load(folder / META_FILE), "meta_archs", folder / META_FILE)):
-        path = folder / f"{index:06d}.pickle.pbz2"
-        info = _load(path)
-        yield arch, {12: _entry(info, "12", path), 200: _entry(info, "200", path)}
+def _pth(path: Path) -> Opened:
+    """NAS-Bench-201: the whole file is loaded; the package then gets one cell at a time, because it copies all that it gets."""
+    import torch  # reading the table must stay possible, and fast, without it
+    from nas_201_api import NASBench201API
+
+    content = torch.load(path, map_location="cpu", weights_only=False)  # the caller vouched for the file
+    archs, infos = content["meta_archs"], content["arch2infos"]
+
+    def open_cell(index: int) -> tuple[Any, int]:
+        cell = {"meta_archs": [archs[index]], "arch2infos": {0: infos[index]}, "evaluated_indexes": [0]}
+        return NASBench201API(cell, verbose=False), 0
+
+    return archs, open_cell
 
 
-def _load(path: Path):
+def _nats(path: Path) -> Opened:
+    """NATS-Bench: of the folder the package reads a cell when it is asked for it, and keeps it, so cells read before go."""
+    api = nats_bench.create(str(path), "topology", fast_mode=path.is_dir(), verbose=False)
+
+    def open_cell(index: int) -> tuple[Any, int]:
+        if api.fast_mode:
+            api.arch2infos_dict.clear()
+        return api, index
+
+    return api.meta_archs, open_cell
+
+
+READERS: dict[str, Callable[[Path], Opened]] = {".pth": _pth, ".pbz2": _nats}  # a folder is NATS-Bench's
+
+
+def _accuracies(api: Any, index: int) -> dict[str, float]:
+    """In per cent, by column, of a cell of a package's API."""
+    asked = dict.fromkeys((measured.dataset, measured.epochs) for measured in MEASURED.values())
+    infos = {(dataset, epochs): api.get_more_info(index, dataset, hp=epochs, is_random=False) for dataset, epochs in asked}
+    return {column: round(float(infos[m.dataset, m.epochs][m.key]), DECIMALS) for column, m in MEASURED.items()}
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """The packages' own errors say neither which cell it is nor what to do."""
     try:
-        with bz2.open(path) as file:
-            return pickle.load(file)
-    except FileNotFoundError as error:
+        yield
+    except DAMAGED as error:
+        raise ConversionError(f"{where}: damaged or not there ({error}). Unpack or download it again and compare its md5 sum.") from error
+    except INCOMPLETE as error:
         raise ConversionError(
-            f"{path} is missing; unpack the whole archive of the NATS-Bench topology space"
-        ) from error
-    except (OSError, EOFError, pickle.UnpicklingError) as error:
-        raise ConversionError(f"{path} is damaged ({error}); unpack or download it again") from error
-
-
-def _mean_accuracy(results: dict[int, dict], measured: Measured, where: str) -> float:
-    """Accuracy in per cent after the last epoch of the schedule, mean over the seeds that were trained."""
-    dataset, split, epochs = measured
-    of_schedule = results[epochs]
-    seeds = _entry(of_schedule, "dataset_seed", where).get(dataset)
-    if not seeds:
-        raise ConversionError(
-            f"{where}: no trial of {epochs} epochs on {dataset}; "
-            "the first release (v1.0) lacks some, use v1.1 or NATS-Bench"
-        )
-    trials = [_entry(_entry(of_schedule, "all_results", where), (dataset, seed), where) for seed in seeds]
-    last = f"{split}@{epochs - 1}"
-    accuracies = [_entry(_entry(trial, "eval_acc1es", where), last, where) for trial in trials]
-    return float(sum(accuracies) / len(accuracies))
-
-
-def _entry(content, key, where: str | Path):
-    try:
-        return content[key]
-    except (KeyError, TypeError, IndexError) as error:
-        raise ConversionError(
-            f"{where}: {key!r} is missing; this is not the layout of NAS-Bench-201 or NATS-Bench"
+            f"{where}: its package does not find what the table needs ({error!r}). Unpack the whole archive; the first release, v1.0, "
+            "lacks trials: take v1.1 or NATS-Bench."
         ) from error

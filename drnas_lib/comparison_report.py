@@ -1,5 +1,6 @@
 """The comparison of Table 4 and Table 1 read back from its files: tables, figures and sentences. No torch."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -8,23 +9,29 @@ from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
 from drnas_lib import comparison_plots, table_search, tables
-from drnas_lib.benchmark import DATASETS, Benchmark, BenchmarkError, MissingBenchmark
+from drnas_lib.benchmark import DATASETS, Benchmark
 from drnas_lib.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, lookup_runs, runs
 from drnas_lib.records import PROJECT, read_json
 from drnas_lib.table_search import LABELS, SECONDS_PER_QUERY, TableSearchConfig
+from drnas_lib.tables import OPTIMUM
 
 PAPER = PROJECT / "params" / "paper"
-RESNET, OPTIMUM = "ResNet (He et al., 2016)", "optimal"
+RESNET = "ResNet (He et al., 2016)"
+ABSENT_TABLE = "no NAS-Bench-201 table; the conclusion says how to get it"
 Reasons = dict[tuple[str, str], str]
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
-def _benchmark() -> tuple[Benchmark | None, str]:
-    """The table, or why there is none and what to do."""
-    try:
-        return Benchmark.load(), ""
-    except (MissingBenchmark, BenchmarkError) as error:
-        return None, str(error)
+def _rank(benchmark: Benchmark | None) -> tables.Rank:
+    """As a table shows it: '120 (99.2 %)', of several seeds the medians."""
+    if benchmark is None:
+        return tables.no_rank
+
+    def rank(accuracies: Iterable[float], dataset: str, split: str) -> str:
+        standing = benchmark.median_standing(accuracies, dataset, split)
+        return standing.short if standing else ""
+
+    return rank
 
 
 def _styled(table: pd.DataFrame) -> Styler:
@@ -40,29 +47,32 @@ def _first(text: str, length: int = 160) -> str:
     return text if len(text) <= length else text[: length - 1].rsplit(" ", 1)[0] + " …"
 
 
-def _not_run(reasons: Reasons) -> str:
-    """Every reason in full, once, behind what could not be run for it; in the table it has no room."""
+def _not_run(reasons: Reasons, said: str) -> str:
+    """Every reason but the one that is `said` already in full, once, behind what could not be run for it."""
     of: dict[str, list[str]] = {}
     for (label, dataset), why in reasons.items():
-        of.setdefault(why, []).append(f"{label} on {dataset}")
+        if why != said:
+            of.setdefault(why, []).append(f"{label} on {dataset}")
     return "".join(f"\n\nNot run: {', '.join(names)}. {why}" for why, names in of.items())
 
 
 @dataclass(frozen=True)
 class Table4Report:
-    """`runs` has a row per finished seed, `reasons` says by (label, data set) why there is none."""
+    """`runs` has a row per finished seed, `reasons` says by (label, data set) why there is none, `missing` why there is no benchmark."""
 
     runs: pd.DataFrame
     reasons: Reasons
     datasets: list[str]
     paper: dict
+    benchmark: Benchmark | None
+    missing: str
 
     @classmethod
     def read(cls, config: ComparisonConfig, reasons: Reasons) -> "Table4Report":
         """What is on disk for these parameters, whichever seeds."""
         parts = [part for part in (lookup_runs(config.lookups()), runs(config.searches())) if len(part)]
         found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=RUN_COLUMNS)
-        return cls(found, reasons, config.datasets, read_json(PAPER / "table4.json"))
+        return cls(found, reasons, config.datasets, read_json(PAPER / "table4.json"), *Benchmark.found())
 
     def _labels(self) -> list[str]:
         return list(dict.fromkeys([*(row["method"] for row in self.paper["rows"]), *self.runs.label]))
@@ -72,27 +82,24 @@ class Table4Report:
         if not set(self.datasets) & set(DATASETS):
             notes |= dict.fromkeys(LABELS.values(), f"looks cells up in the benchmark, which does not know {', '.join(self.datasets)}")
         for label in self._labels():
-            of_label = [f"{dataset}: {_first(why)}" for (name, dataset), why in self.reasons.items() if name == label]
-            if of_label:
-                notes[label] = "; ".join(of_label)
-        return notes
+            reasons = {dataset: why for (name, dataset), why in self.reasons.items() if name == label}
+            if reasons:
+                notes[label] = "; ".join(f"{d}: {ABSENT_TABLE if why == self.missing else _first(why)}" for d, why in reasons.items())
+        return notes | ({OPTIMUM: ABSENT_TABLE} if self.missing else {})
 
     def _with_optimum(self) -> pd.DataFrame:
-        benchmark, _ = _benchmark()
-        if benchmark is None:
+        if self.benchmark is None:
             return self.runs
         best = [
-            {"row": "optimal", "label": OPTIMUM, "dataset": dataset, "seed": 0, "reduced": ""}
-            | {f"{split}_acc_pct": benchmark.optimum(dataset, split)[1] for split in ("valid", "test")}
+            {"row": OPTIMUM, "label": OPTIMUM, "dataset": dataset, "seed": 0, "reduced": ""}
+            | {f"{split}_acc_pct": self.benchmark.optimum(dataset, split)[1] for split in ("valid", "test")}
             for dataset in DATASETS
         ]
         return pd.concat([self.runs, pd.DataFrame(best)], ignore_index=True) if len(self.runs) else pd.DataFrame(best, columns=RUN_COLUMNS)
 
     def table(self) -> Styler:
         """Table 4, every row of the paper and what is beside it."""
-        _, why = _benchmark()
-        notes = self._notes() | ({OPTIMUM: _first(why)} if why else {})
-        return _styled(tables.table4(self.paper["rows"], self._with_optimum(), notes))
+        return _styled(tables.table4(self.paper["rows"], self._with_optimum(), self._notes(), _rank(self.benchmark)))
 
     def dots(self) -> Figure | Markdown:
         """Every seed against the optimum."""
@@ -102,18 +109,22 @@ class Table4Report:
         return comparison_plots.seeds_against_optimum(shown, self.paper["rows"], self._labels())
 
     def conclusion(self) -> Markdown:
-        """One sentence for each data set."""
+        """One sentence for each data set, and how to get the benchmark's table where it is missing."""
         said = [self._of(dataset) for dataset in self.datasets]
-        return Markdown("\n\n".join(said) + _not_run(self.reasons))
+        return Markdown("\n\n".join([*said, self.missing] if self.missing else said) + _not_run(self.reasons, self.missing))
 
     def _of(self, dataset: str) -> str:
         found = self.runs[self.runs.dataset == dataset].dropna(subset=["test_acc_pct"])
         if not len(found):
             return f"**{dataset}: nothing to compare yet.**"
-        means = found.groupby("label").test_acc_pct.agg(["mean", "size"]).sort_values("mean", ascending=False)
-        ranking = ", ".join(
-            f"{comparison_plots.short(label)} {row['mean']:.2f} % (n = {row['size']:.0f})" for label, row in means.iterrows()
-        )
+        rank, parts = _rank(self.benchmark), []
+        for label, of in sorted(found.groupby("label").test_acc_pct, key=lambda group: -group[1].mean()):
+            place = rank(of, dataset, "test")
+            parts.append(f"{comparison_plots.short(label)} {of.mean():.2f} %{f', rank {place}' if place else ''}, n = {len(of)}")
+        optimum = ""
+        if self.benchmark is not None and dataset in DATASETS:
+            best = self.benchmark.optimum(dataset, "test")[1]
+            optimum = f" Ranks are those of the median seed, with the share of all cells below it; the best cell has {best:.2f} %."
         less = sorted({reason for reason in found.reduced if reason})
         caution = (
             " These are reduced runs: they show that every method runs and what it costs under one budget; their accuracies, of so few "
@@ -121,7 +132,7 @@ class Table4Report:
             if less
             else ""
         )
-        return f"**{dataset}, test accuracy of the found cells: {ranking}.**{caution}"
+        return f"**{dataset}, test accuracy of the found cells: {'; '.join(parts)}.**{optimum}{caution}"
 
     def cost(self) -> Figure | Markdown:
         """Seconds and memory of each search."""
@@ -131,10 +142,9 @@ class Table4Report:
 
 def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
     """Random search and REINFORCE on the table under other costs of a query and both published rates, beside the paper's rows."""
-    (benchmark, why), lines = _benchmark(), {}
+    (benchmark, missing), rows, lines = Benchmark.found(), {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}, {}
     if benchmark is None:
-        return Markdown(f"Nothing can be looked up: {why}")
-    rows = {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}
+        return Markdown(f"There is nothing to look up: {missing}")
     (seeds,) = config.table_seeds
     for method, rate in (("random", 0.001), ("reinforce", 0.001), ("reinforce", 0.5)):
         name = method if method == "random" else f"{method}, rate {rate}"
@@ -145,7 +155,8 @@ def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
                 given = {"dataset": dataset, "method": method, "policy_lr": rate, "seeds": seeds}
                 settings = TableSearchConfig.of(given | {"seconds_per_query": factor * SECONDS_PER_QUERY[dataset]}).settings()
                 accuracy = table_search.search(settings, benchmark)[f"{dataset}_test_acc_pct"]
-                line[f"{dataset} test"] = f"{tables.measured(accuracy)}  ({settings.queries} queries)"
+                rank = _rank(benchmark)(accuracy, dataset, "test")
+                line[f"{dataset} test"] = f"{tables.measured(accuracy)}, rank {rank}, {settings.queries} queries"
             lines[name, f"cost × {factor:g}"] = line
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.index = pd.MultiIndex.from_tuples(table.index, names=["search", ""])
@@ -160,14 +171,16 @@ class Table1Report:
     reasons: Reasons
     datasets: list[str]
     paper: dict
+    benchmark: Benchmark | None
+    missing: str
 
     @classmethod
     def read(cls, config: PartialChannelsConfig, reasons: Reasons) -> "Table1Report":
-        return cls(runs(config.searches()), reasons, config.datasets, read_json(PAPER / "table1.json"))
+        return cls(runs(config.searches()), reasons, config.datasets, read_json(PAPER / "table1.json"), *Benchmark.found())
 
     def table(self) -> Styler:
         notes = {dataset: _first(why) for (_, dataset), why in self.reasons.items()}
-        return _styled(tables.table1(self.paper["rows"], self.runs, notes))
+        return _styled(tables.table1(self.paper["rows"], self.runs, notes, _rank(self.benchmark)))
 
     def memory(self) -> Figure | Markdown:
         """Memory of every stage, the paper's GPU figures beside it where ours are GPU figures too."""
@@ -187,7 +200,7 @@ class Table1Report:
                 f"{last.activation_mb:.1f} MB, {ratio:.1f} times.**" + _progressive(of_set, first)
             )
         reduced = " The runs are reduced, so their accuracies are no statement about K." if (self.runs.reduced != "").any() else ""
-        return Markdown("\n\n".join(said) + reduced + _not_run(self.reasons))
+        return Markdown("\n\n".join([*said, self.missing] if self.missing else said) + reduced + _not_run(self.reasons, self.missing))
 
 
 def _progressive(of_set: pd.DataFrame, first: pd.Series) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from drnas_lib import darts_costs, exploration
-from drnas_lib.benchmark import Benchmark
+from drnas_lib.benchmark import Benchmark, place
 from drnas_lib.darts_presets import ROBUST_SPACES
 from drnas_lib.device import choose, describe
 from drnas_lib.errors import Told
@@ -154,8 +154,11 @@ def under_budget(report: SearchReport, cost: CostFunction, budget: float | None,
 
 
 def with_accuracy(table: pd.DataFrame, benchmark: Benchmark, column: str) -> pd.DataFrame:
-    """The column accuracy_pct beside each genotype, from the benchmark's `column`."""
-    return table.assign(accuracy_pct=benchmark.frame[column].loc[table.genotype].to_numpy())
+    """The columns accuracy_pct, rank and below_pct (see benchmark.Standing) beside each genotype, from the benchmark's `column`."""
+    dataset, _, split = column.rpartition("_")
+    accuracy = benchmark.frame[column].loc[table.genotype].to_numpy()
+    rank, below = benchmark.ranks(accuracy, dataset, split)
+    return table.assign(accuracy_pct=accuracy, rank=rank, below_pct=below)
 
 
 def whole_space(cost: CostFunction, benchmark: Benchmark, column: str) -> pd.DataFrame:
@@ -193,7 +196,7 @@ class Study:
     recovery.
 
     Where the benchmark does not know the space, or is not here, the first two have no accuracy; then, and where the cost is measured and
-    cannot be asked of all cells, the last two are None.
+    cannot be asked of all cells, `space` and `shares` are None. `missing` says why the benchmark is not here.
     """
 
     picked: pd.DataFrame
@@ -202,13 +205,14 @@ class Study:
     shares: pd.DataFrame | None
     unit: str
     circumstances: str
+    missing: str = ""
 
 
 def study(path: str, config: ConstrainedConfig) -> Study:
-    """All of the above for one run, kept beside it as constrained_<cost>_*. Raises RecordError, BenchmarkError too."""
+    """All of the above for one run, kept beside it as constrained_<cost>_*. Raises RecordError too."""
     report, column = SearchReport.read(path), f"{config.accuracy_on}_{config.split}"
     name = report.record["parameters"]["space"]
-    cost, benchmark = cost_of(name, config.cost), Benchmark.found() if name == BENCHMARKED else None
+    cost, (benchmark, missing) = cost_of(name, config.cost), Benchmark.found() if name == BENCHMARKED else (None, "")
     ask, most = cost.make(config), max(config.samples)
     picked = under_budget(report, ask, config.budget, most, config.seed)
     evenly = {str(cell): cell for cell in Uniform(report).sample(most, np.random.default_rng([config.seed, 1]))}
@@ -222,7 +226,7 @@ def study(path: str, config: ConstrainedConfig) -> Study:
     device = describe(choose(config.device))
     said = "counted, not measured" if cost.exact else f"measured on {device}, batch of {config.batch_size}, median of {config.timings}"
     _keep(path, config, picked, shares, said)
-    return Study(picked, uniform, space, shares, cost.unit, said)
+    return Study(picked, uniform, space, shares, cost.unit, said, missing)
 
 
 def _keep(path: str, config: ConstrainedConfig, picked: pd.DataFrame, shares: pd.DataFrame | None, said: str) -> None:
@@ -252,16 +256,20 @@ def _counted(study: Study, config: ConstrainedConfig) -> str:
     )
     if config.budget is not None:
         said += f". Drawn evenly, {100 * (study.uniform.cost <= config.budget).mean():.1f} % are"
-    return f"{said}. How good they are is unknown without training them."
+    return f"{said}. How good they are is unknown{f': {study.missing}' if study.missing else ' without training them.'}"
+
+
+def _standing(cell: pd.Series) -> str:
+    return f"{cell.accuracy_pct:.2f} % ({place(cell['rank'], cell.below_pct)})"
 
 
 def _judged(study: Study, config: ConstrainedConfig) -> str:
     first, best = study.picked.iloc[0], study.picked.loc[study.picked.accuracy_pct.idxmax()]
     said = (
-        f"The most probable cell drawn {_limit(study, config)} reaches {first.accuracy_pct:.2f} % on {config.accuracy_on} at "
+        f"The most probable cell drawn {_limit(study, config)} reaches {_standing(first)} on {config.accuracy_on} at "
         f"{first.cost:.4g} {study.unit} "
         f"(probability {100 * np.exp(first.log_probability):.3f} %, {100 / 15_625:.4f} % when flat); the best one drawn, known only "
-        f"with the benchmark, {best.accuracy_pct:.2f} % at {best.cost:.4g}."
+        f"with the benchmark, {_standing(best)} at {best.cost:.4g}."
     )
     if study.shares is not None:
         table = study.shares.groupby(["samples", "distribution"]).share_pct.agg(["mean", "std"])

@@ -208,15 +208,17 @@ def _no_evaluation(folder, settings, dataset, device, genotype, ranks):
 
 
 def _look_up(folder, settings, dataset, device, genotype, ranks):
-    """Accuracy in the benchmark table, or the reason why it is unknown; a search without the table still counts."""
+    """Accuracy and rank in the benchmark table, or the reason why they are unknown; a search without the table still counts."""
     yield from ()
     try:
         table = Benchmark.load()
     except MissingBenchmark as error:
         return {"unknown": str(error)}
-    splits = {f"{settings.dataset}_{split}_acc_pct": split for split in ("valid", "test")}
-    accuracies = {key: table.accuracy(genotype, settings.dataset, split) for key, split in splits.items()}
-    return accuracies | {f"optimum_{key}": table.optimum(settings.dataset, split)[1] for key, split in splits.items()}
+    found = {}
+    for split in ("valid", "test"):
+        accuracy, key = table.accuracy(genotype, settings.dataset, split), f"{settings.dataset}_{split}"
+        found |= table.standing(accuracy, settings.dataset, split).to_record(key)
+    return found
 
 
 def _train_cells(folder, settings, dataset, device, genotype, ranks):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from drnas_lib.benchmark import DATASETS, Benchmark, MissingBenchmark
+from drnas_lib.benchmark import DATASETS, Benchmark, place
 from drnas_lib.errors import Told
 from drnas_lib.genotype import Genotype
 from drnas_lib.records import RunFolder, environment, write_csv, write_json
@@ -140,9 +140,10 @@ def by_epoch(trace: Trace, samples: int, seed: int) -> tuple[pd.DataFrame, pd.Da
 
 
 def accuracies(epochs: pd.DataFrame, drawn: pd.DataFrame, table: Benchmark, split: str = "test") -> pd.DataFrame:
-    """A row for each epoch and data set of the benchmark: accuracy in % of the mean cell, and quantiles over the draws.
+    """A row for each epoch and data set of the benchmark: accuracy in % and rank of the mean cell, and quantiles over the draws.
 
-    Columns: epoch, dataset, mean_cell_pct, q0_pct (the smallest), q5_pct, q25_pct, q50_pct, q75_pct, q95_pct, q100_pct (the largest).
+    Columns: epoch, dataset, mean_cell_pct, mean_cell_rank, mean_cell_below_pct (see benchmark.Standing), q0_pct (the smallest), q5_pct,
+    q25_pct, q50_pct, q75_pct, q95_pct, q100_pct (the largest).
     """
     rows = []
     for dataset in DATASETS:
@@ -151,6 +152,7 @@ def accuracies(epochs: pd.DataFrame, drawn: pd.DataFrame, table: Benchmark, spli
         quantiles.columns = [f"q{100 * q:.0f}_pct" for q in QUANTILES]
         means = column.loc[epochs.mean_cell].to_numpy()
         own = pd.DataFrame({"epoch": epochs.epoch, "dataset": dataset, "mean_cell_pct": means})
+        own["mean_cell_rank"], own["mean_cell_below_pct"] = table.ranks(means, dataset, split)
         rows.append(own.join(quantiles, on="epoch"))
     return pd.concat(rows, ignore_index=True)
 
@@ -170,17 +172,13 @@ class Exploration:
 
 
 def study(path: str, samples: int, seed: int, split: str) -> Exploration:
-    """The exploration of a finished run, kept beside it as exploration_*.csv. Raises RecordError, ExplorationError, BenchmarkError."""
+    """The exploration of a finished run, kept beside it as exploration_*.csv. Raises RecordError, ExplorationError."""
     report = SearchReport.read(path)
     epochs, drawn = by_epoch(Trace.of(report), samples, seed)
-    accuracy, optima, unknown = None, {}, ""
-    try:
-        table = Benchmark.load()
-    except MissingBenchmark as error:
-        unknown = f"The accuracy of the cells is unknown here: {error}"
-    else:
-        accuracy = accuracies(epochs, drawn, table, split)
-        optima = {name: table.optimum(name, split)[1] for name in DATASETS}
+    table, missing = Benchmark.found()
+    accuracy = table and accuracies(epochs, drawn, table, split)
+    optima = {name: table.optimum(name, split)[1] for name in DATASETS} if table else {}
+    unknown = f"The accuracy of the cells is unknown here: {missing}" if missing else ""
     folder = RunFolder(path)
     kept = {"exploration_epochs.csv": epochs} | ({} if accuracy is None else {"exploration_accuracy.csv": accuracy})
     for name, rows in kept.items():
@@ -206,7 +204,11 @@ def conclusion(found: Exploration, samples: int) -> str:
         said += (
             f" The range of their accuracy on {start.dataset} goes from {start.q0_pct:.1f} to {start.q100_pct:.1f} % at first, to "
             f"{end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (half of the draws within {end.q25_pct:.1f} to {end.q75_pct:.1f} %), and "
-            f"the cell of the mean from {start.mean_cell_pct:.1f} to {end.mean_cell_pct:.1f} %. "
+            f"the cell of the mean from {_place(start)} to {_place(end)}; the best cell of all has {found.optima[start.dataset]:.2f} %. "
             "The paper's Figure 1 draws the same range and line, and its text states no values."
         )
     return f"**{said}**" + (f" This was a reduced run ({'; '.join(reduced)}), not the paper's." if reduced else "")
+
+
+def _place(of: pd.Series) -> str:
+    return f"{of.mean_cell_pct:.1f} % ({place(of.mean_cell_rank, of.mean_cell_below_pct)})"

@@ -50,6 +50,11 @@ class Run:
         return self.parameters.get("seed", 0)
 
     @property
+    def looked_up(self) -> bool:
+        """Whether its accuracies are those of cells in the benchmark's table."""
+        return self.kind == "table_search" or self.record.get("evaluation", {}).get("kind") == "table"
+
+    @property
     def hours(self) -> float:
         return self.record["metrics"][SECONDS[self.kind]] / 3600
 

@@ -69,6 +69,14 @@ class PaperCell:
         return f"{self.quantity.label} ({self.quantity.unit})" if self.quantity.unit else self.quantity.label
 
     @property
+    def looked_up(self) -> tuple[str, str] | None:
+        """Data set and split of NAS-Bench-201 whose accuracy this is; None for other numbers."""
+        if self.column == "test_accuracy_pct":
+            return self.entry.get("dataset", "cifar10"), "test"
+        dataset, _, split = self.column.rpartition("_")
+        return (dataset, split) if (dataset, split) in BENCHMARK else None
+
+    @property
     def own(self) -> bool:
         """Whether this is a number of the paper's own method, of which it claims to be that good or better."""
         return self.row.startswith("DrNAS") or self.entry.get("k") == OURS

@@ -25,7 +25,7 @@ WRAPPED = "white-space: normal; min-width: 18em; font-size: 90%;"
 OF_COLUMN = {
     "paper": "color: #777;",
     "ours": "font-weight: bold;",
-    "reduced run": "font-style: italic; color: #5c5600;",
+    **dict.fromkeys(("reduced run", "its rank"), "font-style: italic; color: #5c5600;"),
     **dict.fromkeys(("note", "less than the paper's", "what it means"), WRAPPED),
 }
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
 from drnas_lib import cell_plots, plots, seal, tables
-from drnas_lib.benchmark import Benchmark, MissingBenchmark
+from drnas_lib.benchmark import Benchmark, Standing
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.records import RecordError, RunFolder, read_json
 
@@ -125,10 +125,9 @@ def _named(unreadable: dict) -> str:
 
 
 def _table_accuracy(report: SearchReport) -> Figure | Markdown:
-    try:
-        table = Benchmark.load()
-    except MissingBenchmark as error:
-        return Markdown(f"The accuracy of the cell is unknown here: {error}")
+    table, missing = Benchmark.found()
+    if table is None:
+        return Markdown(f"The accuracy of the cell is unknown here: {missing}")
     cells = [Nb201Genotype.parse(text) for text in report.history.genotype]
     accuracy = pd.DataFrame(
         {"epoch": report.history.epoch, "test_acc_pct": [table.accuracy(cell, report.dataset, "test") for cell in cells]}
@@ -139,12 +138,20 @@ def _table_accuracy(report: SearchReport) -> Figure | Markdown:
 def _table_conclusion(report: SearchReport) -> str:
     found, key = report.record["evaluation"], report._key("test")
     if "unknown" in found:
-        return f"**The search found {report.genotype}; without the benchmark table its accuracy is unknown.**"
-    gap = found[f"optimum_{key}"] - found[key]
+        return f"**The search found {report.genotype}; its accuracy is unknown:** {found['unknown']}"
+    standing = _standing(report) or f"{found[key]:.2f} %; best {found[f'optimum_{key}']:.2f}"
     return (
-        f"**The cell reaches {found[key]:.2f} % test accuracy on {report.dataset} in the benchmark (200 epochs, mean of its seeds), "
-        f"{gap:.2f} points below the best of all 15,625 cells.**" + _reduced(report)
+        f"**In the benchmark (200 epochs, mean of its seeds) the cell reaches {standing}, in test accuracy on {report.dataset}.**"
+        + _reduced(report)
     )
+
+
+def _standing(report: SearchReport) -> Standing | None:
+    """As the record has it, or the table for a record without ranks."""
+    found, key = report.record["evaluation"], f"{report.dataset}_test"
+    table, _ = Benchmark.found()
+    looked_up = table and table.standing(found[f"{key}_acc_pct"], report.dataset, "test")
+    return Standing.from_record(found, key) or looked_up
 
 
 def _trained(report: SearchReport) -> pd.DataFrame:

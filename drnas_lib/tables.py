@@ -1,12 +1,21 @@
 """Tables of the paper beside ours: rows in, a DataFrame of text out. Nothing here reads a file or computes a result."""
 
+from collections.abc import Callable, Iterable
+
 import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
 SPLITS = ("valid", "test")
 ABSENT = "–"
+OPTIMUM = "optimal"
 LEFT = {"text-align": "left"}
+Rank = Callable[[Iterable[float], str, str], str]  # accuracies of seeds, data set, split -> '120 (99.2 %)', '' where there is no rank
+
+
+def no_rank(accuracies: Iterable[float], dataset: str, split: str) -> str:
+    """Without the benchmark's table."""
+    return ""
 
 
 def shown(table: pd.DataFrame, digits: int | dict[str, str] | None = None) -> Styler | Markdown:
@@ -69,8 +78,8 @@ def seconds(runs: pd.DataFrame) -> str:
     return ABSENT if pd.isna(value) else f"{value:.3g} s" if value < 100 else f"{value:.0f} s"
 
 
-def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str]) -> pd.DataFrame:
-    """Every row of Table 4: what the paper has, what we found, and the difference; a reduced run has a line of its own and no difference.
+def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], rank: Rank = no_rank) -> pd.DataFrame:
+    """Every row of Table 4: what the paper has, what we found, its rank, and the difference; a reduced run has no difference.
 
     `paper` are the rows of params/paper/table4.json, `runs` has a row per seed (comparison.RUN_COLUMNS), `notes` says by label why there is
     nothing. A data set of one's own gets a column more and a method of one's own a line more, of which the paper says nothing.
@@ -85,8 +94,11 @@ def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str]) -> pd.D
         of_row = runs[runs.label == label]
         for kind, some in (("ours", of_row[of_row.reduced == ""]), ("reduced", of_row[of_row.reduced != ""])):
             if len(some):
-                found = {name: _cell(some, name) for name in columns}
+                found = {name: _accuracies(some, name) for name in columns}
                 lines[label, kind] = {name: measured(values) for name, values in found.items()} | _cost(some)
+                ranks = {name: rank(values, *name.rsplit("_", 1)) for name, values in found.items()}
+                if any(ranks.values()) and label != OPTIMUM:
+                    lines[label, f"rank, {kind}"] = ranks
                 if kind == "ours" and row:
                     lines[label, "difference"] = {name: against(values, row.get(name)) for name, values in found.items()}
         if not len(of_row):
@@ -98,7 +110,7 @@ def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str]) -> pd.D
     return table
 
 
-def _cell(runs: pd.DataFrame, column: str) -> pd.Series:
+def _accuracies(runs: pd.DataFrame, column: str) -> pd.Series:
     dataset, _, split = column.rpartition("_")
     return runs.loc[runs.dataset == dataset, f"{split}_acc_pct"].astype(float)
 
@@ -110,8 +122,11 @@ def _cost(runs: pd.DataFrame) -> dict:
     return {"n": seeds, "search": seconds(runs), "memory": memory(runs), "note": reasons}
 
 
-def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str]) -> pd.DataFrame:
-    """Table 1: for each data set and K, test accuracy and memory, paper beside ours. `notes` says by row key why there is nothing."""
+def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], rank: Rank = no_rank) -> pd.DataFrame:
+    """Table 1: for each data set and K, test accuracy with its rank, and memory, paper beside ours.
+
+    `notes` says by data set why there is nothing.
+    """
     lines = {}
     published = {(row["dataset"], str(row["k"])): row for row in paper}
     found = {(dataset, str(row)) for dataset, row in zip(runs.dataset, runs.row)}
@@ -125,7 +140,9 @@ def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str]) -> pd.D
             "paper: test accuracy (%)": spread(**accuracy) if accuracy else ABSENT,
             "ours: test accuracy (%)": measured(whole.test_acc_pct.astype(float)),
             "difference": against(whole.test_acc_pct.astype(float), accuracy),
+            "rank": rank(whole.test_acc_pct.astype(float), dataset, "test"),
             "reduced run: test accuracy (%)": measured(less.test_acc_pct.astype(float)),
+            "reduced run: rank": rank(less.test_acc_pct.astype(float), dataset, "test"),
             "n": str(len(some)) if len(some) else "",
             "paper: GPU memory (MB)": str(row.get("gpu_memory_mb", ABSENT)),
             "ours: memory": memory(some),

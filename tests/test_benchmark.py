@@ -20,6 +20,8 @@ from drnas_lib.benchmark import (
     Benchmark,
     BenchmarkError,
     MissingBenchmark,
+    Standing,
+    how_to_get,
 )
 from drnas_lib.genotype import Nb201Genotype, all_nb201
 from drnas_lib.records import data_root
@@ -126,16 +128,64 @@ def test_default_table_is_the_one_in_the_data_root(frame, tmp_path, monkeypatch)
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
     with pytest.raises(MissingBenchmark):
         Benchmark.load()
-    assert Benchmark.found() is None
+    assert Benchmark.found() == (None, how_to_get(tmp_path / FILE_NAME))
     frame.to_csv(tmp_path / FILE_NAME, index=False)
     pd.testing.assert_frame_equal(Benchmark.load().frame, frame.set_index("arch"))
 
 
 def test_missing_table_says_where_what_and_how(tmp_path):
+    path = tmp_path / "absent.csv.gz"
     with pytest.raises(MissingBenchmark) as error:
-        Benchmark.load(tmp_path / "absent.csv.gz")
-    for part in (str(tmp_path / "absent.csv.gz"), "NAS-Bench-201-v1_1", "python -m drnas_lib.benchmark convert"):
+        Benchmark.load(path)
+    command = f"python -m drnas_lib.benchmark convert --source NATS-tss-v1_0-3ffb9-simple --out {path} --trust-pickle"
+    for part in (f"no NAS-Bench-201 table at {path}", "https://github.com/D-X-Y/NATS-Bench", command, "minutes", "GB of memory"):
         assert part in str(error.value)
+    assert str(error.value) == how_to_get(path)
+
+
+def test_the_rank_is_that_of_sorting(frame):
+    benchmark = Benchmark(frame)
+    ordered = frame.sort_values("cifar100_test", ascending=False, ignore_index=True)
+    for place in (0, 1, 500, 15_624):
+        accuracy = ordered.cifar100_test[place]
+        first = (ordered.cifar100_test > accuracy).sum()
+        standing = benchmark.standing(accuracy, "cifar100", "test")
+        assert standing.rank == first + 1 and standing.best_pct == ordered.cifar100_test[0]
+        assert standing.below_pct == pytest.approx(100 * (ordered.cifar100_test < accuracy).sum() / 15_625)
+
+
+def test_equal_cells_share_the_best_rank_and_none_is_below_another(frame):
+    frame.loc[:9, "cifar10_test"] = 95.0
+    frame.loc[0, "cifar10_test"] = 96.0
+    benchmark = Benchmark(frame)
+    ranks, below = benchmark.ranks([96.0, 95.0, 95.0, frame.cifar10_test[10:].max()], "cifar10", "test")
+    assert list(ranks) == [1, 2, 2, 11]
+    assert below[0] == 100 * 15_624 / 15_625 and below[1] == below[2] == 100 * 15_615 / 15_625
+
+
+def test_a_standing_says_accuracy_rank_share_and_best(frame):
+    frame.loc[[1, 2, 3], "cifar10_test"] = [94.368, 93.7633, 92.0]
+    benchmark = Benchmark(frame)
+    assert str(benchmark.standing(93.7633, "cifar10", "test")) == "93.76 %: rank 2, better than 99.9 % of all cells; best 94.37"
+    several = benchmark.median_standing([93.7633, 92.0, float("nan")], "cifar10", "test")
+    assert (several.rank, several.short) == (2.5, "2.5 (99.9 %)") and several.accuracy_pct == pytest.approx((93.7633 + 92) / 2)
+    assert benchmark.median_standing([], "cifar10", "test") is benchmark.median_standing([90.0], "digits", "test") is None
+
+
+def test_a_standing_comes_back_from_a_record(frame):
+    standing = Benchmark(frame).standing(50.0, "cifar10", "valid")
+    record = standing.to_record("cifar10_valid")
+    assert list(record) == ["cifar10_valid_acc_pct", "cifar10_valid_rank", "cifar10_valid_below_pct", "optimum_cifar10_valid_acc_pct"]
+    assert Standing.from_record(record | {"kind": "table"}, "cifar10_valid") == standing
+    del record["cifar10_valid_rank"]
+    assert Standing.from_record(record, "cifar10_valid") is None
+
+
+def test_the_drnas_cell_is_the_best_on_cifar100_and_stands_high_on_cifar10(real):
+    assert real.standing(real.accuracy(DRNAS, "cifar100", "test"), "cifar100", "test").rank == 1
+    standing = real.standing(real.accuracy(DRNAS, "cifar10", "test"), "cifar10", "test")
+    better = (real.frame.cifar10_test > standing.accuracy_pct).sum()
+    assert str(standing) == f"94.36 %: rank {better + 1}, better than 99.9 % of all cells; best 94.37"
 
 
 @pytest.mark.parametrize(

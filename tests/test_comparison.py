@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from drnas_lib import method_presets
+from drnas_lib.benchmark import Benchmark, how_to_get
 from drnas_lib.comparison import PRESETS, RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, runs
 from drnas_lib.comparison_report import Table1Report, Table4Report, sensitivity
 from drnas_lib.comparison_run import look_up_missing, run_missing
@@ -140,9 +141,35 @@ def test_absent_data_leave_a_reason_and_nothing_else_stops(tmp_path, monkeypatch
     assert report.runs.dataset.tolist() == ["digits"]
     html = report.table().to_html()
     assert "no NAS-Bench-201 table" in html and "optimal" in html
-    (table, images), conclusion = reasons.values(), report.conclusion().data
-    assert f"Not run: Random (baseline) on imagenet16-120. {table}" in conclusion and images in conclusion
-    assert str(tmp_path / "empty" / "nas_bench_201.csv.gz") in table and table in sensitivity(these).data
+    (images,) = (why for why in reasons.values() if why != how_to_get())
+    assert how_to_get() in report.conclusion().data and how_to_get() in sensitivity(these).data
+    assert images in report.conclusion().data
+
+
+def test_ranks_stand_beside_accuracies(data_root, tmp_path):
+    these = config(tmp_path, datasets=["cifar10"], methods=["random"], table_seeds=[3], table_results=str(tmp_path / "table"))
+    report = Table4Report.read(these, look_up_missing(these.lookups()))
+    standing = Benchmark.load().median_standing(report.runs.test_acc_pct, "cifar10", "test")
+    html, said = report.table().to_html(), report.conclusion().data
+    assert ">rank, ours<" in html and f">{standing.short}<" in html
+    assert f" %, rank {standing.short}, n = 3.**" in said and "the best cell has 94.37 %" in said
+
+
+def rank_of(accuracies, dataset, split):
+    """Made up, in place of the benchmark's."""
+    return f"rank of {max(accuracies):.1f} on {dataset} {split}" if len(accuracies) and dataset == "cifar10" else ""
+
+
+def test_tables_rank_what_they_found():
+    found = pd.DataFrame([run_row(row="1", test_acc_pct=94.0), run_row(row="1", seed=1, test_acc_pct=60.0, reduced="less")])
+    best = run_row(row="optimal", label="optimal")
+    table = table4(PAPER4, pd.concat([found, pd.DataFrame([best])]), {}, rank_of)
+    assert table.loc[("DrNAS", "rank, ours")]["cifar10_test"] == "rank of 94.0 on cifar10 test"
+    assert table.loc[("DrNAS", "rank, reduced")]["cifar10_test"] == "rank of 60.0 on cifar10 test"
+    assert ("optimal", "rank, ours") not in table.index and table.loc[("DrNAS", "rank, ours")]["cifar100_test"] == ""
+    row = table1(PAPER1, found, {}, rank_of).loc[("cifar10", "K = 1")]
+    assert (row["rank"], row["reduced run: rank"]) == ("rank of 94.0 on cifar10 test", "rank of 60.0 on cifar10 test")
+    assert table4(PAPER4, found, {}).index.equals(table4(PAPER4, found, {}, lambda *of: "").index)
 
 
 def test_finished_runs_are_not_run_again_and_other_seeds_are_shown(tmp_path):

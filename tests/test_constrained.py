@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from drnas_lib import constrained, darts_costs, exploration, study_plots
-from drnas_lib.benchmark import Benchmark
+from drnas_lib.benchmark import Benchmark, how_to_get
 from drnas_lib.constrained import ConstrainedError, Learnt, Uniform
 from drnas_lib.genotype import NB201_OPERATIONS, Nb201Genotype
 from drnas_lib.nets.cost import nb201_cost
@@ -77,7 +77,10 @@ def test_the_study_of_a_run_with_a_measured_latency(report, data_root, tmp_path)
     study = constrained.study(str(tmp_path), config)
     assert (study.picked.cost > 0).all() and study.space is None and "batch of 1" in study.circumstances
     assert (tmp_path / "constrained_latency_ms_cifar10_cells.csv").exists()
-    assert "The most probable cell drawn" in constrained.conclusion(study, config, [])
+    first, said = study.picked.iloc[0], constrained.conclusion(study, config, [])
+    standing = Benchmark.load().standing(first.accuracy_pct, "cifar10", "test")
+    assert (first["rank"], first.below_pct) == (standing.rank, standing.below_pct)
+    assert f"The most probable cell drawn without a budget reaches {first.accuracy_pct:.2f} % (rank {standing.rank:,}, better than" in said
 
 
 def test_without_the_table_the_cells_are_counted_and_not_judged(tmp_path, monkeypatch):
@@ -87,7 +90,7 @@ def test_without_the_table_the_cells_are_counted_and_not_judged(tmp_path, monkey
     config = ConstrainedConfig(samples=[20], budget=100.0)
     study = constrained.study(str(tmp_path), config)
     assert study.picked.cost.max() <= 100 and study.shares is None and "accuracy_pct" not in study.picked
-    assert "How good they are is unknown" in constrained.conclusion(study, config, [])
+    assert f"How good they are is unknown: {how_to_get()}" in constrained.conclusion(study, config, [])
     assert study_plots.drawn(study, "cifar10", 100.0).axes
 
 
@@ -102,5 +105,6 @@ def test_cells_of_the_darts_space_within_a_budget_of_multiply_adds():
     first = table.iloc[0]
     assert first.cost == darts_costs.cost(drawn[first.genotype], "imagenet").macs / 1e6
     study = constrained.Study(table, everything, None, None, "million multiply-adds on ImageNet", "counted")
-    assert "within 500 million" in constrained.conclusion(study, ConstrainedConfig(budget=500.0), [])
+    said = constrained.conclusion(study, ConstrainedConfig(budget=500.0), [])
+    assert "within 500 million" in said and said.endswith("How good they are is unknown without training them.**")
     assert study_plots.drawn(study, "cifar10", 500.0).axes

@@ -2,15 +2,18 @@
 
 import csv
 import os
+from dataclasses import replace
 
 import pytest
 import torch
 
 from drnas_lib import bilevel, checkpoint, experiment
+from drnas_lib.benchmark import Benchmark, Standing, how_to_get
 from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.experiment import run
 from drnas_lib.records import RecordError, RunFolder, RunLocked, read_json
 from drnas_lib.search import SearchError
+from drnas_lib.search_report import SearchReport
 from tests.conftest import SMALL, SMALL_STAGES, run_with_stops
 
 OF_THE_CLOCK = ("seconds", "images_per_s", "searches_at_once")
@@ -182,6 +185,14 @@ def test_real_cifar10_and_the_table(settings, data_root):
     evaluation = read_json(RunFolder(these.folder).file("record.json"))["evaluation"]
     assert round(evaluation["optimum_cifar10_test_acc_pct"], 2) == 94.37
     assert 9 < evaluation["cifar10_test_acc_pct"] <= 94.38
+    standing = Standing.from_record(evaluation, "cifar10_test")
+    assert standing == Benchmark.load().standing(evaluation["cifar10_test_acc_pct"], "cifar10", "test")
+    said = SearchReport.read(these.folder).conclusion().data
+    assert f"the cell reaches {standing}, in test accuracy on cifar10" in said and "rank" in said and "of all cells; best 94.37" in said
+    without = evaluation.keys() - {f"cifar10_{split}_{what}" for split in ("valid", "test") for what in ("rank", "below_pct")}
+    report = SearchReport.read(these.folder)
+    old = replace(report, record=report.record | {"evaluation": {key: evaluation[key] for key in without}})
+    assert str(standing) in old.conclusion().data, "a run of before ranks were kept"
 
 
 def test_without_the_table_the_accuracy_is_unknown(settings, data_root, tmp_path, monkeypatch):
@@ -189,6 +200,8 @@ def test_without_the_table_the_accuracy_is_unknown(settings, data_root, tmp_path
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
     these = settings(dict(dataset="cifar10", subset=128, epochs=[1], cells=1, channels=4, batch_size=32))
     list(run(these))
-    assert "no NAS-Bench-201 table" in read_json(RunFolder(these.folder).file("record.json"))["evaluation"]["unknown"]
+    assert read_json(RunFolder(these.folder).file("record.json"))["evaluation"]["unknown"] == how_to_get()
+    report = SearchReport.read(these.folder)
+    assert how_to_get() in report.conclusion().data and how_to_get() in report.accuracy().data
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from drnas_lib import exploration
-from drnas_lib.benchmark import Benchmark
+from drnas_lib.benchmark import Benchmark, how_to_get
 from drnas_lib.exploration import ExplorationError, Trace
 from drnas_lib.genotype import NB201_OPERATIONS
 from drnas_lib.records import PROJECT
@@ -41,6 +41,8 @@ def test_the_range_is_that_of_brute_force(data_root):
             arch = f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
             accuracies.append(table.frame.at[arch, "cifar100_test"])
         row = got.loc["cifar100", epoch]
+        standing = table.standing(row.mean_cell_pct, "cifar100", "test")
+        assert (row.mean_cell_rank, row.mean_cell_below_pct) == (standing.rank, standing.below_pct)
         assert (row.q0_pct, row.q100_pct, row.q50_pct) == (min(accuracies), max(accuracies), pytest.approx(np.median(accuracies)))
         assert epochs.distinct_cells[t] == len(set(drawn.genotype[drawn.epoch == epoch]))
 
@@ -92,11 +94,20 @@ def test_a_run_without_a_distribution_is_refused():
         Trace.of(found)
 
 
+def test_the_conclusion_ranks_the_cell_of_the_mean(data_root, tmp_path):
+    for name in ("done.json", "record.json", "history.csv", "eta.csv", "genotype.json"):
+        (tmp_path / name).write_text((RUNS[0] / name).read_text())
+    found = exploration.study(str(tmp_path), 10, 0, "test")
+    last = found.accuracy[found.accuracy.dataset == "cifar10"].iloc[-1]
+    assert f"to {last.mean_cell_pct:.1f} % (rank {last.mean_cell_rank:,.0f}, better than" in exploration.conclusion(found, 10)
+    assert "the best cell of all has 94.37 %" in exploration.conclusion(found, 10)
+
+
 def test_without_the_benchmark_the_width_is_known_and_the_accuracy_is_not(tmp_path, monkeypatch):
     for name in ("done.json", "record.json", "history.csv", "eta.csv", "genotype.json"):
         (tmp_path / name).write_text((RUNS[0] / name).read_text())
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path / "nothing"))
     found = exploration.study(str(tmp_path), 10, 0, "test")
-    assert found.accuracy is None and "no NAS-Bench-201 table" in found.unknown
+    assert found.accuracy is None and how_to_get() in found.unknown
     assert "distinct after epoch" in exploration.conclusion(found, 10)
     assert (tmp_path / "exploration_epochs.csv").exists() and not (tmp_path / "exploration_accuracy.csv").exists()

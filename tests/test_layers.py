@@ -15,7 +15,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
         *("tables_config", "paper", "stream_rules"),
     ),
     (
-        *("benchmark", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),
+        *("benchmark", "benchmark_check", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),
         *("pareto", "study_plots", "verdict", "finished"),
     ),
     (

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from drnas_lib.benchmark import Benchmark, how_to_get
 from drnas_lib.findings import findings
 from drnas_lib.finished import Results
 from drnas_lib.records import PROJECT
@@ -58,6 +59,27 @@ def test_a_full_run_has_its_provenance(tmp_path):
     row = ours(Report.read(tmp_path), "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
     assert (row.ours, row.n, row.difference) == ("94.19 ± 0.18", "3", "-0.17")
     assert (row.protocol, row.device, row.data, row["hours each"]) == ("released", "CPU, made up", "cifar10 01234567", "1.00")
+
+
+def test_a_looked_up_accuracy_has_its_rank(data_root, tmp_path):
+    for seed, accuracy in enumerate((94.36, 94.0)):
+        paper_runs.search(tmp_path, accuracy, dataset="cifar10", seed=seed)
+    paper_runs.search(tmp_path, 91.0, dataset="cifar10", epochs=[5], method="gdas")
+    paper_runs.search(tmp_path, 46.3, dataset="digits", evaluate="none")
+    report, table = Report.read(tmp_path), Benchmark.load()
+    row = ours(report, "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
+    assert row["rank"] == table.median_standing([94.36, 94.0], "cifar10", "test").short and row["its rank"] == ""
+    row = ours(report, "Table 4", "GDAS (Dong & Yang, 2019)").loc["cifar10 test accuracy (%)"]
+    assert row["rank"] == "" and row["its rank"] == table.standing(91.0, "cifar10", "test").short
+    assert ours(report, "Table 4", "DrNAS").loc["cifar100 test accuracy (%)"]["its rank"] == "", "digits stand in, and are not ranked"
+    assert report.table("Table 2")["rank"].eq("").all() and how_to_get() not in report.missing()
+
+
+def test_without_the_table_there_are_no_ranks_and_what_is_missing_begins_with_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
+    paper_runs.search(tmp_path, 94.0, dataset="cifar10")
+    report = Report.read(tmp_path)
+    assert report.table("Table 4")["rank"].eq("").all() and report.missing().startswith(f"Cells have no rank here: {how_to_get()}")
 
 
 def test_data_that_stand_in_are_named_at_the_number(tmp_path):

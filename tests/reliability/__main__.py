@@ -73,7 +73,7 @@ SOAK = (  # campaign, of, count
     *(("kill", name, 10) for name in ("search on two processes", "retrain on two processes")),
     *(("kill", name, 10) for name in ("partial_channels.ipynb", "nas_bench_201.ipynb", "search.ipynb")),
     *((how, name, 10) for how in ("interrupt", "terminate") for name in ("search", "retrain", "partial_channels.ipynb")),
-    *(("writes", name, 15) for name in ("search", "retrain", "search and its cells")),
+    *(("writes", name, 15) for name in ("search", "retrain", "search and its cells", "table search")),
     *(("two", name, 5) for name in ("search", "retrain", "table search")),
     ("kernel", "search", 20),
     *(("disk", name, 10) for name in disks.KINDS),

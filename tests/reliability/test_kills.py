@@ -20,10 +20,10 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize(("name", "count"), [("search", 10), ("progressive", 10), ("retrain", 3)])
-def test_sigkill_at_random_moments_ends_with_the_same_bits(name, count, tmp_path):
-    done = kills.campaign(name, count, 0, tmp_path)
-    assert done.faults == [] and done.outcomes["exact"] == done.tried >= count
+@pytest.mark.parametrize("name", ["search", "progressive", "retrain"])
+def test_sigkill_at_random_moments_ends_with_the_same_bits(name, tmp_path):
+    done = kills.campaign(name, 2, 0, tmp_path)
+    assert done.faults == [] and done.outcomes["exact"] == done.tried >= 2
 
 
 def test_ctrl_c_ends_with_the_same_bits(tmp_path):
@@ -31,11 +31,11 @@ def test_ctrl_c_ends_with_the_same_bits(tmp_path):
 
 
 def test_killed_between_two_writes(tmp_path):
-    assert writes.campaign("table search", 3, 0, tmp_path).faults == []
+    assert writes.campaign("table search", 2, 0, tmp_path).faults == []
 
 
 def test_an_interrupted_kernel_runs_the_cell_again(tmp_path):
-    assert company.interrupted_kernel("search", 2, 0, tmp_path).faults == []
+    assert company.interrupted_kernel("search", 1, 0, tmp_path).faults == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that its parent has ended")
