@@ -104,12 +104,12 @@ class Learnt:
         self.space, self.beta, self.kept = trace.space, exploration.concentration(trace.eta[-1]), trace.kept[-1]
 
     def scores(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """log theta (S, G, E, O) up to a constant for each edge."""
+        """log(theta / (1 - theta)) (S, G, E, O)."""
         return exploration.draw(self.beta, self.kept, count, rng)
 
     def log_probability(self, scores: np.ndarray) -> np.ndarray:
         """Of the winning operation on every edge, (S,), in nats."""
-        logs = np.log(np.maximum(exploration.chances(self.beta, self.kept), 1e-300))
+        logs = exploration.log_chances(self.beta, self.kept)
         return np.take_along_axis(logs[None], scores.argmax(-1)[..., None], -1).sum((1, 2, 3))
 
     def sample(self, count: int, rng: np.random.Generator) -> list[Genotype]:
