@@ -182,6 +182,13 @@ def by_epoch(trace: Trace, samples: int, seed: int) -> tuple[pd.DataFrame, pd.Da
     return pd.DataFrame(rows), pd.DataFrame(drawn)
 
 
+def benchmark_of(space: Space) -> Benchmark:
+    """The table of the space's cells. Raises MissingBenchmark where there is none or it is not here, BenchmarkError."""
+    if not RULES[space.name].benchmark:
+        raise MissingBenchmark(f"no benchmark has the cells of space {space.name!r}; each would have to be trained.")
+    return Benchmark.load()
+
+
 def accuracies(epochs: pd.DataFrame, drawn: pd.DataFrame, table: Benchmark, split: str = "test") -> pd.DataFrame:
     """A row for each epoch and data set of the benchmark: accuracy in % of the mean cell, and quantiles over the draws.
 
@@ -219,7 +226,7 @@ def study(path: str, samples: int, seed: int, split: str) -> Exploration:
     epochs, drawn = by_epoch(trace, samples, seed)
     accuracy, optima, unknown = None, {}, ""
     try:
-        table = _benchmark_of(trace.space)
+        table = benchmark_of(trace.space)
     except MissingBenchmark as error:
         unknown = f"The accuracy of the cells is unknown here: {error}"
     else:
@@ -232,12 +239,6 @@ def study(path: str, samples: int, seed: int, split: str) -> Exploration:
     about = {"samples": samples, "seed": seed, "split": split, "environment": environment()}
     write_json(folder.file("exploration.json"), about)
     return Exploration(report, epochs, accuracy, optima, unknown)
-
-
-def _benchmark_of(space: Space) -> Benchmark:
-    if not RULES[space.name].benchmark:
-        raise MissingBenchmark(f"no benchmark has the cells of space {space.name!r}; each would have to be trained.")
-    return Benchmark.load()
 
 
 def conclusion(found: Exploration, samples: int) -> str:

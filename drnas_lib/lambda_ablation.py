@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from drnas_lib import hessian_study
-from drnas_lib.benchmark import DATASETS, Benchmark
+from drnas_lib.benchmark import DATASETS, Benchmark, MissingBenchmark
 from drnas_lib.hessian_study import Protocol
 from drnas_lib.records import PROJECT, read_json
 from drnas_lib.search_report import SearchReport
@@ -17,9 +17,13 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
     """A row for each run: lam, seed, regulariser, genotype, entropy of the mean mixture, and test accuracy in % of its cell.
 
     Of the data set that was searched, or of cifar10 where the benchmark does not know that one: the column `accuracy_on` says which.
-    NaN where the benchmark's table is not here. Raises BenchmarkError.
+    NaN where the benchmark's table is not here, and the column `unknown` says how to get it. Raises BenchmarkError.
     """
-    rows, table = [], Benchmark.found()
+    rows, table, unknown = [], None, ""
+    try:
+        table = Benchmark.load()
+    except MissingBenchmark as error:
+        unknown = str(error)
     for folder in folders:
         report = SearchReport.read(folder)
         settings, last = report.record["parameters"], report.history.iloc[-1]
@@ -33,6 +37,7 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
                 "beta_max": last.beta_max,
                 "accuracy_on": on,
                 "test_acc_pct": math.nan if table is None else table.accuracy(report.genotype, on, "test"),
+                "unknown": unknown,
                 "genotype": str(report.genotype),
             }
         )
@@ -61,7 +66,7 @@ def beside_paper(runs: pd.DataFrame) -> pd.DataFrame:
 def conclusion(runs: pd.DataFrame, reduced: list[str]) -> str:
     """The best and worst lambda, in sentences."""
     if runs.test_acc_pct.isna().all():
-        return "**How good these cells are is unknown: the table of NAS-Bench-201 is not here. README, Data, says how to get it.**"
+        return f"**How good these cells are is unknown here:** {runs.unknown.iloc[0]}"
     ours = runs.groupby("lam").test_acc_pct.mean()
     spread, n = ours.max() - ours.min(), runs.groupby("lam").seed.size().min()
     said = (
