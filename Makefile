@@ -15,7 +15,6 @@ STAMP := $(VENV)/installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 SNAKEMAKE := $(BIN)/snakemake
 WORKFLOW := $(VENV)/workflow
-COMPILED := $(wildcard drnas_lib/nets/*.c drnas_lib/nets/*.h)
 TARGETS := table1 table2 table3 table4 table5 table6 figure1 figure2 figure3 figure4 figure5 proposition1 budgets timing
 GPUS = $(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')
 # Is the environment one: with its own pip, and not half made, when its Python would be the machine's own?
@@ -68,7 +67,7 @@ site: $(STAMP)
 
 # The stamp is written last, so that an interrupted installation is taken up again. Without build isolation, because an
 # environment that has everything already must need no network.
-$(STAMP): pyproject.toml setup.py constraints.txt $(COMPILED)
+$(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "There is no $(PYTHON) here. Name a Python >= 3.11 with: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -82,5 +81,5 @@ $(STAMP): pyproject.toml setup.py constraints.txt $(COMPILED)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build site drnas_lib/nets/_compiled.* *.egg-info .pytest_cache .ruff_cache .snakemake
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .ruff_cache .snakemake
 	find drnas_lib tests -name __pycache__ -prune -exec rm -rf {} +

@@ -25,7 +25,7 @@ Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
 
 @contextmanager
 def frozen(parameters: list[nn.Parameter]) -> Iterator[None]:
-    """No gradient is prepared for the parameters within the block: a written-out derivative cannot see which of its parts are asked for."""
+    """Within the block the parameters ask for no gradient, so that nothing is kept in memory for it."""
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:
@@ -82,8 +82,9 @@ class Bilevel:
         second_order: bool = False,
         precision: Precision = FLOAT32,
         ranks: Ranks = ALONE,
+        label_smoothing: float = 0.0,
     ):
-        self.ranks = ranks
+        self.ranks, self.label_smoothing = ranks, label_smoothing
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
         self.arch_optimiser, self.generator = arch_optimiser, generator
         self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
@@ -94,6 +95,10 @@ class Bilevel:
         self.parameters = list(net.parameters())
         self.weight_optimiser = Sgd(self.parameters, weights)
         self.meter = Meter(variables.eta.device)
+
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The loss of every step: mean cross-entropy in nats, with smoothed labels where the settings say so."""
+        return F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
 
     def set_lr(self, lr: float) -> None:
         """The learning rate of the weights from the next step on."""
@@ -139,7 +144,7 @@ class Bilevel:
         """Move the weights down the clipped gradient of the training loss; eta gets no gradient and stays."""
         x, y = train
         logits = self.forward(x, self.method.sample(self.generator).detach())
-        loss = F.cross_entropy(logits, y)
+        loss = self.loss(logits, y)
         self.weight_optimiser.step(self._gradient(loss, self.parameters))
         self.meter.add(0, loss, logits, y)
 
@@ -156,7 +161,7 @@ class Bilevel:
         x, y = valid
         with frozen(self.parameters):
             logits = self.forward(x, self.method.sample(self.generator))
-            loss = F.cross_entropy(logits, y)
+            loss = self.loss(logits, y)
             return self._gradient(self._regularised(loss), self.learnt), loss, logits
 
     def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[Sequence[Tensor], Tensor, Tensor]:
@@ -177,17 +182,18 @@ class Bilevel:
         self._set_weights(start, step, -lr)
         x, y = valid
         logits = self.forward(x, self.method.sample(self.generator))
-        loss = F.cross_entropy(logits, y)
+        loss = self.loss(logits, y)
         gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
         direct, direction = gradient[:learnt], gradient[learnt:]
 
         radius = PERTURBATION / torch.stack(torch._foreach_norm(direction)).norm().clamp_min(1e-12)
         sides, stream = [], self.net.generator.get_state() if self.draws else None
-        for sign in (1.0, -1.0):
-            if self.draws:
-                self.net.generator.set_state(stream)  # the same noise and the same dropped paths, for the same reason
-            self._set_weights(start, direction, sign * radius)
-            sides += self._gradient(self._train_loss(train, fixed), [fixed])
+        with frozen(self.parameters):
+            for sign in (1.0, -1.0):
+                if self.draws:
+                    self.net.generator.set_state(stream)  # the same noise and the same dropped paths, for the same reason
+                self._set_weights(start, direction, sign * radius)
+                sides += self._gradient(self._train_loss(train, fixed), [fixed])
         with torch.no_grad():
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)
@@ -195,7 +201,7 @@ class Bilevel:
         return [d - lr * i for d, i in zip(direct, implicit)], loss, logits
 
     def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
-        return F.cross_entropy(self.forward(train[0], theta), train[1])
+        return self.loss(self.forward(train[0], theta), train[1])
 
     @torch.no_grad()
     def _set_weights(self, start: list[Tensor], direction: list[Tensor], length: Tensor | float) -> None:

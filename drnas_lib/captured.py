@@ -1,10 +1,14 @@
-"""The steps of an epoch, launched one after another: on a GPU a graph that is captured once and replayed, elsewhere the same code as it is.
+"""The steps of an epoch, launched one after another: on a GPU as a CUDA graph, captured once and replayed; elsewhere as they are.
 
-Captured are the batches, the augmentation, the draw of theta, both steps, both optimisers and the meter. What changes from step to step
-lies in tensors that stay where they are: the plans of the epoch, or its next images where they are read from files, the number of the
-step, the learning rate, the random stream's offset.
+A graph holds the batches, the augmentation, the draw of theta, both steps, both optimisers and the meter. What changes from step to
+step lies in tensors that stay where they are: the plans of the epoch, or its next images where they are read from files, the number of
+the step, the learning rate, the offset of the random stream.
+
+A graph is used only where it is proved right: once per stage, its step and the same step run eagerly must lead from one state to
+equal ones. Otherwise the search goes on eagerly, with a warning.
 """
 
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +43,7 @@ class Launcher:
         self.device = train.device
         self.captures = capture and step.capturable and self.device.type == "cuda"
         self.number = torch.zeros((), dtype=torch.int64, device=self.device)  # of the step within the epoch
-        self.graphs: dict[bool, torch.cuda.CUDAGraph] = {}  # by whether eta moves
+        self.graphs: dict[bool, torch.cuda.CUDAGraph | None] = {}  # by whether eta moves; None: run eagerly
         if self.captures:
             self.stream = torch.cuda.Stream(self.device)
             self.pool = torch.cuda.graph_pool_handle()  # shared: one graph runs at a time, and none leaves anything behind in it
@@ -79,10 +83,11 @@ class Launcher:
                 with torch.cuda.stream(self.stream):  # not across the yield: another search may launch in between
                     self._arrive(moves_eta)
                 if moves_eta not in self.graphs:
-                    self.graphs[moves_eta] = self._capture(moves_eta)
+                    self.graphs[moves_eta] = self._graph(moves_eta)
                     self.stream.wait_stream(torch.cuda.current_stream(self.device))  # which has put everything back
                 with torch.cuda.stream(self.stream):
-                    self.graphs[moves_eta].replay()
+                    graph = self.graphs[moves_eta]
+                    self.one(moves_eta) if graph is None else graph.replay()
                     unfinished.append(self.stream.record_event())
                 if len(unfinished) > AHEAD:
                     unfinished.popleft().synchronize()
@@ -90,16 +95,45 @@ class Launcher:
         finally:  # after an interrupt too, or freed memory could be written to by steps on their way
             torch.cuda.current_stream(self.device).wait_stream(self.stream)
 
+    def _graph(self, moves_eta: bool) -> torch.cuda.CUDAGraph | None:
+        """The graph of one step, or None with a warning where it cannot be captured or does not do what the step does."""
+        here, why = torch.cuda.current_stream(self.device), "the captured step and the step itself lead to different numbers"
+        try:
+            graph = self._capture(moves_eta)
+            if self._equals_the_step(graph, moves_eta):
+                return graph
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            why = str(error).partition("\n")[0]
+        torch.cuda.set_stream(here)  # a failed capture leaves its own stream current
+        warnings.warn(f"steps are launched one by one, several times slower, because {why}", stacklevel=2)
+        return None
+
     def _capture(self, moves_eta: bool) -> torch.cuda.CUDAGraph:
-        """The graph of one step. Warming up takes real steps, so all that they change is put back: capturing leaves no trace."""
+        """Warming up takes real steps, so all that they change is put back: capturing leaves no trace."""
         graph = torch.cuda.CUDAGraph()
         if torch.__version__ < NOTICES_GENERATORS:
             graph.register_generator_state(self.generator)
+        how = dict(pool=self.pool, stream=self.stream, capture_error_mode="thread_local")  # a loader's thread may pin memory meanwhile
         with traceless([*self.step.tensors(), self.number], self.generator):
             self._warm_up(moves_eta)
-            with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
+            with torch.cuda.device(self.device), torch.cuda.graph(graph, **how):
                 self.one(moves_eta)
         return graph
+
+    def _equals_the_step(self, graph: torch.cuda.CUDAGraph, moves_eta: bool) -> bool:
+        """Whether a replay and an eager step lead from the present state to the same weights, eta, optimisers, meter and random stream."""
+        state, ends = [*self.step.tensors(), self.number], []
+        for run in (lambda: self.one(moves_eta), graph.replay):
+            with traceless(state, self.generator):
+                self.stream.wait_stream(torch.cuda.current_stream(self.device))
+                with torch.cuda.stream(self.stream):
+                    self.number.zero_()
+                    run()
+                self.stream.synchronize()
+                ends.append([*(tensor.detach().clone() for tensor in state), self.generator.get_state()])
+        return all(map(torch.equal, *ends))
 
     def _warm_up(self, moves_eta: bool) -> None:
         here = torch.cuda.current_stream(self.device)
@@ -121,4 +155,8 @@ def traceless(tensors: list[Tensor], generator: torch.Generator) -> Iterator[Non
         with torch.no_grad():
             for tensor, value in zip(tensors, before):
                 tensor.copy_(value)
-        generator.set_state(chance)
+        try:
+            generator.set_state(chance)
+        except RuntimeError:  # an older PyTorch, after a failed capture, still takes the generator for one that is being captured
+            generator.graphsafe_set_state(torch.Generator(generator.device))
+            generator.set_state(chance)

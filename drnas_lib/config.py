@@ -29,6 +29,7 @@ Step = choice("arch_first", "weights_first", "single_level", "weights_only")
 Split = choice("halves", "test_half")
 Precision = choice("float32", "tf32", "bf16")
 Evaluate = choice("table", "train", "none")
+TauLine = choice("both", "start", "end")
 Device = text(r"auto|cpu|cuda(:\d+)?", "allowed are auto, cpu, cuda, cuda:N.", ("auto", "cpu", "cuda"))
 Place = path("allowed is the path of a folder.")
 Name = text(
@@ -45,6 +46,8 @@ Warmup = integers(0)
 Positive = number("a number above 0", lambda value: value > 0)
 NotNegative = number("a number, 0 or more", lambda value: value >= 0)
 Probability = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
+EtaMean = number("a number from -10 to 10", lambda value: -10 <= value <= 10)  # beyond, a start would have decided
+EtaStd = number("a number from 0 to 10", lambda value: 0 <= value <= 10)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs", "snapshots", "workers")
@@ -52,6 +55,7 @@ OF_THE_IMAGES = ("data_folder", "index_lists")  # they have a fingerprint of the
 # Came later: at these values they are not in the fingerprint, so that runs of before are still known.
 LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
 LATER |= {"macro": "cifar", "lr_warmup": 0, "drop_path": 0.0, "cutout": 0, "derive": "mean", "arch_grad_clip": None}
+LATER |= {"label_smoothing": 0.0, "eta_mean": 0.0, "eta_std": 1e-3, "tau_line": "both"}
 LONGEST_STEM = 100
 
 
@@ -95,10 +99,13 @@ class SearchConfig(Parameters):
     nesterov: Truth | None = None
     weight_decay: NotNegative | None = None
     grad_clip: Positive | None = None
+    label_smoothing: Probability | None = None
     drop_path: Probability | None = None
     cutout: Amount | None = None
     arch_lr: Positive | None = None
     arch_grad_clip: Positive | None = None
+    eta_mean: EtaMean | None = None
+    eta_std: EtaStd | None = None
     lam: NotNegative | None = None
     regulariser: Regulariser | None = None
     step: Step | None = None
@@ -107,6 +114,7 @@ class SearchConfig(Parameters):
     split: Split | None = None
     tau_start: Positive | None = None
     tau_end: Positive | None = None
+    tau_line: TauLine | None = None
     edge_normalisation: Truth | None = None
     none_in_cell: Truth | None = None
     candidates: Count | None = None
@@ -138,7 +146,11 @@ class SearchConfig(Parameters):
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
             yield f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so {least} or more."
-        given = {name for name in OPTIONS if getattr(self, name) is not None}
+        falls, total = values["lr_half_period"], sum(self._stage_lists()["epochs"])
+        if falls and falls < total and values["lr_after_widening"] == "restart_cosine":
+            combined = f"lr_half_period={falls} with lr_after_widening='restart_cosine'"
+            yield f"{combined}: it scales one fall of the rate, and {total} epochs have more. Allowed are continued, restart_epoch."
+        given = {name: getattr(self, name) for name in OPTIONS if getattr(self, name) is not None}
         yield from method_presets.contradictions(self.method, self.protocol, given, values, self._stage_lists()["keep"])
 
     def _wrong_number_of_stages(self) -> list[str]:
@@ -210,7 +222,8 @@ class SearchConfig(Parameters):
         values |= chosen | {"image_size": stream_rules.size(self)}
         values |= {"snapshots": self.snapshots, "stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
         others = NOT_OF_THE_RESULT + OF_THE_IMAGES
-        relevant = {n: v for n, v in values.items() if n not in others and (n not in LATER or v != LATER[n])}
+        told = values | {"options": {n: v for n, v in chosen_options.items() if n not in LATER or v != LATER[n]}}
+        relevant = {n: v for n, v in told.items() if n not in others and (n not in LATER or v != LATER[n])}
         identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
         differences |= {"image_size": self.image_size, **stream_rules.places(self)}
         stem = self.name or self._stem({n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT and v is not None})

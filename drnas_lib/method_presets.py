@@ -13,9 +13,9 @@ from drnas_lib.presets import Stages
 GRADIENT_STEPS = ("arch_first", "weights_first", "single_level")
 WEIGHTS_ONLY = ("weights_only",)
 OF_THE_STAGE = ("epochs", "k", "arch_warmup")
-FOR_ANY_DATA = ("k", "step", "bilevel", "regulariser", "lam")
+FOR_ANY_DATA = ("k", "step", "bilevel", "regulariser", "lam", "arch_grad_clip", "eta_mean", "eta_std", "label_smoothing")
 OPTIONS = (  # parameters that only some methods read; a method's row says which
-    "tau_start", "tau_end", "edge_normalisation", "none_in_cell", "candidates", "monitored", "candidate_batch",
+    "tau_start", "tau_end", "tau_line", "edge_normalisation", "none_in_cell", "candidates", "monitored", "candidate_batch",
     "controller_lr", "controller_updates", "controller_samples",
 )  # fmt: skip
 
@@ -35,6 +35,9 @@ class MethodRow:
 # The NAS-Bench-201 baselines' code: Nesterov and a decay of 5e-4 for the weights, Adam with a decay of 1e-3 for eta.
 OFFICIAL = {"nesterov": True, "weight_decay": 5e-4, "regulariser": "adam_decay"}
 JUDGED = {"candidates": 100, "monitored": 10}
+# DrNAS' code lowers the temperature of both methods after every epoch by a share of all epochs: of 100 the last runs at 1.09.
+CODE_TAU = {"tau_start": 10.0, "tau_end": 1.0, "tau_line": "start"}
+SNAS_START = {"eta_mean": 1.0, "eta_std": 0.01}  # of the logits, in the code of SNAS and DSNAS
 
 METHODS: dict[str, MethodRow] = {
     "rsps": MethodRow(
@@ -67,26 +70,28 @@ METHODS: dict[str, MethodRow] = {
         "drnas_lib.methods.gdas:GDAS",
         "GDAS (Dong & Yang, 2019)",
         {"paper": OFFICIAL | {"epochs": 250, "step": "weights_first"}, "released": {}},
-        {"paper": {"tau_start": 10.0, "tau_end": 0.1}, "released": {"tau_start": 10.0, "tau_end": 1.0}},
+        {"paper": {"tau_start": 10.0, "tau_end": 0.1, "tau_line": "both"}, "released": CODE_TAU},
     ),
     "snas": MethodRow(  # its own code searches the DARTS space; nothing of it on this space is published
         "drnas_lib.methods.snas:SNAS",
         "SNAS (Xie et al., 2019)",
-        {"paper": {"epochs": 150, "step": "single_level", "regulariser": "adam_decay"}, "released": {}},
-        {"paper": {"tau_start": 1.0, "tau_end": 0.03}, "released": {"tau_start": 10.0, "tau_end": 1.0}},
-    ),
-    "dsnas": MethodRow(  # its own code searches ImageNet in batches of 1024; of it come the rate of eta and that nothing pulls eta
+        {"paper": SNAS_START | {"epochs": 150, "step": "single_level", "regulariser": "adam_decay", "arch_grad_clip": 10.0},
+         "released": {}},
+        {"paper": {"tau_start": 1.0, "tau_end": 0.03, "tau_line": "end"}, "released": CODE_TAU},
+    ),  # fmt: skip
+    "dsnas": MethodRow(  # its own code searches ImageNet in batches of 1024; of it come all but the epochs
         "drnas_lib.methods.dsnas:DSNAS",
         "DSNAS (Hu et al., 2020)",
-        {"paper": {"epochs": 100, "step": "single_level", "arch_lr": 1e-3, "regulariser": "adam_decay", "lam": 0.0}},
-    ),
+        {"paper": SNAS_START | {"epochs": 100, "step": "single_level", "arch_lr": 1e-3, "regulariser": "adam_decay", "lam": 0.0,
+                                "label_smoothing": 0.1}},
+    ),  # fmt: skip
     "pc_darts": MethodRow(  # its own code searches the DARTS space; DrNAS' code has partial channels without the weights of edges
         "drnas_lib.methods.pc_darts:PCDARTS",
         "PC-DARTS (Xu et al., 2020)",
         {"paper": {"epochs": 50, "k": 4, "arch_warmup": 15, "batch_size": 256, "weight_lr": 0.1, "weight_lr_min": 0.0,
                    "arch_lr": 6e-4, "regulariser": "adam_decay"},
          "released": {"k": 4}},
-        {"paper": {"edge_normalisation": True, "none_in_cell": True}, "released": {"edge_normalisation": False, "none_in_cell": True}},
+        {"paper": {"edge_normalisation": True, "none_in_cell": False}, "released": {"edge_normalisation": False, "none_in_cell": True}},
     ),  # fmt: skip
     "drnas": MethodRow("drnas_lib.methods.drnas:DrNAS", "DrNAS", progressive=True),
 }  # in the order of Table 4
@@ -110,10 +115,10 @@ def adapted(method: str, protocol: str, published: bool, stages: Stages, setting
     return stages, settings | {name: value for name, value in own.items() if name not in OF_THE_STAGE}
 
 
-def contradictions(method: str, protocol: str, given: set[str], settings: dict, keep: list[int]) -> Iterator[str]:
+def contradictions(method: str, protocol: str, given: dict, settings: dict, keep: list[int]) -> Iterator[str]:
     """What of the stated options (`given`), the settings and the operations kept in each stage does not suit the method."""
-    row = METHODS[method]
-    for name in sorted(given - options(method, protocol).keys()):
+    row, usual = METHODS[method], options(method, protocol)
+    for name in sorted(given.keys() - usual.keys()):
         readers = [other for other in METHODS if name in options(other, protocol)]
         yield f"{name} with method={method!r}: only {', '.join(readers)} read it."
     if settings["step"] not in row.steps:
@@ -122,6 +127,8 @@ def contradictions(method: str, protocol: str, given: set[str], settings: dict, 
         yield "step='single_level' with bilevel='second': the second order looks one training step ahead, which is another batch."
     if row.steps == WEIGHTS_ONLY and min(keep) < max(keep):
         yield f"keep={keep} with method={method!r}: it learns nothing to prune by."
+    if min(keep) == 1 and (usual | given).get("none_in_cell") is False:
+        yield f"keep={keep} with none_in_cell=False: none may be all that is kept on an edge. Keep 2 or more, or set none_in_cell=True."
 
 
 def _of(table: Mapping[str, dict], protocol: str) -> dict:

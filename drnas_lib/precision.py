@@ -1,6 +1,6 @@
-"""The arithmetic of a search: what a product may round to.
+"""The arithmetic of a search or a training: what the products of convolutions may round to.
 
-Weights, running statistics, normalisation, theta, eta, the loss and both optimisers are float32 in every precision; only products change.
+All else is float32 in every precision: weights, statistics, normalisation, pooling, mixing, the classifier, theta, eta, loss, optimisers.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,41 +15,41 @@ from torch.overrides import TorchFunctionMode
 
 @dataclass(frozen=True)
 class Precision:
-    """`products`: PyTorch's name of how a GPU multiplies float32; `convolutions`: the type they run in, None for that of their input."""
+    """`products`: how cuDNN multiplies float32 in convolutions; `dtype`: what they round inputs to, None: nothing."""
 
     products: str
-    convolutions: torch.dtype | None
+    dtype: torch.dtype | None
 
-    def forward(self, net: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
-        """`net` as it is called in a search: (x, theta) -> logits."""
-        if self.convolutions is None:
+    def forward(self, net: nn.Module) -> Callable[..., Tensor]:
+        """`net` as a search calls it, (x, theta) -> logits, or a training, x -> logits."""
+        if self.dtype is None:
             return net
 
-        def narrowed(x: Tensor, theta: Tensor) -> Tensor:
-            with _Narrow(self.convolutions):
-                return net(x, theta)
+        def narrowed(*inputs: Tensor) -> Tensor:
+            with _Narrow(self.dtype):
+                return net(*inputs)
 
         return narrowed
 
     @contextmanager
     def arithmetic(self) -> Iterator[None]:
-        """Products of float32 on a GPU as this precision has them within the block; the settings of before come back after it."""
-        places = torch.backends.cuda.matmul, torch.backends.cudnn.conv
-        before = [place.fp32_precision for place in places]
-        for place in places:
-            place.fp32_precision = self.products
+        """Within the block a GPU multiplies float32 as this precision says; the settings of before come back after it."""
+        wanted = {torch.backends.cuda.matmul: "ieee", torch.backends.cudnn.conv: self.products}
+        before = {place: place.fp32_precision for place in wanted}
         try:
+            for place, value in wanted.items():
+                place.fp32_precision = value
             yield
         finally:
-            for place, value in zip(places, before):
+            for place, value in before.items():
                 place.fp32_precision = value
 
 
 class _Narrow(TorchFunctionMode):
     """Convolutions called within the block take inputs rounded to `dtype`, add up in float32 and give their input's type.
 
-    So do their gradients where autograd finds them; the derivative that nets/source_sum.py writes out stays float32. Autocast would also
-    narrow the products inside normalisation and pooling, whose sums need the digits.
+    So do their gradients. Pooling on a CPU is a convolution too, but called by another name, and stays float32. Autocast would also
+    narrow the classifier.
     """
 
     def __init__(self, dtype: torch.dtype):

@@ -27,8 +27,11 @@ NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "nesterov": False,
     "weight_decay": 3e-4,
     "grad_clip": 5.0,
+    "label_smoothing": 0.0,
     "arch_lr": 3e-4,
     "arch_grad_clip": None,  # largest norm of eta's gradient; None: not clipped
+    "eta_mean": 0.0,  # of eta at the start
+    "eta_std": 1e-3,
     "lam": 1e-3,  # the text, section 4.1
     "step": "arch_first",
     "split": "halves",

@@ -2,7 +2,6 @@
 
 import csv
 import errno
-import importlib.util
 import io
 import json
 import os
@@ -142,7 +141,6 @@ def environment() -> dict:
         "platform": platform.platform(terse=True),
         "cpu": _cpu(),
         "cpu_cores": os.cpu_count(),
-        "compiled": importlib.util.find_spec("drnas_lib.nets._compiled") is not None,  # without them other last digits
         "packages": versions,
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_changes": bool(_git("status", "--porcelain", "--", *CODE)),

@@ -45,27 +45,27 @@ def rising(epoch: int, epochs: int, end: float) -> float:
     return end * epoch / max(1, epochs - 1)
 
 
-def continued(place: Place, epochs: int, start: float, end: float) -> float:
+def continued(place: Place, epochs: int, start: float, end: float, warmup: int = 0) -> float:
     """One cosine over all stages."""
     return cosine(place.epoch, epochs, start, end)
 
 
-def restart_epoch(place: Place, epochs: int, start: float, end: float) -> float:
+def restart_epoch(place: Place, epochs: int, start: float, end: float, warmup: int = 0) -> float:
     """The released code under PyTorch <= 1.3: the new optimiser's first epoch runs at the initial rate, then the cosine goes on."""
     return start if place.epoch_in_stage == 0 else cosine(place.epoch, epochs, start, end)
 
 
-def restart_cosine(place: Place, epochs: int, start: float, end: float) -> float:
-    """The released code under PyTorch >= 1.4: the recursion starts again from the initial rate.
+def restart_cosine(place: Place, epochs: int, start: float, end: float, warmup: int = 0) -> float:
+    """The released code under PyTorch >= 1.4: a recursion from the rate of the epoch before.
 
-    Each step multiplies the distance to `end` by the same ratio as the closed form does, so the curve is the cosine, scaled
-    to `start` at the first epoch of the stage.
+    Each step multiplies the distance to `end` by the same ratio as the closed form does, so the curve is the cosine, scaled to `start`
+    where the recursion began: in the first epoch of the stage, or in the last of the warm-up, which sets the rate itself.
     """
-    begin = cosine(place.epoch - place.epoch_in_stage, epochs, start, end)
-    return end + (cosine(place.epoch, epochs, start, end) - end) * (start - end) / (begin - end)
+    begin = max(place.epoch - place.epoch_in_stage, min(place.epoch, warmup - 1))
+    return end + (start - end) * cosine(place.epoch, epochs, 1.0, 0.0) / cosine(begin, epochs, 1.0, 0.0)
 
 
-LR_AFTER_WIDENING: dict[str, Callable[[Place, int, float, float], float]] = {
+LR_AFTER_WIDENING: dict[str, Callable[[Place, int, float, float, int], float]] = {  # (place, epochs, start, end, warm-up)
     "continued": continued,
     "restart_epoch": restart_epoch,
     "restart_cosine": restart_cosine,

@@ -16,10 +16,10 @@ from drnas_lib.captured import Launcher
 from drnas_lib.data.seeds import derived
 from drnas_lib.data.sources import Dataset
 from drnas_lib.errors import Told
+from drnas_lib.memory import activation_bytes
 from drnas_lib.methods import METHODS
 from drnas_lib.methods.method import Arena, Batch
-from drnas_lib.nets.memory import activation_bytes
-from drnas_lib.nets.supernets import supernet
+from drnas_lib.nets.networks import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.optimisers import Adam, WeightOptimiser
 from drnas_lib.precision import PRECISIONS
@@ -83,12 +83,12 @@ class Search:
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
         self.noise = self.chance if ranks.share.of == 1 else torch.Generator(device)  # of noise operations and of dropped paths
         start = torch.Generator().manual_seed(settings.seed)
-        self.variables = ArchVariables(self.space.shape, start, available=available).to(device)
+        begin = available, settings.eta_mean, settings.eta_std
+        self.variables = ArchVariables(self.space.shape, start, torch.float32, *begin).to(device)
         self.method = METHODS[settings.method].build(self.variables, self.space, settings.seed, settings.options)
-        regulariser = REGULARISERS[settings.regulariser](settings.lam)
-        adam = settings.arch_lr, settings.arch_betas, regulariser.decay, settings.arch_grad_clip
+        self.regulariser = REGULARISERS[settings.regulariser](settings.lam)
+        adam = settings.arch_lr, settings.arch_betas, self.regulariser.decay, settings.arch_grad_clip
         self.arch_optimiser = Adam(self.method.learnt(), *adam)
-        self.regulariser = regulariser
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
         self.unreadable: list[str] = []  # files that were met and could not be read
@@ -106,7 +106,8 @@ class Search:
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
-        self.step, self.stage = STEPS[s.step](net, *parts, s.bilevel == "second", PRECISIONS[s.precision], self.ranks), stage
+        how = s.bilevel == "second", PRECISIONS[s.precision], self.ranks, s.label_smoothing
+        self.step, self.stage = STEPS[s.step](net, *parts, *how), stage
         captures = self.capture and self.method.capturable
         self.launcher = Launcher(self.step, self.train, self.valid, self.chance, captures)
         self.activation = self.activation_mb()
@@ -175,6 +176,7 @@ class Search:
         if saved is not None:
             with checkpoint.fitting(folder.path):
                 self.restore(saved)
+            del saved  # or its tensors would stay on the device for the rest of the run
             if self.history:
                 yield self._report()
         for place in self.places[len(self.history) :]:
@@ -205,7 +207,8 @@ class Search:
     def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
-        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min)
+        rates = s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min, s.lr_warmup
+        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, *rates)
         lr = warmed(place.epoch, s.lr_warmup, s.weight_lr, lr)
         self.step.set_lr(lr)
         self.method.begin_epoch(place.epoch, len(self.places))
@@ -269,11 +272,11 @@ class Search:
         return self.space.genotype(scores.detach())
 
     def _arena(self) -> Arena:
-        """What a method sees between epochs: full batches of the architecture half, in order or drawn and augmented."""
+        """What a method sees between epochs: full batches of the architecture half, shuffled, or drawn and augmented."""
 
         def plain(size: int, count: int) -> Iterator[Batch]:
             size = min(size, len(self.valid))
-            passes = (self.valid.evaluation(size) for _ in itertools.repeat(None))
+            passes = (self.valid.evaluation(size, self.order) for _ in itertools.repeat(None))
             return itertools.islice((batch for batch in itertools.chain.from_iterable(passes) if len(batch[1]) == size), count)
 
         def augmented(count: int) -> Iterator[Batch]:

@@ -38,9 +38,12 @@ class SearchSettings:
     nesterov: bool
     weight_decay: float
     grad_clip: float
+    label_smoothing: float
     lr_after_widening: str
     arch_lr: float
     arch_grad_clip: float | None
+    eta_mean: float  # eta starts at N(eta_mean, eta_std²)
+    eta_std: float
     lam: float
     regulariser: str
     step: str

@@ -1,7 +1,5 @@
 """In which order a step moves the architecture and the weights, and on which batches. A new order is a class and a row in the table."""
 
-from torch.nn import functional as F
-
 from drnas_lib.bilevel import Batch, Bilevel
 
 
@@ -22,7 +20,7 @@ class SingleLevel(Bilevel):
             return self.weight_step(train)
         x, y = train
         logits = self.forward(x, self.method.sample(self.generator))
-        loss = F.cross_entropy(logits, y)
+        loss = self.loss(logits, y)
         gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
         self.move_arch(gradient[: len(self.learnt)])
         self.weight_optimiser.step(gradient[len(self.learnt) :])

@@ -5,45 +5,19 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from drnas_lib import seal, snapshots
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.sources import DATASETS, Dataset, load
 from drnas_lib.methods import METHODS
-from drnas_lib.nets.supernet import SuperNet
-from drnas_lib.nets.supernets import supernet
-from drnas_lib.nets.twice import TwiceDifferentiable
+from drnas_lib.nets.batch_norm import unchanging
+from drnas_lib.nets.networks import supernet
 from drnas_lib.records import RecordError, RunFolder, data_root, resolve
 from drnas_lib.search_data import parts
 from drnas_lib.search_settings import SearchSettings
 from drnas_lib.snapshots import Snapshot
 from drnas_lib.spaces import SPACES
-from drnas_lib.spaces.space import Space
-
-
-class Observed(nn.Module):
-    """`net` as a function of images (B, C, H, W) and theta (G, E, O) alone, for derivatives in theta.
-
-    Its weights stay without gradients, and its running statistics never move: a pass changes copies of them. What is random in it is drawn
-    from `chance`, which starts anew in every pass: the noise operation of S4 gives the i-th image of every batch the same numbers. No path
-    is dropped.
-    """
-
-    def __init__(self, net: nn.Module, chance: torch.Generator):
-        super().__init__()
-        self.net, self.chance = net.requires_grad_(False), chance
-
-    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
-        self.chance.manual_seed(0)
-        copies = {name: value.clone() for name, value in self.net.named_buffers()}
-        return functional_call(self.net, copies, (x, theta))
-
-
-def differentiable(net: nn.Module, space: Space) -> nn.Module:
-    """The same function as `net`, differentiable twice."""
-    return TwiceDifferentiable(net, space) if isinstance(net, SuperNet) else net
 
 
 @dataclass(frozen=True)
@@ -90,8 +64,12 @@ class TrainedRun:
         """Raises SnapshotError."""
         return snapshots.load(path, self.identity, device)
 
-    def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> "Observed":
-        """The supernet of a snapshot, in the normalisation mode and precision asked for. Raises RecordError for a run of other code."""
+    def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> nn.Module:
+        """The supernet of a snapshot as a function of images and theta alone, in the normalisation mode and precision asked for.
+
+        Weights and running statistics stay. No path is dropped, and the noise operation of S4 draws the same numbers in every pass: the
+        i-th image of each batch gets the same noise. Raises RecordError where the run is another version's.
+        """
         space, chance = SPACES[self.settings["space"]], torch.Generator(device)
         sizes = snapshot.k, snapshot.mask, self.dataset.classes, self.dataset.channels
         try:
@@ -101,7 +79,12 @@ class TrainedRun:
         except (TypeError, RuntimeError) as error:
             why = f"by another version of the code ({str(error).splitlines()[0]})"
             raise RecordError(f"{self.folder.path} was searched {why}. Search again with rerun=True.") from error
-        return Observed(differentiable(net, space).to(device, dtype).train(training), chance)
+
+        def begin_anew(*_) -> None:
+            chance.manual_seed(0)
+
+        net.register_forward_pre_hook(begin_anew)
+        return unchanging(net).to(device, dtype).train(training)
 
     def validation(self, images: int, batch_size: int, dtype: torch.dtype, device: torch.device) -> list[tuple[Tensor, Tensor]]:
         """The first `images` of the half that eta learnt on, or all where there are fewer, in whole batches without augmentation."""

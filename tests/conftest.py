@@ -11,7 +11,6 @@ import pytest  # noqa: E402
 from drnas_lib.config import SearchConfig  # noqa: E402
 from drnas_lib.experiment import run  # noqa: E402
 from drnas_lib.records import PROJECT  # noqa: E402
-from tests.fake_capture import without_compiled  # noqa: E402
 from tests.reliability.processes import heed_interrupts  # noqa: E402
 
 SMALL = dict(dataset="digits", epochs=[2], channels=8, subset=256, batch_size=32, evaluate="none")
@@ -52,13 +51,6 @@ def committed(tmp_path_factory) -> Path:
 def settings(tmp_path):
     """Settings of a search that takes a second, kept in a folder of the test's own: `settings(**changes)`."""
     return lambda base=SMALL, **changes: SearchConfig.of(base | {"results": str(tmp_path), "device": "cpu"} | changes).settings()
-
-
-@pytest.fixture
-def as_on_a_gpu():
-    """Steps with PyTorch's operators alone, whose CUDA versions are what a GPU runs."""
-    with without_compiled():
-        yield
 
 
 @pytest.fixture

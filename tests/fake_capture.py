@@ -6,7 +6,6 @@ whatever differs would be frozen by a capture; what reads a value back or builds
 
 import traceback
 from pathlib import Path
-from unittest.mock import patch
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -80,11 +79,6 @@ def shown(leaf):
     if isinstance(leaf, torch.Tensor):
         return (str(leaf.dtype), tuple(leaf.shape), leaf.stride())
     return "generator" if isinstance(leaf, torch.Generator) else leaf
-
-
-def without_compiled():
-    """Steps as a GPU takes them, with PyTorch's operators alone, within the block."""
-    return patch("drnas_lib.nets.compiled.library", return_value=None)
 
 
 def recorded(action) -> FakeCapture:

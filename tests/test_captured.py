@@ -135,7 +135,6 @@ def one_step(search, moves_eta):
     ],
     ids=str,
 )
-@pytest.mark.usefixtures("as_on_a_gpu")
 def test_nothing_in_a_step_would_break_a_capture(make, changes, moves_eta):
     """Recorded before and after the epoch, the plans and the learning rate have changed."""
     search = make(**changes)
@@ -145,7 +144,6 @@ def test_nothing_in_a_step_would_break_a_capture(make, changes, moves_eta):
     assert problems(first, one_step(search, moves_eta)) == []
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
 def test_the_second_stage_can_be_captured_too(make):
     search = make(SMALL_STAGES, channels=8)
     run_epoch(search)

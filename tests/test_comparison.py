@@ -58,14 +58,20 @@ def test_the_full_searches_are_those_of_the_facts(tmp_path):
     assert {of[name].step for name in ("snas", "dsnas")} == {"single_level"} and of["rsps"].step == "weights_only"
     assert all((of[name].weight_decay, of[name].nesterov) == (5e-4, True) for name in ("rsps", "darts", "darts_2nd", "gdas"))
     assert (of["enas"].batch_size, of["enas"].weight_lr, of["enas"].lr_half_period, of["enas"].weight_decay) == (128, 0.05, 10, 2.5e-4)
-    assert of["gdas"].options == {"tau_start": 10.0, "tau_end": 0.1}
+    assert of["gdas"].options == {"tau_start": 10.0, "tau_end": 0.1, "tau_line": "both"}
+    starts = {name: (s.eta_mean, s.eta_std, s.arch_grad_clip, s.label_smoothing) for name, s in of.items()}
+    assert starts.pop("snas") == (1.0, 0.01, 10.0, 0.0) and starts.pop("dsnas") == (1.0, 0.01, None, 0.1)
+    assert set(starts.values()) == {(0.0, 1e-3, None, 0.0)}
     pc = of["pc_darts"]
     assert (pc.stages[0].k, pc.stages[0].arch_warmup, pc.batch_size) == (4, 15, 256)
     assert (pc.weight_lr, pc.weight_lr_min, pc.arch_lr) == (0.1, 0.0, 6e-4)
     assert (of["drnas"].nesterov, of["drnas"].weight_decay, of["drnas"].protocol) == (False, 3e-4, "released")
     asked = {w.row: w.settings for w in config(tmp_path, datasets=["cifar10"], preset="full", baseline_protocol="released").searches()}
     assert all(sum(s.epochs for s in asked[name].stages) == 100 for name in ("darts", "gdas", "snas", "pc_darts"))
-    assert asked["gdas"].options == {"tau_start": 10.0, "tau_end": 1.0} and asked["pc_darts"].options["edge_normalisation"] is False
+    code = {"tau_start": 10.0, "tau_end": 1.0, "tau_line": "start"}
+    assert asked["gdas"].options == asked["snas"].options == code and (asked["snas"].eta_mean, asked["snas"].arch_grad_clip) == (0.0, None)
+    assert asked["pc_darts"].options == {"edge_normalisation": False, "none_in_cell": True}
+    assert pc.options == {"edge_normalisation": True, "none_in_cell": False}
 
 
 def test_table_4_has_every_row_and_the_arithmetic_is_right():

@@ -144,6 +144,11 @@ BAD = [
     (IMAGENET | {"workers": -1}, ["workers=-1", "0 or more"]),
     ({"processes": 3}, ["processes=3 with batch_size=64", "an equal share"]),
     ({"arch_grad_clip": 0}, ["arch_grad_clip=0", "above 0"]),
+    ({"label_smoothing": 1}, ["label_smoothing=1", "from 0 to below 1"]),
+    ({"eta_mean": 11, "eta_std": -1}, ["eta_mean=11", "from -10 to 10", "eta_std=-1", "from 0 to 10"]),
+    ({"method": "gdas", "tau_line": "ends"}, ["tau_line='ends'", "allowed are both, start, end"]),
+    ({"lr_half_period": 9, "lr_after_widening": "restart_cosine"}, ["lr_half_period=9 with", "Allowed are continued, restart_epoch"]),
+    (TWO_STAGES | {"method": "pc_darts", "protocol": "paper", "keep": [5, 1]}, ["keep=[5, 1] with none_in_cell=False", "Keep 2 or more"]),
     ({"weight_lr_min": 0.1}, ["weight_lr_min=0.1 with weight_lr=0.025", "not above"]),
     ({"weight_lr": 5e-4}, ["weight_lr_min=0.001 with weight_lr=0.0005", "not above"]),
     ({"subset": 100}, ["subset=100 with batch_size=64", "128 or more"]),
@@ -281,7 +286,7 @@ def test_the_fingerprint_is_of_what_the_result_depends_on():
         {"seed": 1}, {"protocol": "paper"}, {"progressive": True}, {"epochs": 99}, {"k": 2}, {"arch_warmup": 1}, {"batch_size": 32},
         {"channels": 8}, {"cells": 4}, {"subset": 5000}, {"weight_lr": 0.1}, {"weight_lr_min": 0}, {"momentum": 0}, {"weight_decay": 0},
         {"grad_clip": 1}, {"lr_after_widening": "continued"}, {"arch_lr": 1e-3}, {"lam": 0}, {"regulariser": "kl"}, {"bilevel": "second"},
-        {"dataset": "cifar100"}, {"arch_grad_clip": 1},
+        {"dataset": "cifar100"}, {"arch_grad_clip": 1}, {"label_smoothing": 0.1}, {"eta_mean": 1}, {"eta_std": 0.01},
     ]  # fmt: skip
     prints = {settings(**{"dataset": "cifar10"} | other).fingerprint for other in others}
     assert len(prints | {base}) == len(others) + 1

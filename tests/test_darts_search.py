@@ -5,11 +5,12 @@ import csv
 import pytest
 import torch
 
-from drnas_lib.data.sources import load
+from drnas_lib.data.sources import DATASETS, Dataset, ImageSet, load
 from drnas_lib.experiment import run
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.records import RunFolder, read_json
 from drnas_lib.search import Search
+from drnas_lib.search_data import halves
 from drnas_lib.spaces import SPACES
 from tests.conftest import run_with_stops
 from tests.fake_capture import problems, recorded
@@ -70,7 +71,6 @@ def test_training_compares_the_cell_with_others(settings):
     assert cells[2]["genotype"].count("skip_connect") == 16
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
 @pytest.mark.parametrize("base", [DARTS, NOISE], ids=["partial channels", "noise, drop path, cutout"])
 @pytest.mark.parametrize("moves_eta", [True, False], ids=["eta moves", "eta rests"])
 def test_nothing_in_a_step_would_break_a_capture(settings, base, moves_eta):
@@ -98,3 +98,17 @@ def test_both_sides_of_the_second_order_difference_see_the_same_noise(settings):
     of_inner_step, plus, minus = losses
     assert torch.equal(plus, minus) and not torch.equal(plus, of_inner_step)
     assert not search.step.capturable
+
+
+@pytest.mark.parametrize("protocol", ["paper", "released"])
+def test_cifar100_is_normalised_by_its_own_statistics(settings, protocol):
+    """A declared deviation (docs/deviations.md): the released script takes those of CIFAR-10 here."""
+    row, draw = DATASETS["cifar100"], torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (4, 3, 32, 32), generator=draw, dtype=torch.uint8)
+    images = ImageSet(pixels, torch.arange(4))
+    known = images, None, row.classes, row.mean, row.std, row.pad, row.flip, row.shuffled, "made here.", "0"
+    these = settings({}, space="darts", dataset="cifar100", protocol=protocol, batch_size=2)
+    of_weights, of_eta = halves(Dataset("cifar100", *known), these, torch.device("cpu"))
+    mean, std = (torch.tensor(values)[:, None, None] for values in ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)))
+    shown = torch.cat([x for part in (of_weights, of_eta) for x, _ in part.evaluation(2)])
+    torch.testing.assert_close(shown, (pixels / 255 - mean) / std)

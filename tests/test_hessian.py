@@ -11,8 +11,8 @@ from drnas_lib import hessian, hessian_study, lambda_ablation
 from drnas_lib.experiment import run
 from drnas_lib.hessian import HessianError
 from drnas_lib.hessian_study import Protocol
+from drnas_lib.nets.batch_norm import unchanging
 from drnas_lib.nets.supernet import SuperNet
-from drnas_lib.nets.twice import TwiceDifferentiable
 from drnas_lib.records import RunFolder, read_json
 from drnas_lib.snapshots import SnapshotError
 from drnas_lib.spaces import SPACES
@@ -29,7 +29,7 @@ def small(pruned=False):
     mask = torch.ones(SPACE.shape, dtype=torch.bool)
     if pruned:
         mask = torch.zeros(SPACE.shape).scatter(-1, torch.rand(SPACE.shape).topk(3).indices, 1).bool()
-    net = TwiceDifferentiable(SuperNet(SPACE, 2, mask, channels=4, cells_per_stage=1).double(), SPACE).train()
+    net = unchanging(SuperNet(SPACE, 2, mask, channels=4, cells_per_stage=1)).double().train()
     batches = [(torch.randn(n, 3, 8, 8).double(), torch.randint(10, (n,))) for n in (6, 4)]
     return net, batches, (0.7 * torch.randn(SPACE.shape).double()) * mask, mask
 

@@ -11,6 +11,7 @@ from drnas_lib.method_presets import METHODS, options
 from drnas_lib.methods import METHODS as CLASSES
 from drnas_lib.records import RunFolder, read_json
 from drnas_lib.search import Search
+from drnas_lib.spaces import SPACES
 from tests.conftest import SMALL, run_with_stops
 from tests.fake_capture import problems, recorded
 
@@ -75,13 +76,47 @@ def test_other_methods_prune_and_widen_too(settings, name):
     assert [(row["k"], row["operations_kept"]) for row in rows] == [("4", "5"), ("4", "5"), ("2", "3"), ("2", "3")]
 
 
+def test_dsnas_resumes_exactly_after_edges_were_fixed(settings):
+    these = small("dsnas", epochs=[4], arch_lr=0.3)
+    whole, parts = settings(these), settings(these, name="parts")
+    list(run(whole))
+    run_with_stops(parts)
+    assert results(whole) == results(parts)
+    with open(RunFolder(whole.folder).file("eta.csv")) as file:
+        eta = torch.tensor([float(row["eta"]) for row in csv.DictReader(file)]).view(4, 6, 5)
+    rested = (eta[1:] == eta[:-1]).all(-1)  # epochs 2 to 4, edges
+    assert rested[-1].any() and (rested[1:] >= rested[:-1]).all(), "an edge that was fixed stays so"
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "mean", "std"), [("snas", "paper", 1, 0.01), ("dsnas", "paper", 1, 0.01), ("snas", "released", 0, 1e-3)]
+)
+def test_where_eta_starts(settings, name, protocol, mean, std):
+    search = Search(settings(small(name) | {"protocol": protocol}), load("digits", None), torch.device("cpu"))
+    noise = torch.randn(SPACES["nb201"].shape, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(search.variables.eta.detach(), mean + std * noise)
+
+
+def test_rsps_judges_on_shuffled_batches_and_shuffles_anew(settings):
+    """48 images of a half in batches of 20: two whole batches in a pass."""
+    search = Search(settings(small("rsps", subset=96, candidate_batch=20)), load("digits", None), torch.device("cpu"))
+    in_order = [x for batch in search.valid.evaluation(1) for x in batch[0]]
+    place = lambda x: next(number for number, other in enumerate(in_order) if torch.equal(x, other))
+    batches = [[place(x) for x in batch] for batch, _ in search._arena().plain(20, 4)]
+    assert [len(batch) for batch in batches] == [20] * 4
+    first, second = batches[0] + batches[1], batches[2] + batches[3]
+    assert len(set(first)) == len(set(second)) == 40, "an image comes once in a pass"
+    assert first != sorted(first) and first != second
+    again = Search(search.settings, search.dataset, torch.device("cpu"))
+    assert [[place(x) for x in batch] for batch, _ in again._arena().plain(20, 4)] == batches, "one seed, one order"
+
+
 def test_split_that_looks_at_test_images(settings):
     these = settings(small("darts", split="test_half", epochs=[1]))
     list(run(these))
     assert "split" in these.stem and results(these)[2]
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
 @pytest.mark.parametrize("name", [name for name in METHODS if CLASSES[name].capturable])
 def test_a_gpu_may_replay_the_steps_of_methods_that_compute_everything(settings, name):
     """Recorded in two epochs, so that a temperature has changed in between: same launches, nothing read back."""

@@ -7,8 +7,10 @@ from torch.nn import functional as F
 
 from drnas_lib.device import reproducible
 from drnas_lib.experiment import run
+from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.precision import FLOAT32, PRECISIONS
 from drnas_lib.records import RunFolder, read_json
+from drnas_lib.spaces.nb201 import NB201
 
 BF16 = PRECISIONS["bf16"]
 
@@ -44,6 +46,18 @@ def test_bf16_leaves_all_else_alone():
     assert torch.equal(found, torch.bmm(torch.eye(4)[None], parts(x)[None]))
 
 
+@pytest.mark.parametrize("k", [1, 4])
+def test_bf16_rounds_neither_pooling_nor_mixing(k):
+    """A supernet whose edges keep no convolution, in which only stem and residual blocks convolve: its cells give the same bits."""
+    mask = torch.zeros(NB201.shape, dtype=torch.bool)
+    mask[..., [1, 4]] = True
+    cell = SuperNet(NB201, k, mask, channels=8, cells_per_stage=1).layers[0]
+    x, theta = torch.randn(4, 8, 8, 8, generator=torch.Generator().manual_seed(0)), torch.rand(NB201.shape)
+    net = SuperNet(NB201, k, mask, channels=8, cells_per_stage=1)
+    call = lambda x, theta: cell(x, net.by_width(theta[0]))  # noqa: E731
+    assert torch.equal(BF16.forward(call)(x, theta), call(x, theta))
+
+
 def test_bf16_gradients_are_those_of_the_rounded_inputs():
     x, weight = images().requires_grad_(), torch.randn(5, 3, 3, 3, generator=torch.Generator().manual_seed(1)).requires_grad_()
     loss = BF16.forward(lambda x, theta: F.conv2d(x, theta, padding=1))(x, weight).square().sum()
@@ -58,7 +72,7 @@ def test_the_settings_of_before_come_back(name):
     places = torch.backends.cuda.matmul, torch.backends.cudnn.conv
     before = [place.fp32_precision for place in places]
     with pytest.raises(ZeroDivisionError), PRECISIONS[name].arithmetic():
-        assert {place.fp32_precision for place in places} == {"tf32" if name == "tf32" else "ieee"}
+        assert [place.fp32_precision for place in places] == ["ieee", "tf32" if name == "tf32" else "ieee"], "convolutions alone"
         raise ZeroDivisionError
     assert [place.fp32_precision for place in places] == before
 
@@ -75,10 +89,13 @@ def test_a_search_records_its_precision_and_is_another_one(settings):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="TF32 is arithmetic of a GPU: needs a CUDA device")
 def test_tf32_is_off_unless_asked_for():
     device, generator = torch.device("cuda"), torch.Generator().manual_seed(0)
+    x, weight = torch.randn(8, 64, 16, 16, generator=generator), torch.randn(64, 64, 3, 3, generator=generator)
     a, b = (torch.randn(512, 512, generator=generator) for _ in range(2))
-    exact = a.double() @ b.double()
+    exact, product = F.conv2d(x.double(), weight.double()), a.double() @ b.double()
     errors = {}
     for name in ("float32", "tf32"):
         with reproducible(device, PRECISIONS[name]):
-            errors[name] = float(((a.to(device) @ b.to(device)).cpu().double() - exact).norm() / exact.norm())
+            found = F.conv2d(x.to(device), weight.to(device)).cpu().double()
+            assert ((a.to(device) @ b.to(device)).cpu().double() - product).norm() / product.norm() < 1e-6, "only convolutions round"
+        errors[name] = float((found - exact).norm() / exact.norm())
     assert errors["float32"] < 1e-6 < errors["tf32"] * 0.1

@@ -41,6 +41,38 @@ def test_restart_cosine_is_what_torchs_recursion_makes_of_a_fresh_optimiser():
             scheduler.step()
 
 
+@pytest.mark.parametrize("stages", [(Stage(50, 6, 7),), (Stage(25, 6, 7), Stage(25, 3, 4)), (Stage(3, 6, 7), Stage(47, 3, 4))])
+def test_restart_cosine_goes_on_from_the_rate_that_a_warm_up_leaves(stages):
+    """ImageNet: the script sets 0.5 (e + 1) / 5 in epochs 0 to 4, and PyTorch's recursion multiplies whatever rate it finds."""
+    found = {}
+    make = lambda: torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        optimiser = make()
+        scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 50)
+        for place in places(stages):
+            if place.stage and not place.epoch_in_stage:
+                state, optimiser = scheduler.state_dict(), make()
+                scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 50)
+                scheduler.load_state_dict(state)
+            group = optimiser.param_groups[0]
+            if place.epoch < 5:
+                group["lr"] = 0.5 * (place.epoch + 1) / 5
+            found[place.epoch] = group["lr"]
+            optimiser.step()
+            scheduler.step()
+    for place in places(stages):
+        ours = warmed(place.epoch, 5, 0.5, restart_cosine(place, 50, 0.5, 0.0, 5))
+        assert ours == pytest.approx(found[place.epoch], rel=1e-6, abs=1e-12)
+    if stages[0].epochs > 5:
+        assert found[5] == pytest.approx(0.495548, abs=5e-7)
+
+
+def test_restart_cosine_of_a_rate_that_does_not_fall_or_only_warms_up():
+    assert restart_cosine(Place(7, 1, 2), 10, 0.025, 0.025) == 0.025
+    assert [restart_cosine(Place(epoch, 0, epoch), 4, 0.5, 0.0, 9) for epoch in range(4)] == [0.5] * 4
+
+
 def test_restart_epoch_jumps_once():
     rates = [restart_epoch(place, 10, 0.025, 0.001) for place in places(STAGES)]
     smooth = [continued(place, 10, 0.025, 0.001) for place in places(STAGES)]

@@ -108,7 +108,6 @@ def test_lists_of_a_finished_run_are_part_of_its_settings(these, photographs, tm
         list(run(these(name="mine", epochs=[1], k=[2], keep=[7], arch_warmup=[0], index_lists=others)))
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
 @pytest.mark.parametrize("moves_eta", [True, False], ids=["eta moves", "eta rests"])
 def test_nothing_in_a_step_would_break_a_capture(these, moves_eta):
     """The images that arrive lie where those before lay, and the clip of eta's gradient reads nothing back."""

@@ -18,13 +18,14 @@ SPACE = SPACES["nb201"]
 SMALL = dict(channels=4, cells_per_stage=1, classes=4)
 
 
-def made(order, method=DARTS, nesterov=False):
+def made(order, method=DARTS, nesterov=False, second_order=False, smoothing=0.0):
     variables = ArchVariables(SPACE.shape, torch.Generator().manual_seed(0), torch.float64)
     method = method.build(variables, SPACE, 0, {})
     torch.manual_seed(0)
     net = method.network(SPACE, 1, **SMALL).double()
     optimiser, weights = Adam(method.learnt(), 1e-2), WeightOptimiser(0.9, 3e-4, 5.0, nesterov)
-    step = STEPS[order](net, method, variables, REGULARISERS["adam_decay"](0.0), optimiser, weights, torch.Generator())
+    parts = REGULARISERS["adam_decay"](0.0), optimiser, weights, torch.Generator()
+    step = STEPS[order](net, method, variables, *parts, second_order, label_smoothing=smoothing)
     step.set_lr(0.05)
     return step
 
@@ -92,10 +93,36 @@ def test_eta_rests_when_it_should(order):
 def test_pc_darts_moves_both_sets_of_variables(order):
     step = made(order, PCDARTS)
     train, valid = batches()
+    before = step.method.edge_eta.detach().clone()
     step.advance(train, valid, True)
-    edge = step.method.edge_eta.detach()
-    assert edge[0, 0] == 0, "the only edge into its node has the weight 1, whatever its variable"
-    assert (edge[0, 1:].abs() > 1e-3).all()
+    moved = step.method.edge_eta.detach() - before
+    assert moved[0, 0] == 0, "the only edge into its node has the weight 1, whatever its variable"
+    assert (moved[0, 1:].abs() > 1e-3).all()
+
+
+@pytest.mark.parametrize(
+    ("order", "second_order"),
+    [("arch_first", False), ("arch_first", True), ("weights_first", False), ("single_level", False), ("weights_only", False)],
+)
+def test_every_loss_of_a_step_has_smoothed_labels(order, second_order, monkeypatch):
+    asked, real = [], F.cross_entropy
+
+    def cross_entropy(logits, y, label_smoothing=0.0):
+        asked.append(label_smoothing)
+        return real(logits, y, label_smoothing=label_smoothing)
+
+    step = made(order, second_order=second_order, smoothing=0.1)
+    train, valid = batches()
+    monkeypatch.setattr(F, "cross_entropy", cross_entropy)
+    step.advance(train, valid, order != "weights_only")
+    assert set(asked) == {0.1}
+
+
+def test_smoothing_spreads_a_tenth_of_each_label_over_all_classes():
+    logits, y = torch.randn(6, 4, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 0, 1])
+    labels = 0.9 * F.one_hot(y, 4) + 0.1 / 4
+    expected = -(labels * logits.log_softmax(-1)).sum(-1).mean()
+    torch.testing.assert_close(made("single_level", smoothing=0.1).loss(logits, y), expected)
 
 
 def test_nesterov_is_that_of_pytorch():
@@ -123,7 +150,7 @@ def test_weights_that_no_path_uses_still_decay():
     parts = REGULARISERS["adam_decay"](0.0), Adam(method.learnt(), 1e-2), WeightOptimiser(0.9, 0.1, 5.0), torch.Generator().manual_seed(0)
     step = STEPS["weights_first"](net, method, variables, *parts)
     step.set_lr(0.1)
-    unused = dict(net.named_parameters())["layers.0.sources.0.convolutions.nor_conv_3x3.weight"]
+    unused = dict(net.named_parameters())["layers.0.sources.0.stacked.nor_conv_3x3.weight"]
     before = unused.detach().clone()
     (x, y), _ = batches()
     step.weight_step((x.float(), y))

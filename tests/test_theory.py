@@ -7,7 +7,7 @@ from scipy import integrate, stats
 
 from drnas_lib import proposition, theory
 from drnas_lib.experiment import run
-from drnas_lib.records import RunFolder, read_json
+from drnas_lib.records import PROJECT, RunFolder, read_json
 from drnas_lib.study_config import TheoryConfig
 
 
@@ -70,6 +70,17 @@ def test_second_order_terms_of_a_known_hessian():
     assert steps["its diagonal only"] == pytest.approx(4.0) == steps["least variance (the bound)"]
     shrunk, delta = proposition.second_order(np.zeros(10), np.eye(10), np.full((2, 5), 1.5))
     assert shrunk["least variance (the bound)"] < shrunk["its diagonal only"]
+
+
+def test_the_right_side_is_the_formula_that_the_notebook_shows():
+    """L(μ) + ½ (1/(1+δ)) ((1 - 2/|O|) + 1/|O|) tr ∇²_μ L, δ of the edge that is farthest from the anchor."""
+    beta, diagonal = np.array([[1.0, 1.0, 1.0, 1.0], [1.3, 1.0, 0.6, 1.0]]), np.arange(8.0)
+    hessian = np.diag(diagonal) + 0.1  # what is off the diagonal has no part in the trace
+    steps, delta = proposition.second_order(np.ones(8), hessian, beta)
+    assert delta == pytest.approx(0.5)
+    assert steps["least variance (the bound)"] == pytest.approx(0.5 * (1 / 1.5) * ((1 - 2 / 4) + 1 / 4) * (28 + 0.8))
+    shown = (PROJECT / "notebooks" / "theory.ipynb").read_text(encoding="utf-8")
+    assert "L(μ) + ½ · (1/(1 + δ)) · ((1 − 2/|O|) + 1/|O|) · tr ∇²_μ L" in shown
 
 
 def test_both_sides_on_a_trained_run(settings):

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-INITIAL_SCALE = 1e-3
+MEAN, STD = 0.0, 1e-3  # of eta at the start: DARTS and DrNAS
 
 
 class ArchVariables(nn.Module):
-    """`eta` (G, E, O), drawn from 1e-3 N(0, 1), and `mask` (G, E, O), true where an operation is still a candidate.
+    """`eta` (G, E, O), drawn from N(mean, std²), and `mask` (G, E, O), true where an operation is still a candidate.
 
     The mask begins as `available`, None for all; where it is false, eta is 0.
 
@@ -20,10 +20,13 @@ class ArchVariables(nn.Module):
         generator: torch.Generator,
         dtype: torch.dtype = torch.float32,
         available: Tensor | None = None,
+        mean: float = MEAN,
+        std: float = STD,
     ):
         super().__init__()
         mask = torch.ones(shape, dtype=torch.bool) if available is None else available
-        self.eta = nn.Parameter(INITIAL_SCALE * torch.randn(shape, generator=generator, dtype=dtype) * mask)  # G E O
+        drawn = mean + std * torch.randn(shape, generator=generator, dtype=dtype)
+        self.eta = nn.Parameter(drawn * mask)  # G E O
         self.register_buffer("mask", mask.clone())  # G E O
         self.mask: Tensor
 

@@ -82,12 +82,12 @@ class DeviceImages:
         """What holds the batches of an epoch for a launcher."""
         return Held(self)
 
-    def evaluation(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order, normalised only; the last batch may be smaller."""
+    def evaluation(self, batch_size: int, shuffle: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """All images in order, or in one that `shuffle` draws on the CPU, normalised only; the last batch may be smaller."""
+        order = torch.arange(len(self)) if shuffle is None else torch.randperm(len(self), generator=shuffle)
         inner = slice(self.augment.pad, self.augment.pad + self.augment.size)
-        for start in range(0, len(self), batch_size):
-            part = slice(start, start + batch_size)
-            yield (self.padded[part, :, inner, inner].float() - self.mean) / self.std, self.labels[part]
+        for part in order.to(self.device).split(batch_size):
+            yield (self.padded[part][..., inner, inner].float() - self.mean) / self.std, self.labels[part]
 
 
 class Held:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 TEMPERATURE, TANH = 5.0, 2.5  # logits = 2.5 tanh(output / 5): no choice becomes certain
 WIDTH, LAYERS = 32, 2
-INITIAL = 0.1  # all weights start uniform in (-0.1, 0.1)
+INITIAL = 0.1  # the weights named below start uniform in (-0.1, 0.1), the others as PyTorch has them
 
 
 class Controller(nn.Module):
@@ -18,8 +18,8 @@ class Controller(nn.Module):
         self.first = nn.Parameter(torch.empty(WIDTH))
         self.embedding = nn.Embedding(operations, WIDTH)
         self.choice = nn.Linear(WIDTH, operations)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -INITIAL, INITIAL)
+        for weight in (self.first, self.lstm.weight_hh_l0, self.lstm.weight_ih_l0, self.embedding.weight, self.choice.weight):
+            nn.init.uniform_(weight, -INITIAL, INITIAL)
 
     def forward(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw `count` cells: choices (count, E), the log-probability of each cell and the entropy of its choices, (count,), in nats."""

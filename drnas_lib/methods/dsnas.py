@@ -2,16 +2,27 @@
 
 The cost of an edge is what the loss owes to the operation that was drawn, r_e = (dL/dZ_e) . Z_e; the gradient of eta is
 r_e times that of log p(Z_e). Its mean is the exact gradient of E[L] where L is affine in each edge's Z_e.
+
+An edge whose two largest probabilities differ by 0.3 or more at the start of an epoch is fixed (the authors' early fixing): the most
+likely operation is its only one from then on, and its eta rests. Left out is the authors' term for FLOPs above 290 M: it is about
+their space of ShuffleNet blocks on ImageNet, and DrNAS' Table 4 bounds no cost.
 """
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
+from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.gumbel import gumbel
-from drnas_lib.methods.method import Method
+from drnas_lib.methods.method import Arena, Method
 from drnas_lib.nets.single_path import SinglePathNet
+
+SURE = 0.3  # the difference of the two largest probabilities at which an edge is fixed
+
+
+def one_hot(chosen: Tensor, like: Tensor) -> Tensor:
+    """(G, E, O) in the type of `like`, 1 at `chosen` (G, E). F.one_hot reads its input back on a CPU."""
+    return torch.zeros_like(like).scatter_(-1, chosen[..., None], 1)
 
 
 class _Drawn(torch.autograd.Function):
@@ -19,7 +30,7 @@ class _Drawn(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, logits: Tensor, chosen: Tensor) -> Tensor:
-        drawn = F.one_hot(chosen, logits.shape[-1]).to(logits.dtype)
+        drawn = one_hot(chosen, logits)
         ctx.save_for_backward(drawn, logits.softmax(-1))
         return drawn
 
@@ -32,9 +43,35 @@ class _Drawn(torch.autograd.Function):
 
 
 class DSNAS(Method):
-    """theta = Z, one-hot, drawn from p = softmax(eta)."""
+    """theta = Z, one-hot, drawn from p = softmax(eta) over the operations that are `open`.
+
+    `open` (G, E, O) is true everywhere on an edge until it is fixed, and from then on at one operation. It changes between epochs and in
+    place, so a captured graph reads it anew, and it is in every checkpoint.
+    """
 
     network, capturable, probes = SinglePathNet, False, 16
+
+    def __init__(self, variables: ArchVariables):
+        super().__init__(variables)
+        self.register_buffer("open", torch.ones_like(variables.mask))
+        self.register_buffer("before", variables.eta.detach().clone(), persistent=False)  # eta at the start of the epoch
+
+    def logits(self) -> Tensor:
+        return super().logits().masked_fill(~self.open, -torch.inf)
+
+    @torch.no_grad()
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Fix every edge that is sure of its operation; nothing is read back from the device."""
+        p = self.mean()
+        first, second = p.topk(2).values.unbind(-1)  # G E
+        self.open &= one_hot(p.argmax(-1), self.open) | (first - second < SURE)[..., None]
+        self.before.copy_(self.variables.eta)
+
+    @torch.no_grad()
+    def after_epoch(self, arena: Arena, last: bool) -> None:
+        """Put the eta of fixed edges back: momentum and decay have moved it a little, though its gradient is zero."""
+        fixed = self.open.sum(-1, keepdim=True) == 1
+        self.variables.eta.copy_(torch.where(fixed, self.before, self.variables.eta))
 
     def sample(self, generator: torch.Generator | None) -> Tensor:
         logits = self.logits()

@@ -21,7 +21,8 @@ class ENAS(Judged):
     """theta is the one-hot cell that the controller draws. The controller lives on the CPU: it is too small for anything else.
 
     After every epoch it takes `controller_updates` steps, each on `controller_samples` cells with a batch each. The reward is the accuracy
-    (0 to 1) plus a little entropy; the baseline moves 1 % towards it from where the epoch before left it.
+    (0 to 1) plus a little entropy, whose own gradient reaches the controller too, as in the official code; the baseline moves 1 % towards
+    the reward from where the epoch before left it.
     """
 
     network, capturable, probes = SinglePathNet, False, 16
@@ -86,11 +87,11 @@ class ENAS(Judged):
     def _update(self, arena: Arena, before: float | None) -> None:
         chosen, log_p, entropy = self.controller(self.samples, _on_cpu(arena.chance))
         accuracy = accuracies(arena.net, self._cells(chosen), arena.augmented(self.samples))
-        reward = accuracy + ENTROPY_WEIGHT * entropy.detach()
+        reward = accuracy + ENTROPY_WEIGHT * entropy
         # As the official code has it: in the first epoch each sample is its own baseline, apart from the entropy.
         baseline = accuracy if before is None else before + (1 - BASELINE_DECAY) * (reward - before)
-        self.baseline = float(baseline[-1])
-        self.rewards.append(float(reward.mean()))
+        self.baseline = float(baseline[-1].detach())
+        self.rewards.append(float(reward.detach().mean()))
         self.optimiser.zero_grad(set_to_none=True)
         (-(log_p * (reward - baseline)).mean()).backward()
         torch.nn.utils.clip_grad_norm_(self.controller.parameters(), CLIP)

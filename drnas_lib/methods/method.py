@@ -20,7 +20,7 @@ class Arena:
     """What a method may look at between epochs: the supernet with its present weights, and images of the architecture half."""
 
     net: SuperNet
-    plain: Callable[[int, int], Iterable[Batch]]  # (batch size, count): consecutive, not augmented, from the start again when used up
+    plain: Callable[[int, int], Iterable[Batch]]  # (batch size, count): shuffled, not augmented, shuffled anew when used up
     augmented: Callable[[int], Iterable[Batch]]  # (count): random augmented batches of the search's own size
     chance: torch.Generator  # on the device
 

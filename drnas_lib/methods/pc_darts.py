@@ -7,33 +7,44 @@ the channels that pass by included. The cell is judged by the product of both so
 import torch
 from torch import Tensor, nn
 
-from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.architecture.variables import STD, ArchVariables
+from drnas_lib.data.seeds import derived
 from drnas_lib.methods.method import Method
 from drnas_lib.nets.edge_weights import EdgeWeightedNet
 from drnas_lib.spaces.space import Space
 
 NONE = 0  # the position of the operation 'none'
+STREAM = 1  # of the edges' variables: another than that of eta, which begins at the seed itself
 
 
 class PCDARTS(Method):
     """theta (G, E, O + 1): softmax(eta), then the weight of the edge, which the network reads from the last column.
 
-    `edge_normalisation=False` leaves these weights at 1: partial channels alone. `none_in_cell=False` derives the cell without 'none'.
+    The variables of the edges start at 1e-3 N(0, 1), as eta does. `edge_normalisation=False` leaves the weights at 1: partial channels
+    alone. `none_in_cell=False` derives the cell without 'none', as the authors' code does.
     """
 
     network = EdgeWeightedNet
 
-    def __init__(self, variables: ArchVariables, targets: tuple[int, ...], edge_normalisation: bool = True, none_in_cell: bool = True):
+    def __init__(
+        self,
+        variables: ArchVariables,
+        targets: tuple[int, ...],
+        edge_normalisation: bool = True,
+        none_in_cell: bool = True,
+        seed: int = 0,
+    ):
         super().__init__(variables)
         eta = variables.eta
-        self.edge_eta = nn.Parameter(torch.zeros(eta.shape[:2], dtype=eta.dtype, device=eta.device))  # G E
+        drawn = torch.randn(eta.shape[:2], generator=torch.Generator().manual_seed(derived(seed, STREAM)), dtype=eta.dtype)
+        self.edge_eta = nn.Parameter(STD * drawn.to(eta.device))  # G E
         self.edge_normalisation, self.none_in_cell = edge_normalisation, none_in_cell
         together = torch.tensor([[a == b for b in targets] for a in targets], device=eta.device)
         self.register_buffer("together", together.to(eta.dtype), persistent=False)  # E E: 1 where two edges enter the same node
 
     @classmethod
     def build(cls, variables: ArchVariables, space: Space, seed: int, options: dict) -> "PCDARTS":
-        return cls(variables, tuple(target for _, target in space.edges), **options)
+        return cls(variables, tuple(target for _, target in space.edges), **options, seed=seed)
 
     def learnt(self) -> list[nn.Parameter]:
         return [self.variables.eta, self.edge_eta] if self.edge_normalisation else [self.variables.eta]

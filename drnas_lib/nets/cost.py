@@ -7,14 +7,14 @@ that are learned, those of the batch normalisations included. The tests hold thi
 
 import copy
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 from drnas_lib.genotype import Nb201Genotype
+from drnas_lib.nets.discrete import DiscreteNetwork
 from drnas_lib.nets.skeleton import STAGES
-
-KERNEL = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}  # the operations of NAS-Bench-201 that cost anything
 
 
 @dataclass(frozen=True)
@@ -62,40 +62,20 @@ def nb201_cost(
     in_channels: int = 3,
     resolution: int = 32,
 ) -> Cost:
-    """The cost of `DiscreteNetwork(genotype, channels, ...)` on images of `resolution` x `resolution`, not built.
+    """The cost of `DiscreteNetwork(genotype, channels, ...)` on images of `resolution` x `resolution`: each edge adds its operation's.
 
     Raises ValueError where the resolution cannot be halved twice.
     """
     if resolution % 2 ** (STAGES - 1):
         raise ValueError(f"resolution {resolution} is not divisible by {2 ** (STAGES - 1)}")
-    costs = [_conv_bn(in_channels, channels, 3, resolution)]  # stem
-    for stage in range(STAGES):
-        width, size = channels * 2**stage, resolution // 2**stage
-        if stage > 0:
-            costs += [_conv_bn(width // 2, width, 3, size), _conv_bn(width, width, 3, size)]
-            costs += [_conv(width // 2, width, 1, size)]  # shortcut
-        costs += cells_per_stage * [cell_cost(genotype, width, size)]
-    width = channels * 2 ** (STAGES - 1)
-    linear = (width + 1) * classes
-    costs += [Cost(2 * width + linear, linear)]  # head
-    return _sum(costs)
+    costs = [_with_one_edge(operation, channels, cells_per_stage, classes, in_channels, resolution) for operation in genotype.operations]
+    empty, others = _with_one_edge("none", channels, cells_per_stage, classes, in_channels, resolution), len(costs) - 1
+    return Cost(sum(c.parameters for c in costs) - others * empty.parameters, sum(c.macs for c in costs) - others * empty.macs)
 
 
-def cell_cost(genotype: Nb201Genotype, width: int, size: int) -> Cost:
-    """The cost of one cell of `width` channels on feature maps of `size` x `size`."""
-    kernels = [KERNEL[operation] for operation in genotype.operations if operation in KERNEL]
-    return _sum([_conv_bn(width, width, kernel, size) for kernel in kernels])
-
-
-def _sum(costs: list[Cost]) -> Cost:
-    return Cost(sum(cost.parameters for cost in costs), sum(cost.macs for cost in costs))
-
-
-def _conv(c_in: int, c_out: int, kernel: int, size: int) -> Cost:
-    weights = c_in * c_out * kernel**2
-    return Cost(weights, weights * size**2)
-
-
-def _conv_bn(c_in: int, c_out: int, kernel: int, size: int) -> Cost:
-    conv = _conv(c_in, c_out, kernel, size)
-    return Cost(conv.parameters + 2 * c_out, conv.macs)
+@cache
+def _with_one_edge(operation: str, channels: int, cells: int, classes: int, in_channels: int, resolution: int) -> Cost:
+    """Counted on the network whose cells have this operation on one edge and nothing on the others."""
+    with torch.device("meta"):
+        net = DiscreteNetwork(Nb201Genotype((operation, *["none"] * 5)), channels, cells, classes, in_channels)
+    return Cost(parameters(net), macs(net, (in_channels, resolution, resolution)))

@@ -4,9 +4,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drnas_lib.nets.darts_mixed import MixedEdges
+from drnas_lib.nets.darts_operations import BY_STRIDE
 from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton
-from drnas_lib.nets.partial import channel_shuffle
+from drnas_lib.nets.mixed import MixedEdges, Theta
+from drnas_lib.nets.partial import arrived, shuffled, split
+from drnas_lib.nets.theta import ThetaLayout
 from drnas_lib.spaces.darts_operations import FactorizedReduce, project
 from drnas_lib.spaces.space import Space
 
@@ -30,38 +32,27 @@ class DartsSuperCell(nn.Module):
         # The cell before last has twice the height of the last one where the last one reduced.
         first = FactorizedReduce(place.c_before_last, C, False) if place.reduction_before else project(place.c_before_last, C, False)
         self.inputs = nn.ModuleList([first, project(place.c_last, C, False)])
-        self.leaving = [[e for e, (source, _) in enumerate(space.edges) if source == node] for node in range(space.nodes - 1)]
+        self.leaving = space.leaving()
+        strides = [2 if place.reduction and node < INPUTS else 1 for node in range(len(self.leaving))]
         self.sources = nn.ModuleList(
-            MixedEdges(self.mixed, space.operations, [mask[e] for e in edges], 2 if place.reduction and node < INPUTS else 1)
-            for node, edges in enumerate(self.leaving)
+            MixedEdges(BY_STRIDE[stride], self.mixed, space.operations, [mask[e] for e in edges], stride)
+            for stride, edges in zip(strides, self.leaving)
         )
 
-    def forward(self, before_last: Tensor, last: Tensor, theta: list[list[list[Tensor]]], drop, generator) -> Tensor:
-        """Both inputs (B, C', H', W'), theta by group as each source wants it -> (B, 4 C, H, W)."""
+    def forward(self, before_last: Tensor, last: Tensor, theta: list[dict[int, list[Theta]]], drop, generator) -> Tensor:
+        """Both inputs (B, C', H', W'), by group and width the theta of each source -> (B, 4 C, H, W)."""
         states = [self.inputs[0](before_last), self.inputs[1](last)]  # B C H W each
-        received = bypass = None
-        for node, source in enumerate(self.sources):
-            mixed, passed = self._split(states[node], source.stride)
-            received = source(mixed, theta[self.reduces][node], received, drop, generator)  # B n*c H W
-            bypass = passed if bypass is None or passed is None else bypass + passed
+        received = bypass = None  # by the nodes to come, of the mixed channels (B, n c, H, W) and of the others
+        for node, (source, weights) in enumerate(zip(self.sources, theta[self.reduces][self.mixed])):
+            first, rest = split(states[node], self.k)
+            if rest is not None and source.stride == 2:
+                rest = F.max_pool2d(rest, 2)
+            received = source(first, weights, received, drop, generator)
+            bypass = rest if bypass is None else bypass + rest
             if node + 1 >= INPUTS:  # the next node has heard from all before it
-                complete, received = received.split([self.mixed, received.shape[1] - self.mixed], 1)
-                states.append(complete if self.k == 1 else channel_shuffle(torch.cat([complete, bypass], 1), self.k))
+                mixed, received = arrived(received, self.mixed)
+                states.append(shuffled(mixed, bypass, self.k))
         return torch.cat(states[INPUTS:], 1)
-
-    def _split(self, x: Tensor, stride: int) -> tuple[Tensor, Tensor | None]:
-        if self.k == 1:
-            return x, None
-        mixed, passed = x.split([self.mixed, x.shape[1] - self.mixed], 1)
-        return mixed, passed if stride == 1 else F.max_pool2d(passed, 2)
-
-    def weights(self) -> list[tuple[int, int] | None]:
-        """(edge, operation) of every mixing weight, in the order in which the sources use them."""
-        return [
-            None if entry is None else (edges[entry[0]], entry[1])
-            for edges, source in zip(self.leaving, self.sources)
-            for entry in source.plan
-        ]
 
 
 class DartsSuperNet(DartsSkeleton):
@@ -98,16 +89,12 @@ class DartsSuperNet(DartsSkeleton):
         self.k, self.generator = k, generator
         self.register_buffer("drop", torch.zeros(()) if drop_path else None, persistent=False)  # a schedule sets it in every epoch
         self.draws = drop_path or any("noise" in source.stacked for cell in self.cells for source in cell.sources)
-        self.of_group = [next((cell for cell in self.cells if cell.reduces == bool(g)), None) for g in range(len(space.groups))]
-        for g, cell in enumerate(self.of_group):
-            if cell is not None:
-                self.register_buffer(f"plan{g}", self._positions(cell.weights(), space), persistent=False)
-
-    @staticmethod
-    def _positions(weights: list[tuple[int, int] | None], space: Space) -> Tensor:
-        """Where each mixing weight lies in theta (E, O), flattened and followed by a zero for the dropped ones."""
-        _, edges, operations = space.shape
-        return torch.tensor([edges * operations if at is None else at[0] * operations + at[1] for at in weights], dtype=torch.long)
+        self.layouts, self.widths = [], []  # by group; the cells of a group differ in their width alone
+        for g in range(len(space.groups)):
+            cells = [cell for cell in self.cells if cell.reduces == bool(g)]
+            self.widths.append({cell.mixed for cell in cells})
+            self.layouts.append(ThetaLayout(cells[0].sources, cells[0].leaving, space.operations) if cells else None)
+            self.register_buffer(f"index{g}", self.layouts[g].index if cells else None, persistent=False)
 
     def set_drop_path(self, probability: float) -> None:
         """Raises ValueError outside 0 <= probability < 1."""
@@ -116,16 +103,12 @@ class DartsSuperNet(DartsSkeleton):
         self.drop.fill_(probability)
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
-        return super().forward(x, self._distributed(theta), self.drop if self.training else None, self.generator)
+        by_width = [self._by_width(g, theta[g]) for g in range(len(theta))]
+        return super().forward(x, by_width, self.drop if self.training else None, self.generator)
 
-    def _distributed(self, theta: Tensor) -> list[list[list[Tensor]] | None]:
-        """theta (G, E, O), gathered once for all cells of a group and cut into what each source uses."""
-        found = []
-        for g, cell in enumerate(self.of_group):
-            if cell is None:
-                found.append(None)
-                continue
-            flat = F.pad(theta[g].flatten(), (0, 1)).index_select(0, self.get_buffer(f"plan{g}"))
-            pieces = iter(flat.split([size for source in cell.sources for size in source.sizes]))
-            found.append([[next(pieces) for _ in source.sizes] for source in cell.sources])
-        return found
+    def _by_width(self, g: int, theta: Tensor) -> dict[int, list[Theta]]:
+        """theta (E, O) of a group for the sources of its cells, by the channels that they mix."""
+        if not self.widths[g]:
+            return {}
+        weights = theta.flatten().index_select(0, self.get_buffer(f"index{g}"))
+        return {width: self.layouts[g].cut(weights, width) for width in self.widths[g]}

@@ -1,91 +1,100 @@
-"""The weights of the mixed operations: of all edges that leave one node together.
+"""All edges that leave one node of a cell, computed together.
 
-The edges see the same input, so the convolutions of one kind are one convolution with the kernels of all edges stacked. An operation that
-the mask drops has no weights here and is never computed.
+They see the same input, so its ReLU and its poolings are computed once, and the convolutions of one kind are one convolution with the
+kernels of all edges stacked. An operation that the mask drops on an edge has no weights there and is never computed.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from drnas_lib.nets.blocks import Blocks
-from drnas_lib.nets.channel_map import ChannelMap, channel_choice
-from drnas_lib.nets.source_sum import Edges
-from drnas_lib.nets.statistics import MOMENTUM
+from drnas_lib.nets.mixture import mixture
+from drnas_lib.nets.stacked import under
+from drnas_lib.nets.widen import ChannelMap
 
-KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}  # ReLU, convolution, normalisation: an output of its own for every edge
-STATISTICS = ("running_mean", "running_var")
-
-
-class StackedConv(nn.Module):
-    """The convolutions of one kind on the edges at `positions`: `weight` (m c, c, k, k), edge by edge, and running statistics (m c,)."""
-
-    def __init__(self, channels: int, kernel: int, positions: list[int]):
-        super().__init__()
-        width = len(positions) * channels
-        self.channels = channels
-        self.positions = positions
-        self.weight = nn.Parameter(torch.empty(width, channels, kernel, kernel))
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Conv2d; stacking leaves the fan-in as it is
-        self.register_buffer("running_mean", torch.zeros(width))
-        self.register_buffer("running_var", torch.ones(width))
+NONE = "none"  # gives zeros: nothing to compute
 
 
-class MixedSource(nn.Module):
-    """The mixed operations of the n edges leaving a node, on `channels` = C/K channels.
+@dataclass(frozen=True)
+class Theta:
+    """The mixing weights of one source: for each stacked operation (m c,), channel by channel; for each shared one (m, 1, 1, 1)."""
 
-    `mask` (n, O) names the kept operations, in the order of `operations`. `edges` says where they are.
+    stacked: tuple[Tensor, ...]
+    shared: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Factories by name. `stacked`: (channels, edges, stride), one output an edge; `shared`: (channels, stride), one output for all."""
+
+    stacked: Mapping[str, Callable[[int, int, int], nn.Module]]
+    shared: Mapping[str, Callable[[int, int], nn.Module]]
+
+
+class Identity(nn.Identity):
+    """The skip connection; nothing in it grows."""
+
+    def maps(self, before: nn.Module, edges: Tensor, generator: torch.Generator) -> dict[str, ChannelMap]:
+        return {}
+
+
+class MixedEdges(nn.Module):
+    """The mixed operations of the n edges leaving a node, on `channels` = C/K channels at `stride`.
+
+    `mask` (n, O) as nested lists names the kept operations, in the order of `names`. ValueError for an operation without a factory.
     """
 
-    def __init__(self, channels: int, operations: tuple[str, ...], mask: Tensor):
+    def __init__(self, operations: Operations, channels: int, names: tuple[str, ...], mask: list[list[bool]], stride: int = 1):
         super().__init__()
-        self.channels = channels
-        kept = {name: tuple(mask[:, o].nonzero().flatten().tolist()) for o, name in enumerate(operations)}
-        blocks = {
-            name: Blocks(positions, len(mask), channels, operations.index(name)) for name, positions in kept.items() if positions
-        }
-        self.convolutions = nn.ModuleDict(
-            {name: StackedConv(channels, kernel, list(kept[name])) for name, kernel in KERNELS.items() if name in blocks}
+        if unknown := set(names) - {NONE, *operations.shared, *operations.stacked}:
+            raise ValueError(f"no supernet has {', '.join(sorted(unknown))} yet: add it to the table of operations of its space in nets/")
+        self.channels, self.edges, self.stride = channels, len(mask), stride
+        kept = {name: tuple(e for e, row in enumerate(mask) if row[o]) for o, name in enumerate(names)}
+        self.positions = {name: edges for name, edges in kept.items() if edges and name != NONE}
+        self.stacked = nn.ModuleDict(
+            {name: operations.stacked[name](channels, len(e), stride) for name, e in self.positions.items() if name in operations.stacked}
         )
-        self.edges = Edges(len(mask), channels, *(blocks.get(name) for name in ("skip_connect", "avg_pool_3x3", *KERNELS)))
+        self.shared = nn.ModuleDict(
+            {name: operations.shared[name](channels, stride) for name in self.positions if name in operations.shared}
+        )
 
-    def weights(self) -> list[Tensor | None]:
-        """Of the 1x1 and of the 3x3 convolution, None where every edge dropped it."""
-        return [self.convolutions[name].weight if name in self.convolutions else None for name in KERNELS]
+    def forward(self, x: Tensor, theta: Theta, received: Tensor | None = None, drop: Tensor | None = None, generator=None) -> Tensor:
+        """x (B, c, H, W) and what the targets have `received` so far -> (B, n c, H', W'), target by target.
 
-    def running(self) -> list[Tensor | None]:
-        """Mean and variance of the one, then of the other."""
-        return [getattr(self.convolutions[name], of) if name in self.convolutions else None for name in KERNELS for of in STATISTICS]
+        `drop`, a probability on the device, leaves out single edges for single images.
+        """
+        active = F.relu(x) if self.stacked else x
+        stacked = [
+            (operation(active, scale, generator), self.positions[name])
+            for (name, operation), scale in zip(self.stacked.items(), theta.stacked)
+        ]
+        shared = [(operation(x), weight, self.positions[name]) for (name, operation), weight in zip(self.shared.items(), theta.shared)]
+        if not stacked and not shared:
+            return self._zeros(x) if received is None else received
+        if drop is None:
+            return mixture(self.edges, received, stacked, shared)
+        mixed = mixture(self.edges, None, stacked, shared).unflatten(1, (self.edges, -1))  # B n c H' W'
+        survives = torch.rand(len(x), self.edges, 1, 1, 1, generator=generator, device=x.device) >= drop
+        kept = (mixed * (survives / (1 - drop)).to(x.dtype)).flatten(1, 2)
+        return kept if received is None else received + kept
 
-    def grown_from(self, before: "MixedSource", generator: torch.Generator) -> dict[str, ChannelMap]:
+    def _zeros(self, x: Tensor) -> Tensor:
+        B, c, H, W = x.shape
+        return x.new_zeros(B, self.edges * c, -(-H // self.stride), -(-W // self.stride))
+
+    def grown_from(self, before: "MixedEdges", generator: torch.Generator) -> dict[str, ChannelMap]:
         """Where each tensor here comes from in a narrower `before` (eq. 7 and 8); ValueError where that cannot be."""
         if self.channels < before.channels:
             raise ValueError(f"it would shrink from {before.channels} to {self.channels} channels; K can only fall")
         found = {}
-        for name, convolution in self.convolutions.items():
-            was = before.convolutions[name].positions if name in before.convolutions else []
-            if not set(convolution.positions) <= set(was):
-                raise ValueError(f"{name} was pruned on an edge and cannot come back")
-            edges = torch.tensor([was.index(position) for position in convolution.positions])
-            sizes = len(edges), before.channels, self.channels
-            out, into = channel_choice(*sizes, generator), channel_choice(*sizes, generator)
-            of_channels = ChannelMap(edges, out, before.channels)
-            ways = {"weight": ChannelMap(edges, out, before.channels, into), "running_mean": of_channels, "running_var": of_channels}
-            found |= {f"convolutions.{name}.{leaf}": way for leaf, way in ways.items()}
+        for kind in ("shared", "stacked"):
+            for name, operation in getattr(self, kind).items():
+                was, now = before.positions.get(name, ()), self.positions[name]
+                if not set(now) <= set(was):
+                    raise ValueError(f"{name} was pruned on an edge and cannot come back")
+                edges = torch.tensor([was.index(position) for position in now])
+                found |= under(f"{kind}.{name}", operation.maps(getattr(before, kind)[name], edges, generator))
         return found
-
-
-@torch.no_grad()
-def remember(sources: Iterable[MixedSource], used: Sequence[Tensor | None], count: int) -> None:
-    """Move the running statistics of `sources` towards a batch's, the variance unbiased as in PyTorch's batch normalisation.
-
-    `used` holds four for each source, in the order of `running`; `count` is the number of pixels that they span.
-    """
-    running = [value for source in sources for value in source.running()]
-    for start, factor in enumerate((1.0, count / (count - 1))):  # means, variances
-        pairs = [(own, now) for own, now in zip(running[start::2], used[start::2]) if own is not None]
-        own, now = [own for own, _ in pairs], [now.to(own.dtype) for own, now in pairs]
-        if own:
-            torch._foreach_lerp_(own, torch._foreach_mul(now, factor), MOMENTUM)

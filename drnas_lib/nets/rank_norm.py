@@ -10,7 +10,7 @@ import torch.distributed
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from drnas_lib.nets.statistics import EPS, MOMENTUM, WholeBatch
+from drnas_lib.nets.batch_norm import EPS, ScaledBatchNorm
 
 
 def averaged(values: list[Tensor]) -> list[Tensor]:
@@ -30,22 +30,6 @@ class _Average(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *grads: Tensor):
         return tuple(averaged(list(grads)))
-
-
-class SharedBatch(WholeBatch):
-    """Each process of the torch.distributed group sees an equal part of the batch."""
-
-    @property
-    def parts(self) -> int:
-        return torch.distributed.get_world_size()
-
-    def average(self, *values: Tensor) -> tuple[Tensor, ...]:
-        return _Average.apply(*values)
-
-    def norm(self, x: Tensor, running_mean: Tensor, running_var: Tensor, training: bool) -> Tensor:
-        if not training:
-            return super().norm(x, running_mean, running_var, training)
-        return normalised(x, running_mean, running_var, MOMENTUM, EPS)
 
 
 def normalised(x: Tensor, running_mean: Tensor, running_var: Tensor, momentum: float, eps: float) -> Tensor:
@@ -72,26 +56,23 @@ class RankNorm(nn.BatchNorm2d):
         return y * self.weight[:, None, None] + self.bias[:, None, None] if self.affine else y
 
 
+class RankScaledNorm(ScaledBatchNorm):
+    """ScaledBatchNorm whose mean and variance in training are those of the whole batch."""
+
+    def forward(self, x: Tensor, scale: Tensor | None = None, part: slice = slice(None)) -> Tensor:
+        if not self.training:
+            return super().forward(x, scale, part)
+        y = normalised(x, self.running_mean[part], self.running_var[part], self.momentum, EPS)
+        return y if scale is None else y * scale[:, None, None]
+
+
+OVER_RANKS = {nn.BatchNorm2d: RankNorm, ScaledBatchNorm: RankScaledNorm}
+
+
 def across_ranks(net: nn.Module) -> nn.Module:
-    """`net` with statistics over all processes, in place: its own modules that take a `batch`, and every BatchNorm2d by another one.
-
-    That has the same parameters and buffers: on GPUs PyTorch's SyncBatchNorm, elsewhere RankNorm.
-    """
-    shared = SharedBatch()
-    for module in net.modules():
-        if isinstance(getattr(module, "batch", None), WholeBatch):
-            module.batch = shared
+    """`net` with statistics over all processes; parameters and buffers stay. On GPUs SyncBatchNorm replaces BatchNorm2d."""
     if next(net.parameters()).device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(net)
-    for parent in list(net.modules()):
-        for name, child in parent.named_children():
-            if type(child) is nn.BatchNorm2d:
-                setattr(parent, name, _over_ranks(child))
+        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    for module in net.modules():
+        module.__class__ = OVER_RANKS.get(type(module), type(module))
     return net
-
-
-def _over_ranks(norm: nn.BatchNorm2d) -> RankNorm:
-    new = RankNorm(norm.num_features, norm.eps, norm.momentum, norm.affine)
-    new.weight, new.bias = norm.weight, norm.bias  # the very parameters, which an optimiser may hold already
-    new.running_mean, new.running_var, new.num_batches_tracked = norm.running_mean, norm.running_var, norm.num_batches_tracked
-    return new.train(norm.training)

@@ -1,30 +1,26 @@
 """The supernet's weights with one operation on each edge: what is not chosen is neither computed nor kept for the backward pass.
 
-Which kernels to launch is the host's decision, so the choice is read from `theta`: one wait per forward pass where theta lives on a GPU.
+Which kernels to launch is the host's decision, so the choice is read from `theta`: one host synchronisation per forward pass.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drnas_lib.nets.mixed import KERNELS, MixedSource
-from drnas_lib.nets.partial import channel_shuffle
-from drnas_lib.nets.statistics import WHOLE, WholeBatch
+from drnas_lib.nets.mixed import MixedEdges
+from drnas_lib.nets.partial import shuffled, split
 from drnas_lib.nets.supernet import SuperCell, SuperNet
-from drnas_lib.spaces.space import Space
 
 
-def chosen_conv(source: MixedSource, name: str, position: int, active: Tensor, batch: WholeBatch = WHOLE) -> Tensor:
-    """The convolution `name` of one edge, normalised; `active` (B, c, H, W) is the input after its ReLU. Moves the running statistics."""
-    stack = source.convolutions[name]
-    place = stack.positions.index(position) * source.channels
+def one_edge(source: MixedEdges, name: str, position: int, x: Tensor, active: Tensor) -> Tensor | None:
+    """The operation `name` on one edge: x and its ReLU, (B, c, H, W) -> (B, c, H, W); None is zero. Moves the running statistics."""
+    if name in source.shared:
+        return source.shared[name](x)
+    if name not in source.stacked:
+        return None
+    stack, place = source.stacked[name], source.positions[name].index(position) * source.channels
     part = slice(place, place + source.channels)
-    y = F.conv2d(active, stack.weight[part], padding=KERNELS[name] // 2)
-    return batch.norm(y, stack.running_mean[part], stack.running_var[part], stack.training)
-
-
-def pooled(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
+    return stack.norm(F.conv2d(active, stack.weight[part], padding=stack.kernel // 2), part=part)
 
 
 class SinglePathCell(SuperCell):
@@ -34,38 +30,26 @@ class SinglePathCell(SuperCell):
     the official GDAS code, so that they receive a gradient without their operations.
     """
 
-    def __init__(self, space: Space, channels: int, k: int, mask: Tensor):
-        super().__init__(space, channels, k, mask)
-        self.operations = space.operations
-
     def forward(self, x: Tensor, theta: Tensor, chosen: list[int]) -> Tensor:
         """x (B, C, H, W), theta (E, O), chosen (E,) the operation of each edge -> (B, C, H, W)."""
         arriving: list[Tensor | None] = [None] * len(self.leaving)  # the mixed channels of nodes 1, 2, ...
         bypass = None
         for node, (edges, source) in enumerate(zip(self.leaving, self.sources)):
-            mixed, passed = (x, None) if self.k == 1 else x.split([self.mixed, x.shape[1] - self.mixed], 1)
-            bypass = passed if bypass is None else bypass + passed
-            names = {e: self.operations[chosen[e]] for e in edges}
-            active = F.relu(mixed) if any(name in KERNELS for name in names.values()) else None
-            for position, e in enumerate(edges):
-                out = self._edge(source, names[e], position, mixed, active)
+            first, rest = split(x, self.k)
+            bypass = rest if bypass is None else bypass + rest
+            names = [self.operations[chosen[e]] for e in edges]
+            active = F.relu(first) if any(name in source.stacked for name in names) else first
+            for position, (e, name) in enumerate(zip(edges, names)):
+                out = one_edge(source, name, position, first, active)
                 if theta.requires_grad:
                     weight = theta[e, chosen[e]]
                     others = theta[e].sum() - weight
-                    out = others.expand_as(mixed) if out is None else out * weight + others
+                    out = others.expand_as(first) if out is None else out * weight + others
                 if out is not None:
                     before = arriving[node + position]
                     arriving[node + position] = out if before is None else before + out
-            x = torch.zeros_like(mixed) if arriving[node] is None else arriving[node]
-            if self.k > 1:
-                x = channel_shuffle(torch.cat([x, bypass], 1), self.k)
+            x = shuffled(torch.zeros_like(first) if arriving[node] is None else arriving[node], bypass, self.k)
         return x
-
-    def _edge(self, source: MixedSource, name: str, position: int, x: Tensor, active: Tensor | None) -> Tensor | None:
-        """One operation of one edge; None is zero."""
-        if name in KERNELS:
-            return chosen_conv(source, name, position, active, self.batch)
-        return {"none": lambda: None, "skip_connect": lambda: x, "avg_pool_3x3": lambda: pooled(x)}[name]()
 
 
 class SinglePathNet(SuperNet):
@@ -74,5 +58,5 @@ class SinglePathNet(SuperNet):
     cell = SinglePathCell
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
-        chosen = theta.detach().argmax(-1).tolist()[0]  # the one wait
-        return super(SuperNet, self).forward(x, theta[0], chosen)
+        chosen = theta.detach().argmax(-1).tolist()[0]  # the host synchronisation
+        return super(SuperNet, self).forward(x.contiguous(memory_format=self.memory_format), theta[0], chosen)

@@ -42,7 +42,7 @@ class Skeleton(nn.Module):
     ):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
-        widths = [channels * 2**stage for stage in range(STAGES)]
+        self.widths = widths = [channels * 2**stage for stage in range(STAGES)]
         layers: list[nn.Module] = []
         for stage, width in enumerate(widths):
             if stage > 0:

@@ -8,13 +8,48 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from drnas_lib.nets.channel_map import ChannelMap, channel_choice
-from drnas_lib.nets.depthwise import depthwise
-from drnas_lib.nets.folded import folded_pointwise
-from drnas_lib.nets.statistics import MOMENTUM, WHOLE, WholeBatch
+from drnas_lib.nets.batch_norm import ScaledBatchNorm
+from drnas_lib.nets.widen import ChannelMap, channel_choice
 
 Maps = dict[str, ChannelMap]
+
+
+def under(name: str, maps: Maps) -> Maps:
+    """The maps of a submodule, by their names in its parent."""
+    return {f"{name}.{leaf}": way for leaf, way in maps.items()}
+
+
+def _weight(*shape: int) -> nn.Parameter:
+    """Initialised as nn.Conv2d does; stacking leaves the fan-in as it is."""
+    weight = nn.Parameter(torch.empty(shape))
+    nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
+    return weight
+
+
+class StackedConv(nn.Module):
+    """Convolutions of m edges, each with its batch normalisation: `weight` (m c, c_in, k, k)."""
+
+    def __init__(self, edges: int, into: int, channels: int, kernel: int = 1):
+        super().__init__()
+        self.into, self.channels, self.kernel = into, channels, kernel
+        self.weight = _weight(edges * channels, into, kernel, kernel)
+        self.norm = ScaledBatchNorm(edges * channels)
+
+    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
+        """x (B, m c_in, H, W), or (B, c_in, H, W) for all edges; scale (m c,) -> (B, m c, H, W)."""
+        groups = x.shape[1] // self.into
+        return self.norm(F.conv2d(x, self.weight, padding=self.kernel // 2, groups=groups), scale)
+
+    def maps(self, before: "StackedConv", edges: Tensor, generator: torch.Generator, into: Tensor | None = None) -> Maps:
+        """`into` (m, c_in) names the input channels where they follow from the convolution in front; else they are drawn."""
+        out = channel_choice(len(edges), before.channels, self.channels, generator)
+        if into is None:
+            into = channel_choice(len(edges), before.into, self.into, generator)
+        of_channels = ChannelMap(edges, out, before.channels)
+        statistics = {f"norm.{name}": of_channels for name in ("running_mean", "running_var")}
+        return {"weight": ChannelMap(edges, out, before.channels, into)} | statistics
 
 
 class StackedDepthwise(nn.Module):
@@ -23,51 +58,13 @@ class StackedDepthwise(nn.Module):
     def __init__(self, edges: int, channels: int, kernel: int, stride: int = 1, dilation: int = 1):
         super().__init__()
         self.channels, self.stride, self.dilation = channels, stride, dilation
-        self.weight = nn.Parameter(torch.empty(edges * channels, 1, kernel, kernel))
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Conv2d; stacking leaves the fan-in as it is
+        self.padding = dilation * (kernel // 2)
+        self.weight = _weight(edges * channels, 1, kernel, kernel)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, m c, H, W) -> (B, m c, H / stride, W / stride)."""
-        return depthwise(x, self.weight, self.stride, self.dilation)
+        return F.conv2d(x, self.weight, None, self.stride, self.padding, self.dilation, groups=len(self.weight))
 
     def maps(self, before: "StackedDepthwise", edges: Tensor, generator: torch.Generator) -> Maps:
         out = channel_choice(len(edges), before.channels, self.channels, generator)
         return {"weight": ChannelMap(edges, out, before.channels)}
-
-
-class StackedPointwise(nn.Module):
-    """1x1 convolutions of m edges with the normalisation behind them: `weight` (m c, c_in, 1, 1), running statistics (m c,)."""
-
-    batch: WholeBatch = WHOLE
-
-    def __init__(self, edges: int, into: int, channels: int):
-        super().__init__()
-        self.edges, self.into, self.channels = edges, into, channels
-        self.weight = nn.Parameter(torch.empty(edges * channels, into, 1, 1))
-        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        self.register_buffer("running_mean", torch.zeros(edges * channels))
-        self.register_buffer("running_var", torch.ones(edges * channels))
-
-    def forward(self, x: Tensor, theta: Tensor | None = None) -> Tensor:
-        """x (B, m c_in, H, W), or (B, c_in, H, W) that all edges share -> theta (m,) times the normalised result, (B, m, c, H, W)."""
-        B, _, H, W = x.shape
-        kernel = self.weight.view(self.edges, self.channels, self.into)
-        statistics = None if self.training else (self.running_mean, self.running_var)
-        out, mean, variance = folded_pointwise(x.reshape(B, -1, self.into, H * W), kernel, theta, statistics, self.batch)
-        if self.training:
-            self._remember(mean, variance, self.batch.parts * B * H * W)
-        return out.view(B, self.edges, self.channels, H, W)
-
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Move the running statistics towards the batch's, the variance unbiased as in PyTorch's batch normalisation."""
-        self.running_mean.lerp_(mean.flatten().to(self.running_mean), MOMENTUM)
-        self.running_var.lerp_(variance.flatten().to(self.running_var) * (count / (count - 1)), MOMENTUM)
-
-    def maps(self, before: "StackedPointwise", edges: Tensor, generator: torch.Generator, into: Tensor | None = None) -> Maps:
-        """`into` (m, c_in) names the input channels where they follow from what is in front; else they are drawn."""
-        out = channel_choice(len(edges), before.channels, self.channels, generator)
-        if into is None:
-            into = channel_choice(len(edges), before.into, self.into, generator)
-        of_channels = ChannelMap(edges, out, before.channels)
-        return {"weight": ChannelMap(edges, out, before.channels, into), "running_mean": of_channels, "running_var": of_channels}

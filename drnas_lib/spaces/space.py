@@ -26,6 +26,11 @@ class Space:
         """(G, E, O): groups, edges, operations."""
         return len(self.groups), len(self.edges), len(self.operations)
 
+    def leaving(self) -> list[list[int]]:
+        """The edges that leave each node but the last, by their target."""
+        by_source = [[e for e, (source, _) in enumerate(self.edges) if source == node] for node in range(self.nodes - 1)]
+        return [sorted(edges, key=lambda e: self.edges[e][1]) for edges in by_source]
+
     def start(self, keep: int) -> list[list[list[bool]]]:
         """(G, E, O): what competes when a search begins with `keep` operations on every edge; one fewer than there are leaves out 'none'.
 

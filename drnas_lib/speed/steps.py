@@ -1,15 +1,18 @@
 """The arithmetic of one step in two implementations: in turn, in one process, so that a drifting machine hurts both alike."""
 
 import statistics
+from collections.abc import Callable
 
 import pandas as pd
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from drnas_lib.bilevel import frozen
-from drnas_lib.nets.memory import activation_bytes
+from drnas_lib.memory import activation_bytes
 from drnas_lib.spaces import SPACES
 from drnas_lib.speed.clock import seconds
+from drnas_lib.speed.operators import operators
 from drnas_lib.speed.plain import implementations
 
 
@@ -19,7 +22,7 @@ def supernet_steps(
     """Time and memory of one search step's arithmetic (eta gradient and weight gradient) for each K and implementation.
 
     Columns: k, implementation, eta_ms, weights_ms, step_ms (medians of `repeats` interleaved runs), step_ms_min, step_ms_max, images_per_s,
-    activation_mb (kept for the backward pass of the weight step), gpu_peak_mb (None on a CPU).
+    activation_mb (kept for the backward pass of the weight step), operators (launched by both halves), gpu_peak_mb (None on a CPU).
     """
     shape = SPACES[space].shape
     generator = torch.Generator().manual_seed(0)
@@ -32,12 +35,7 @@ def supernet_steps(
         times = {name: [] for name in nets}
         for repeat in range(repeats + 1):
             for name, net in nets.items():
-                parameters = list(net.parameters())
-                with frozen(parameters):  # as in a search: the eta step wants no gradient of the weights
-                    eta = seconds(lambda net=net: torch.autograd.grad(F.cross_entropy(net(x, theta), y), theta), device)
-                weights = seconds(
-                    lambda net=net, p=parameters: torch.autograd.grad(F.cross_entropy(net(x, theta.detach()), y), p), device
-                )
+                eta, weights = (seconds(work, device) for work in _halves(net, x, y, theta))
                 if repeat > 0:  # the first run warms up
                     times[name].append((1e3 * eta, 1e3 * weights))
         for name, net in nets.items():
@@ -54,10 +52,22 @@ def supernet_steps(
                     "step_ms_max": max(steps),
                     "images_per_s": batch_size / statistics.median(steps) * 1e3,
                     "activation_mb": activation_bytes(lambda net=net: net(x, theta.detach()), [x, theta, *net.parameters()]) / 1e6,
+                    "operators": sum(map(operators, _halves(net, x, y, theta))),
                     "gpu_peak_mb": _gpu_peak(net, x, y, theta) if device.type == "cuda" else None,
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _halves(net, x: Tensor, y: Tensor, theta: Tensor) -> tuple[Callable[[], object], Callable[[], object]]:
+    """The gradient of theta, as in a search without any gradient of the weights; and the gradient of the weights."""
+    parameters = list(net.parameters())
+
+    def of_theta():
+        with frozen(parameters):
+            return torch.autograd.grad(F.cross_entropy(net(x, theta), y), theta)
+
+    return of_theta, lambda: torch.autograd.grad(F.cross_entropy(net(x, theta.detach()), y), parameters)
 
 
 def _gpu_peak(net, x, y, theta) -> float:

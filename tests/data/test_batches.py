@@ -120,6 +120,16 @@ def test_cuda_gives_the_batches_of_the_cpu_and_can_be_captured():
         assert torch.equal(y.cpu(), expected_y)
 
 
+def test_shuffled_evaluation_shows_every_image_once():
+    images, stream = numbered(23), seeded()
+    passes = [list(images.evaluation(10, stream)) for _ in range(2)]
+    orders = [torch.cat([y for _, y in batches]) for batches in passes]
+    assert all(torch.equal(order.sort().values, torch.arange(23)) for order in orders)
+    assert not torch.equal(orders[0], torch.arange(23)) and not torch.equal(*orders)
+    plain = torch.cat([x for x, _ in images.evaluation(23)])
+    assert torch.equal(torch.cat([x for x, _ in passes[0]]), plain[orders[0]])
+
+
 def test_evaluation_shows_all_images_in_order_and_unchanged():
     images = numbered(23)
     batches = list(images.evaluation(10))

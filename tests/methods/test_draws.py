@@ -73,6 +73,24 @@ def test_the_temperature_goes_in_a_line_and_is_saved():
     assert float(other.tau) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("name", "protocol", "epochs", "first", "last"),
+    [
+        ("gdas", "paper", 250, 10.0, 0.1),  # 10 - 9.9 e / 249
+        ("snas", "paper", 150, 1 - 0.97 / 150, 0.03),  # the step comes before the epoch
+        ("gdas", "released", 100, 10.0, 1.09),  # -0.09 after each of 100 epochs
+        ("snas", "released", 100, 10.0, 1.09),
+    ],
+)
+def test_the_published_temperatures(name, protocol, epochs, first, last):
+    method = METHODS[name].build(variables(), SPACE, 0, options(name, protocol))
+    seen = []
+    for epoch in (0, epochs - 1):
+        method.begin_epoch(epoch, epochs)
+        seen.append(float(method.tau))
+    assert seen == pytest.approx([first, last])
+
+
 def test_colder_draws_are_sharper():
     v, sharpness = variables(scale=0.1), []
     for tau in (10.0, 1.0, 0.1):
@@ -165,6 +183,26 @@ def test_pc_darts_derives_by_the_product_of_both():
     assert set(SPACE.genotype(method.scores()).operations) == {"none"}
     without = PCDARTS(method.variables, TARGETS, none_in_cell=False)
     assert "none" not in SPACE.genotype(without.scores()).operations
+
+
+@pytest.mark.parametrize(("protocol", "allowed"), [("paper", False), ("released", True)])
+def test_pc_darts_derives_none_in_the_released_code_alone(protocol, allowed):
+    """The authors' genotype() passes over 'none'; DrNAS' code does not."""
+    method = METHODS["pc_darts"].build(variables(), SPACE, 0, options("pc_darts", protocol))
+    with torch.no_grad():
+        method.variables.eta[..., 0] = 9.0
+        method.variables.eta[..., 3] = 5.0
+    assert set(SPACE.genotype(method.scores()).operations) == {"none" if allowed else "nor_conv_3x3"}
+
+
+def test_the_edges_of_pc_darts_start_at_a_thousandth_of_normal_noise():
+    shape = 1, 400, 2
+    made = ArchVariables(shape, torch.Generator().manual_seed(0), torch.float64)
+    drawn = [PCDARTS(made, (1,) * 400, seed=seed).edge_eta.detach().flatten() for seed in (0, 0, 1)]
+    assert stats.kstest((drawn[0] / 1e-3).numpy(), "norm").pvalue > 0.01
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+    of_eta = made.eta.detach().flatten()[:400]
+    assert abs(float(torch.corrcoef(torch.stack([drawn[0], of_eta]))[0, 1])) < 0.15, "a stream of its own"
 
 
 def test_pc_darts_without_edge_normalisation_is_darts_on_part_of_the_channels():

@@ -1,10 +1,11 @@
 """ENAS: the controller learns, its gradient is REINFORCE's, and its state travels."""
 
+import pytest
 import torch
 
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.methods.controller import Controller
-from drnas_lib.methods.enas import ENAS
+from drnas_lib.methods.controller import WIDTH, Controller
+from drnas_lib.methods.enas import ENAS, _on_cpu
 from drnas_lib.methods.method import Arena
 from drnas_lib.spaces import SPACES
 
@@ -64,6 +65,41 @@ def test_baseline_starts_from_the_samples_and_then_moves_one_percent():
     first = method.baseline
     method.after_epoch(stage, last=False)
     assert abs(method.baseline - first) <= 0.01 * 1.01
+
+
+@pytest.mark.parametrize("before", [None, 0.4])
+def test_the_gradient_is_that_of_the_official_loop(before, monkeypatch):
+    """Sample by sample, as the official code adds them up: the entropy in the reward, and in the baseline, is not detached."""
+    method = made(updates=1)
+    method.baseline = before
+    gradients = []
+    monkeypatch.setattr(method.optimiser, "step", lambda: gradients.extend(p.grad.clone() for p in method.controller.parameters()))
+    method.after_epoch(arena(), last=False)
+
+    controller = made().controller
+    chosen, log_p, entropy = controller(10, _on_cpu(torch.Generator().manual_seed(0)))
+    for cell, own_log_p, own_entropy in zip(chosen, log_p, entropy):
+        accuracy = round(60 * float((cell == 3).float().mean())) / 60
+        reward = accuracy + 1e-4 * own_entropy
+        baseline = accuracy if before is None else before - (1 - 0.99) * (before - reward)
+        (-own_log_p * (reward - baseline) / 10).backward(retain_graph=True)
+    expected = [parameter.grad for parameter in controller.parameters()]
+    torch.nn.utils.clip_grad_norm_(controller.parameters(), 5.0)
+    assert len(gradients) == len(expected) and max(float(g.abs().max()) for g in expected) > 1e-7
+    for ours, theirs in zip(gradients, expected):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-9)
+
+
+def test_the_controller_starts_as_the_official_one():
+    """U(-0.1, 0.1) for the input, the embedding, the output weight and the first layer's weights; PyTorch's start for the rest."""
+    controller = made().controller
+    drawn = {"first", "embedding.weight", "choice.weight", "lstm.weight_ih_l0", "lstm.weight_hh_l0"}
+    for name, parameter in controller.named_parameters():
+        bound = 0.1 if name in drawn else WIDTH**-0.5  # LSTM and Linear of 32 inputs: U(-1/sqrt(32), 1/sqrt(32))
+        largest = float(parameter.detach().abs().max())
+        assert largest <= bound, name
+        if parameter.numel() >= 100:
+            assert largest > 0.95 * bound and float(parameter.detach().std()) == pytest.approx(bound / 3**0.5, rel=0.15), name
 
 
 def test_state_continues_exactly():

@@ -55,13 +55,13 @@ def pairs(fast, plain):
         if not isinstance(plain_cell, PlainCell):
             continue
         for edges, source in zip(fast_cell.leaving, fast_cell.sources):
-            for name, convolution in source.convolutions.items():
-                for place, position in enumerate(convolution.positions):
+            for name, convolution in source.stacked.items():
+                for place, position in enumerate(source.positions[name]):
                     block = slice(place * convolution.channels, (place + 1) * convolution.channels)
                     _, conv, norm = plain_cell.edges[edges[position]].operations[name]
                     yield convolution.weight, block, conv.weight
-                    yield convolution.running_mean, block, norm.running_mean
-                    yield convolution.running_var, block, norm.running_var
+                    yield convolution.norm.running_mean, block, norm.running_mean
+                    yield convolution.norm.running_var, block, norm.running_var
 
 
 @torch.no_grad()

@@ -57,13 +57,13 @@ class PlainDartsSuperNet(DartsSkeleton):
 
 
 # Where a plain operation keeps what the fast one has stacked: module of the fast one -> position in the plain Sequential.
+HALF = ("depthwise.weight", "pointwise.weight", "pointwise.norm.running_mean", "pointwise.norm.running_var")
+FIRST = ["1.weight", "2.weight", "3.running_mean", "3.running_var"]
+SECOND = ["5.weight", "6.weight", "7.running_mean", "7.running_var"]
 PARTS = {
-    "sep": {"depthwise1.weight": "1.weight", "pointwise1.weight": "2.weight", "pointwise1.running_mean": "3.running_mean",
-            "pointwise1.running_var": "3.running_var", "depthwise2.weight": "5.weight", "pointwise2.weight": "6.weight",
-            "pointwise2.running_mean": "7.running_mean", "pointwise2.running_var": "7.running_var"},
-    "dil": {"depthwise.weight": "1.weight", "pointwise.weight": "2.weight", "pointwise.running_mean": "3.running_mean",
-            "pointwise.running_var": "3.running_var"},
-}  # fmt: skip
+    "sep": dict(zip([f"{half}.{leaf}" for half in ("first", "second") for leaf in HALF], FIRST + SECOND)),
+    "dil": dict(zip(HALF, FIRST)),
+}
 
 
 def pairs(fast, plain):
@@ -71,8 +71,9 @@ def pairs(fast, plain):
     everything = slice(None)
     for fast_cell, plain_cell in zip(fast.cells, plain.cells):
         for edges, source in zip(fast_cell.leaving, fast_cell.sources):
-            for name, positions in source.positions.items():
-                stacked = dict(source.stacked[name].named_parameters()) | dict(source.stacked[name].named_buffers())
+            for name, operation in source.stacked.items():
+                positions = source.positions[name]
+                stacked = dict(operation.named_parameters()) | dict(operation.named_buffers())
                 for place, position in enumerate(positions):
                     operation = plain_cell.edges[edges[position]].operations[name]
                     own = dict(operation.named_parameters()) | dict(operation.named_buffers())
@@ -86,7 +87,7 @@ def pairs(fast, plain):
                         for part, channels in (("even", slice(0, half)), ("odd", slice(half, None))):
                             yield stacked[f"{part}.weight"], block(f"{part}.weight"), own[f"{part}.weight"], everything
                             for leaf in ("running_mean", "running_var"):
-                                yield stacked[f"{part}.{leaf}"], block(f"{part}.{leaf}"), own[f"norm.{leaf}"], channels
+                                yield stacked[f"{part}.norm.{leaf}"], block(f"{part}.norm.{leaf}"), own[f"norm.{leaf}"], channels
                     else:
                         for leaf, where in PARTS.get(name[:3], {}).items():
                             yield stacked[leaf], block(leaf), own[where], everything
@@ -94,8 +95,8 @@ def pairs(fast, plain):
                 for edge in edges:
                     if name in plain_cell.edges[edge].operations and name != "skip_connect":
                         norm = plain_cell.edges[edge].operations[name][1]
-                        yield pool.running_mean, everything, norm.running_mean, everything
-                        yield pool.running_var, everything, norm.running_var, everything
+                        yield pool.norm.running_mean, everything, norm.running_mean, everything
+                        yield pool.norm.running_var, everything, norm.running_var, everything
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Tests of drnas_lib.nets.cost: published values of the benchmark, and the closed form against counted modules."""
+"""Tests of drnas_lib.nets.cost: published values of the benchmark, and the closed form summed over edges against counted networks."""
 
 import random
 
@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from drnas_lib.genotype import Nb201Genotype, all_nb201
-from drnas_lib.nets.cost import Cost, cell_cost, macs, nb201_cost, parameters
-from drnas_lib.nets.discrete import DiscreteCell, DiscreteNetwork
+from drnas_lib.nets.cost import Cost, macs, nb201_cost, parameters
+from drnas_lib.nets.discrete import DiscreteNetwork
 
 CIFAR10 = {"classes": 10, "resolution": 32}
 CIFAR100 = {"classes": 100, "resolution": 32}
@@ -59,17 +59,8 @@ def test_published_extremes_of_imagenet16(operation, published):
     assert nb201_cost(everywhere(operation), **IMAGENET16).macs == round(published * 1e6)
 
 
-def test_every_cell_costs_what_its_modules_cost():
-    size = 8
-    for genotype in all_nb201():
-        with torch.device("meta"):
-            cell = DiscreteCell(genotype, 16)
-        convolutions = [module.weight.numel() for module in cell.modules() if isinstance(module, nn.Conv2d)]
-        assert cell_cost(genotype, 16, size) == Cost(parameters(cell), sum(convolutions) * size**2), str(genotype)
-
-
 def test_networks_cost_what_their_modules_cost():
-    for genotype in random.Random(0).sample(list(all_nb201()), 40):
+    for genotype in random.Random(0).sample(list(all_nb201()), 60):
         assert nb201_cost(genotype) == counted(genotype), str(genotype)
 
 

@@ -1,12 +1,13 @@
-"""drnas_lib.nets.darts_supernet, darts_mixed, darts_operations, stacked and folded against the plain oracle."""
+"""drnas_lib.nets.darts_supernet, darts_operations, mixed and stacked against the plain oracle."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from drnas_lib.nets.darts_mixed import MixedEdges
+from drnas_lib.nets.darts_operations import BY_STRIDE
 from drnas_lib.nets.darts_supernet import DartsSuperNet
+from drnas_lib.nets.mixed import MixedEdges
 from drnas_lib.spaces import SPACES
 from tests.nets.plain_darts import PlainDartsSuperNet, copy_weights, pairs
 
@@ -74,7 +75,7 @@ def test_equals_the_oracle(k, keep, training, dtype):
 
 def test_an_operation_that_no_supernet_has_is_not_left_out_in_silence():
     with pytest.raises(ValueError, match="no supernet has sep_conv_7x7 yet"):
-        MixedEdges(4, ("none", "skip_connect", "sep_conv_7x7"), [[True] * 3], 1)
+        MixedEdges(BY_STRIDE[1], 4, ("none", "skip_connect", "sep_conv_7x7"), [[True] * 3])
 
 
 def test_equals_the_oracle_on_imagenet_with_an_odd_height():
@@ -112,9 +113,12 @@ def same_noise(fast, plain):
         for of_edge in of_edges:
             of_edge["noise"] = Given()
 
+    def again_drawn(shape, edges):
+        return torch.randn(shape, generator=again, dtype=torch.float64).unflatten(1, (edges, -1)).unbind(1)
+
     def hand_over(*_):
         for (_, of_edges), shape in zip(operations, shapes, strict=True):
-            for of_edge, drawn in zip(of_edges, torch.randn(shape, generator=again, dtype=torch.float64).unbind(1), strict=True):
+            for of_edge, drawn in zip(of_edges, again_drawn(shape, len(of_edges)), strict=True):
                 of_edge["noise"].noise = drawn
 
     plain.register_forward_pre_hook(hand_over)

@@ -10,9 +10,7 @@ from drnas_lib.nets.discrete import DiscreteCell, DiscreteNetwork
 from drnas_lib.nets.skeleton import ResidualBlock, Skeleton
 from drnas_lib.spaces.operations import OPERATIONS
 
-EVERY_OPERATION = Nb201Genotype(
-    ("nor_conv_3x3", "avg_pool_3x3", "nor_conv_1x1", "skip_connect", "none", "nor_conv_3x3")
-)
+EVERY_OPERATION = Nb201Genotype(("nor_conv_3x3", "avg_pool_3x3", "nor_conv_1x1", "skip_connect", "none", "nor_conv_3x3"))
 
 
 def plain_cell(cell: DiscreteCell, genotype: Nb201Genotype, x: torch.Tensor) -> torch.Tensor:
@@ -88,9 +86,7 @@ def test_residual_block_is_body_plus_shortcut_without_activation():
     block = ResidualBlock(2, 4).eval()
     x = torch.randn(3, 2, 8, 8)
     (_, first, norm_1), (_, second, norm_2) = block.body
-    body = norm_2(
-        F.conv2d(F.relu(norm_1(F.conv2d(F.relu(x), first.weight, stride=2, padding=1))), second.weight, padding=1)
-    )
+    body = norm_2(F.conv2d(F.relu(norm_1(F.conv2d(F.relu(x), first.weight, stride=2, padding=1))), second.weight, padding=1))
     pooled = x.reshape(3, 2, 4, 2, 4, 2).mean(dim=(3, 5))
     torch.testing.assert_close(block(x), body + F.conv2d(pooled, block.shortcut[1].weight))
     assert (block(x) < 0).any()

@@ -1,9 +1,9 @@
-"""Tests of drnas_lib.nets.drop_path."""
+"""Tests of drnas_lib.nets.darts_discrete."""
 
 import pytest
 import torch
 
-from drnas_lib.nets.drop_path import DropPath
+from drnas_lib.nets.darts_discrete import DropPath
 
 
 def test_at_probability_0_and_in_evaluation_nothing_changes():

@@ -26,7 +26,8 @@ def test_a_cell_is_the_sum_of_weighted_edges(k):
     for node in (1, 2, 3):
         into = [(e, source) for e, (source, target) in enumerate(SPACE.edges) if target == node]
         nodes.append(sum(weights[e] * edges[e](nodes[source], theta[e]) for e, source in into))
-    ours = cell(x, fast.in_order(theta * weights[:, None]), fast.in_order(weights))
+    of_edges = weights[fast.order].view(-1, 1, 1, 1).split(fast.sizes)
+    ours = cell(x, fast.by_width(theta * weights[:, None]), of_edges)
     torch.testing.assert_close(ours, nodes[-1])
     gradients = [torch.autograd.grad(out.square().sum(), weights)[0] for out in (ours, nodes[-1])]
     torch.testing.assert_close(*gradients)

@@ -1,13 +1,11 @@
-"""drnas_lib.nets.supernet, mixed, mixed_sum, pointwise, statistics, blocks and pool against the plain oracle."""
+"""drnas_lib.nets.supernet, mixed, mixture, stacked, theta and pool against the plain oracle."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from drnas_lib.nets.blocks import Run, runs
-from drnas_lib.nets.pointwise import Folded
-from drnas_lib.nets.pool import avg_pool_3x3, avg_pool_3x3_adjoint_
-from drnas_lib.nets.statistics import input_moments, pointwise_moments
+from drnas_lib.nets.mixture import mixture
+from drnas_lib.nets.pool import avg_pool_3x3
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.spaces import SPACES
 from tests.nets.plain import PlainSuperNet, copy_weights, pairs
@@ -89,42 +87,91 @@ def test_dropped_operations_have_no_weights():
 def test_only_none_gives_zero():
     mask = torch.zeros(SPACE.shape, dtype=torch.bool)
     mask[..., 0] = True
-    cell = SuperNet(SPACE, mask=mask, cells_per_stage=1).layers[0]
-    assert torch.equal(cell(torch.randn(2, 16, 4, 4), torch.ones(SPACE.shape)[0]), torch.zeros(2, 16, 4, 4))
+    net = SuperNet(SPACE, mask=mask, cells_per_stage=1)
+    cell = net.layers[0]
+    assert torch.equal(cell(torch.randn(2, 16, 4, 4), net.by_width(torch.ones(SPACE.shape)[0])), torch.zeros(2, 16, 4, 4))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 5), (8, 8), (7, 3), (32, 33)])
 def test_pool_is_the_built_in_pool(size):
     x = torch.randn(2, 3, *size, dtype=torch.float64)
-    ours = avg_pool_3x3(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-    torch.testing.assert_close(ours, F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(avg_pool_3x3(x), F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("size", [(1, 5), (8, 8), (7, 3), (32, 33)])
-def test_the_adjoint_of_the_pool(size):
-    x, y = torch.randn(2, 2, 3, *size, dtype=torch.float64)
-    x, y = x.permute(0, 2, 3, 1), y.permute(0, 2, 3, 1)  # B H W C
-    there, back = avg_pool_3x3(x), avg_pool_3x3_adjoint_(y.clone())
-    torch.testing.assert_close((there * y).sum(), (x * back).sum(), rtol=1e-12, atol=1e-12)
+def test_first_and_second_derivatives_of_the_pool():
+    x = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(avg_pool_3x3, x) and torch.autograd.gradgradcheck(avg_pool_3x3, x)
 
 
-def test_a_folded_pointwise_convolution_is_the_normalised_one():
-    generator = torch.Generator().manual_seed(0)
-    x, weight = 3 + torch.randn(16, 4, 7, 5, generator=generator).double(), torch.randn(6, 4, generator=generator).double()
-    theta = torch.rand(6, generator=generator).double()
-    y = F.conv2d(x, weight[..., None, None])
-    mean, variance = pointwise_moments(weight, *input_moments(x.permute(0, 2, 3, 1).reshape(-1, 4)))
-    torch.testing.assert_close(mean, y.mean((0, 2, 3)), rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(variance, y.var((0, 2, 3), correction=0), rtol=1e-10, atol=0)
-    folded = Folded.of(weight, theta, (mean, variance))
-    ours = F.conv2d(x, folded.kernel[..., None, None], folded.bias)
-    torch.testing.assert_close(ours, theta[:, None, None] * F.batch_norm(y, None, None, training=True), rtol=1e-10, atol=1e-10)
+EVERY, SOME = (0, 1, 2), (0, 2)
 
 
-def test_runs_are_the_fewest_blocks():
-    assert runs((0, 1, 2), 4) == (Run(0, 0, 12),)
-    assert runs((0, 2), 4) == (Run(0, 0, 4), Run(8, 4, 4))
-    assert runs((), 4) == ()
+@pytest.mark.parametrize("received", [False, True])
+@pytest.mark.parametrize(("of_stacked", "of_shared"), [([EVERY, SOME], [EVERY, SOME]), ([SOME], []), ([], [SOME]), ([EVERY], [EVERY])])
+def test_a_mixture_is_the_sum_over_operations_edge_by_edge(received, of_stacked, of_shared):
+    """Values, and first and second derivatives in all that goes in."""
+    torch.manual_seed(0)
+    draw = lambda *shape: torch.randn(*shape, dtype=torch.float64, requires_grad=True)  # noqa: E731
+    before = [draw(2, 6, 2, 3)] if received else []
+    values = [draw(2, 2 * len(edges), 2, 3) for edges in of_stacked]
+    shared, theta = [draw(2, 2, 2, 3) for _ in of_shared], [draw(len(edges), 1, 1, 1) for edges in of_shared]
+
+    def ours(*tensors):
+        tensors = list(tensors)
+        start = tensors.pop(0) if received else None
+        stacked = [(tensors.pop(0), edges) for edges in of_stacked]
+        inputs = [tensors.pop(0) for _ in of_shared]
+        return mixture(3, start, stacked, list(zip(inputs, tensors, of_shared)))
+
+    expected = list(before[0].split(2, 1)) if received else [torch.zeros(2, 2, 2, 3, dtype=torch.float64)] * 3
+    for value, edges in zip(values, of_stacked):
+        for part, e in zip(value.split(2, 1), edges):
+            expected[e] = expected[e] + part
+    for x, weight, edges in zip(shared, theta, of_shared):
+        for own, e in zip(weight, edges):
+            expected[e] = expected[e] + own * x
+    inputs = [*before, *values, *shared, *theta]
+    torch.testing.assert_close(ours(*inputs), torch.cat(expected, 1), rtol=1e-12, atol=1e-12)
+    assert torch.autograd.gradcheck(ours, inputs) and torch.autograd.gradgradcheck(ours, inputs)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("k", [1, 4])
+def test_gradients_lie_in_memory_as_their_weights_do(k, memory_format):
+    """Otherwise an optimiser's fused update falls back to one kernel for each tensor."""
+    net = SuperNet(SPACE, k, channels=16, cells_per_stage=1, memory_format=memory_format)
+    loss = net(torch.randn(4, 3, 8, 8), torch.full(SPACE.shape, 0.2)).square().sum()
+    for (name, parameter), gradient in zip(net.named_parameters(), torch.autograd.grad(loss, list(net.parameters()))):
+        assert gradient.stride() == parameter.stride(), name
+
+
+@pytest.mark.parametrize("keep", [5, 3])
+@pytest.mark.parametrize("k", [1, 4])
+def test_the_memory_format_changes_nothing(k, keep):
+    torch.manual_seed(0)
+    mask, x = random_mask(keep, 3), torch.randn(4, 3, 8, 8, dtype=torch.float64)
+    nets = [SuperNet(SPACE, k, mask, cells_per_stage=1, memory_format=f).double() for f in (torch.contiguous_format, torch.channels_last)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    theta = torch.rand(SPACE.shape, dtype=torch.float64) * mask
+    torch.testing.assert_close(nets[1](x, theta), nets[0](x, theta), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("keep", [5, 3])
+@pytest.mark.parametrize("k", [1, 2, 4])
+@pytest.mark.parametrize("training", [False, True])
+def test_second_derivatives_are_those_of_the_oracle(k, keep, training):
+    torch.manual_seed(k)
+    mask = random_mask(keep, seed=k)
+    settings = dict(k=k, mask=mask, channels=8, cells_per_stage=1)
+    fast, plain = SuperNet(SPACE, **settings).double(), PlainSuperNet(SPACE, **settings).double()
+    copy_weights(fast, plain)
+    fast.train(training), plain.train(training)
+    x, theta = torch.randn(6, 3, 8, 8).double(), (torch.rand(SPACE.shape).double().softmax(-1) * mask).requires_grad_()
+    vector, products = torch.randn_like(theta) * mask, []
+    for net in (fast, plain):
+        (gradient,) = torch.autograd.grad(F.cross_entropy(net(x, theta), torch.arange(6)), theta, create_graph=True)
+        products.append(mask * torch.autograd.grad(gradient, theta, vector)[0])
+    torch.testing.assert_close(*products, rtol=1e-8, atol=1e-10)
 
 
 def test_k_must_divide_the_channels():

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from drnas_lib.nets.channel_map import channel_choice
 from drnas_lib.nets.supernet import SuperNet
-from drnas_lib.nets.widen import carry, channel_maps
+from drnas_lib.nets.widen import carry, channel_choice, channel_maps
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]
@@ -40,14 +39,16 @@ def test_every_entry_comes_from_where_the_map_says(k_old, k_new, keep):
         source, target, of = before[name], after[name], maps[f"{name}.weight"]
         c_old, c_new = source.channels, target.channels
         assert c_new == c_old * k_old // k_new
-        for place, position in enumerate(target.positions):
-            was = source.weight[source.positions.index(position) * c_old :][:c_old]
+        (mixed_old, mixed_new), kind = (net[name.split(".stacked.")[0]] for net in (before, after)), name.split(".")[-1]
+        for place, position in enumerate(mixed_new.positions[kind]):
+            start = mixed_old.positions[kind].index(position) * c_old
+            was = source.weight[start:][:c_old]
             now = target.weight[place * c_new : (place + 1) * c_new]
             assert torch.equal(now[:c_old, :c_old], was)
             i, j = c_new - 1, c_new - 1
             assert torch.equal(now[i, j], was[of.out[place, i], of.into[place, j]])
-            statistics = source.running_var[source.positions.index(position) * c_old :][:c_old]
-            assert torch.equal(target.running_var[place * c_new : (place + 1) * c_new], statistics[of.out[place]])
+            statistics = source.norm.running_var[start:][:c_old]
+            assert torch.equal(target.norm.running_var[place * c_new : (place + 1) * c_new], statistics[of.out[place]])
     for name in ("stem.0.weight", "head.4.bias", "layers.1.body.0.1.weight"):
         assert torch.equal(new.state_dict()[name], old.state_dict()[name])
     assert torch.isfinite(new(torch.randn(2, 3, 8, 8), torch.full(SPACE.shape, 0.2))).all()
