@@ -201,7 +201,7 @@ rule constrained:
 rule darts_space:
     input: "notebooks/darts_space.ipynb", trainings_of
     output: "{results}/notebooks/darts_space_{name}.ipynb"
-    shell: "papermill notebooks/darts_space.ipynb {output} -p results {wildcards.results}/retrain"
+    shell: "mkdir -p {wildcards.results}/retrain; papermill notebooks/darts_space.ipynb {output} -p results {wildcards.results}/retrain"
 
 
 rule robust_spaces:

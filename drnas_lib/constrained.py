@@ -24,9 +24,9 @@ from drnas_lib.nets.discrete import DiscreteNetwork
 from drnas_lib.pareto import hypervolume
 from drnas_lib.records import environment, resolve, write_csv, write_json
 from drnas_lib.search_report import SearchReport
+from drnas_lib.spaces import SPACES
 from drnas_lib.study_config import ConstrainedConfig
 
-BENCHMARKED = "nb201"  # the space whose cells the benchmark knows
 KEPT = 100  # cells of a study that are written down
 CostFunction = Callable[[Genotype], float]
 
@@ -87,10 +87,8 @@ COSTS |= {(space, kind): cost for space in ("darts", *ROBUST_SPACES) for kind, c
 def cost_of(space: str, kind: str) -> Cost:
     """Raises ConstrainedError where COSTS has no such row."""
     if (space, kind) not in COSTS:
-        known = ", ".join(f"{kind} ({of})" for of, kind in COSTS)
-        raise ConstrainedError(
-            f"cost={kind!r} is not known for the space {space!r}. Known are {known}; a row in constrained.COSTS adds it."
-        )
+        known = ", ".join(kind for of, kind in COSTS if of == space)
+        raise ConstrainedError(f"cost={kind!r} is not known for the space {space!r}. Allowed are {known}.")
     return COSTS[space, kind]
 
 
@@ -104,12 +102,12 @@ class Learnt:
         self.space, self.beta, self.kept = trace.space, exploration.concentration(trace.eta[-1]), trace.kept[-1]
 
     def scores(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """log theta (S, G, E, O) up to a constant for each edge."""
+        """log(theta / (1 - theta)) (S, G, E, O)."""
         return exploration.draw(self.beta, self.kept, count, rng)
 
     def log_probability(self, scores: np.ndarray) -> np.ndarray:
         """Of the winning operation on every edge, (S,), in nats."""
-        logs = np.log(np.maximum(exploration.chances(self.beta, self.kept), 1e-300))
+        logs = exploration.log_chances(self.beta, self.kept)
         return np.take_along_axis(logs[None], scores.argmax(-1)[..., None], -1).sum((1, 2, 3))
 
     def sample(self, count: int, rng: np.random.Generator) -> list[Genotype]:
@@ -147,7 +145,7 @@ def under_budget(report: SearchReport, cost: CostFunction, budget: float | None,
     within = table if budget is None else table[table.cost <= budget]
     if within.empty:
         raise ConstrainedError(
-            f"budget={budget}: none of the {len(table)} distinct cells in {samples} draws costs so little; the cheapest costs "
+            f"budget={budget:g}: none of the {len(table)} distinct cells in {samples} draws costs so little; the cheapest costs "
             f"{table.cost.min():.6g}. Raise the budget or the number of samples."
         )
     return within.sort_values("log_probability", ascending=False, ignore_index=True)
@@ -195,8 +193,8 @@ class Study:
     """`picked` are cells within the budget, the most probable first; `uniform` as many drawn evenly; `space` every cell and `shares` its
     recovery.
 
-    Where the benchmark does not know the space, or is not here, the first two have no accuracy; then, and where the cost is measured and
-    cannot be asked of all cells, `space` and `shares` are None. `missing` says why the benchmark is not here.
+    Where the benchmark does not know the space, or is not here, the first two have no accuracy and `unknown` says why; then, and where
+    the cost is measured and cannot be asked of all cells, the last two are None.
     """
 
     picked: pd.DataFrame
@@ -205,14 +203,14 @@ class Study:
     shares: pd.DataFrame | None
     unit: str
     circumstances: str
-    missing: str = ""
+    unknown: str = ""
 
 
 def study(path: str, config: ConstrainedConfig) -> Study:
     """All of the above for one run, kept beside it as constrained_<cost>_*. Raises RecordError too."""
     report, column = SearchReport.read(path), f"{config.accuracy_on}_{config.split}"
     name = report.record["parameters"]["space"]
-    cost, (benchmark, missing) = cost_of(name, config.cost), Benchmark.found() if name == BENCHMARKED else (None, "")
+    cost, (benchmark, unknown) = cost_of(name, config.cost), exploration.benchmark_of(SPACES[name])
     ask, most = cost.make(config), max(config.samples)
     picked = under_budget(report, ask, config.budget, most, config.seed)
     evenly = {str(cell): cell for cell in Uniform(report).sample(most, np.random.default_rng([config.seed, 1]))}
@@ -226,7 +224,7 @@ def study(path: str, config: ConstrainedConfig) -> Study:
     device = describe(choose(config.device))
     said = "counted, not measured" if cost.exact else f"measured on {device}, batch of {config.batch_size}, median of {config.timings}"
     _keep(path, config, picked, shares, said)
-    return Study(picked, uniform, space, shares, cost.unit, said, missing)
+    return Study(picked, uniform, space, shares, cost.unit, said, unknown)
 
 
 def _keep(path: str, config: ConstrainedConfig, picked: pd.DataFrame, shares: pd.DataFrame | None, said: str) -> None:
@@ -244,19 +242,15 @@ def conclusion(study: Study, config: ConstrainedConfig, reduced: list[str]) -> s
     return f"**{said}**" + (f" The search was a reduced run ({'; '.join(reduced)})." if reduced else "")
 
 
-def _limit(study: Study, config: ConstrainedConfig) -> str:
-    return "without a budget" if config.budget is None else f"within {config.budget:g} {study.unit}"
-
-
 def _counted(study: Study, config: ConstrainedConfig) -> str:
-    first = study.picked.iloc[0]
+    first, of_all = study.picked.iloc[0], "" if config.budget is None else f" within {config.budget:g} {study.unit}"
     said = (
-        f"Of {max(config.samples):,} draws {len(study.picked):,} distinct cells are {_limit(study, config)}, of "
-        f"{study.picked.cost.min():.4g} to {study.picked.cost.max():.4g} {study.unit}; the most probable one costs {first.cost:.4g}"
+        f"{max(config.samples):,} draws give {len(study.picked):,} distinct cells{of_all}, of {study.picked.cost.min():.4g} to "
+        f"{study.picked.cost.max():.4g} {study.unit}; the most probable one costs {first.cost:.4g}"
     )
     if config.budget is not None:
         said += f". Drawn evenly, {100 * (study.uniform.cost <= config.budget).mean():.1f} % are"
-    return f"{said}. How good they are is unknown{f': {study.missing}' if study.missing else ' without training them.'}"
+    return f"{said}. How good they are is unknown here: {study.unknown}"
 
 
 def _standing(cell: pd.Series) -> str:
@@ -265,8 +259,9 @@ def _standing(cell: pd.Series) -> str:
 
 def _judged(study: Study, config: ConstrainedConfig) -> str:
     first, best = study.picked.iloc[0], study.picked.loc[study.picked.accuracy_pct.idxmax()]
+    limit = "without a budget" if config.budget is None else f"within {config.budget:g} {study.unit}"
     said = (
-        f"The most probable cell drawn {_limit(study, config)} reaches {_standing(first)} on {config.accuracy_on} at "
+        f"The most probable cell drawn {limit} reaches {_standing(first)} on {config.accuracy_on} at "
         f"{first.cost:.4g} {study.unit} "
         f"(probability {100 * np.exp(first.log_probability):.3f} %, {100 / 15_625:.4f} % when flat); the best one drawn, known only "
         f"with the benchmark, {_standing(best)} at {best.cost:.4g}."

@@ -7,7 +7,7 @@ import pandas as pd
 
 from drnas_lib import seal, tables
 from drnas_lib.cells import published
-from drnas_lib.records import PROJECT, RunFolder, read_json, resolve
+from drnas_lib.records import PROJECT, RunFolder, existing, read_json, resolve
 
 COSTS = "results/darts_space/costs.csv"
 RUNS = "results/retrain"
@@ -49,9 +49,12 @@ def costs() -> pd.DataFrame:
 
 
 def runs(results: str = RUNS) -> pd.DataFrame:
-    """A row for every finished training: cell, data set, seed, whether at full length, errors, size, hours, device."""
+    """A row for every finished training: cell, data set, seed, whether at full length, errors, size, hours, device.
+
+    Raises RecordError for a folder that is not there.
+    """
     rows = []
-    for done in sorted(resolve(results).glob("*/seed*/done.json")):
+    for done in sorted(existing(results).glob("*/seed*/done.json")):
         record = seal.record(RunFolder(done.parent))
         parameters, found = record["parameters"], record["metrics"]
         key = f"{parameters['dataset']}_test_error_pct"

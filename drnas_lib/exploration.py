@@ -4,18 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import interpolate, special, stats
 
 from drnas_lib.benchmark import DATASETS, Benchmark, place
 from drnas_lib.errors import Told
 from drnas_lib.genotype import Genotype
-from drnas_lib.records import RunFolder, environment, write_csv, write_json
-from drnas_lib.search_report import SearchReport
+from drnas_lib.records import RecordError, RunFolder, environment, write_csv, write_json
+from drnas_lib.search_report import DIRICHLET, SearchReport
+from drnas_lib.space_rules import RULES
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-NODES = (np.arange(400) + 0.5) / 400  # midpoints in probability, for the chance of being the largest
+FLOOR = -300.0  # of eta: below it beta stays at 5e-131, as in architecture/dirichlet.py
+ODDS = np.linspace(-30.0, 30.0, 181)  # log-odds of quantiles, over which the law of the largest is integrated
+TINY = 1e-10  # up to here P(G < x) = x^b / Gamma(b + 1) of a gamma variable with concentration b, to all digits
 
 
 class ExplorationError(Told, ValueError):
@@ -33,24 +36,34 @@ class Trace:
 
     @classmethod
     def of(cls, report: SearchReport) -> "Trace":
-        """Raises ExplorationError for a method that learns no Dirichlet distribution."""
+        """Raises ExplorationError for a method that learns no Dirichlet distribution, RecordError for an eta.csv of another space."""
         settings = report.record["parameters"]
-        if settings["method"] != "drnas":
+        if settings["method"] not in DIRICHLET:
             raise ExplorationError(f"method={settings['method']!r} learns no Dirichlet distribution. Allowed is a run of drnas.")
-        space = SPACES[settings["space"]]
-        eta = report.eta.eta.to_numpy().reshape(-1, *space.shape)  # eta.csv is in the order epoch, group, edge, operation
-        kept = np.empty(eta.shape, dtype=bool)
-        kept[0] = space.start(int(report.history.operations_kept.iloc[0]))
+        space, epochs, kept_by_epoch = SPACES[settings["space"]], report.history.epoch.to_numpy(), report.history.operations_kept
+        kept = np.empty((len(epochs), *space.shape), dtype=bool)
+        kept[0] = space.start(int(kept_by_epoch.iloc[0]))
+        eta = _joined(report.eta, epochs, space, kept[0])
         for t in range(1, len(eta)):
-            keep = int(report.history.operations_kept.iloc[t])
-            pruned_now = keep < report.history.operations_kept.iloc[t - 1]
+            keep = int(kept_by_epoch.iloc[t])
+            pruned_now = keep < kept_by_epoch.iloc[t - 1]
             kept[t] = _best(np.where(kept[t - 1], eta[t - 1], -np.inf), keep) if pruned_now else kept[t - 1]
-        return cls(space, report.history.epoch.to_numpy(), eta, kept)
+        return cls(space, epochs, eta, kept)
+
+
+def _joined(rows: pd.DataFrame, epochs: np.ndarray, space: Space, available: np.ndarray) -> np.ndarray:
+    """eta (T, G, E, O) from rows of epoch, group, edge and operation, joined by these names; 0 where an operation never competed."""
+    names = [epochs, space.groups, [f"{source}-{target}" for source, target in space.edges], space.operations]
+    there = rows.set_index(["epoch", "group", "edge", "operation"]).eta
+    eta = there.reindex(pd.MultiIndex.from_product(names)).to_numpy().reshape(len(epochs), *space.shape)
+    if len(there) != len(epochs) * available.sum() or np.isnan(eta[:, available]).any():
+        raise RecordError(f"eta.csv does not hold every operation of space {space.name!r} once an epoch. Search again with rerun=True.")
+    return np.where(available, eta, 0.0)
 
 
 def concentration(eta: np.ndarray) -> np.ndarray:
-    """beta = ELU(eta) + 1 (section 2.2)."""
-    return np.where(eta > 0, eta, np.expm1(np.minimum(eta, 0.0))) + 1.0
+    """beta = ELU(eta) + 1 > 0 (section 2.2): exp(eta) below 0, where the sum itself would round to 0."""
+    return np.exp(np.clip(eta, FLOOR, 0.0)) + np.maximum(eta, 0.0)
 
 
 def _best(scores: np.ndarray, keep: int) -> np.ndarray:
@@ -62,13 +75,16 @@ def _best(scores: np.ndarray, keep: int) -> np.ndarray:
 
 
 def draw(beta: np.ndarray, kept: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """log theta up to a constant for each edge, (S, G, E, O), theta ~ Dir(beta) on the kept operations, -inf elsewhere.
+    """log(theta / (1 - theta)) (S, G, E, O) of `samples` draws theta ~ Dir(beta) on the kept operations, -inf elsewhere.
 
-    In logarithms, log Gamma(b) = log Gamma(b + 1) + log(U) / b, so that small concentrations do not underflow to ties.
+    In logarithms, log Gamma(b) = log Gamma(b + 1) + log(U) / b, so that small concentrations do not underflow; as log-odds, so that
+    edges whose theta all round to 1 can still be told apart.
     """
     shape = (samples, *beta.shape)
-    logs = np.log(rng.standard_gamma(beta + 1.0, shape)) + np.log1p(-rng.random(shape)) / beta
-    return np.where(kept, logs, -np.inf)
+    logs = np.where(kept, np.log(rng.standard_gamma(beta + 1.0, shape)) + np.log1p(-rng.random(shape)) / beta, -np.inf)
+    with np.errstate(divide="ignore"):
+        others = [special.logsumexp(np.delete(logs, o, axis=-1), axis=-1) for o in range(beta.shape[-1])]
+    return np.where(kept, logs - np.stack(others, -1), -np.inf)
 
 
 def cells(space: Space, scores: np.ndarray) -> list[Genotype]:
@@ -89,22 +105,49 @@ def mean_scores(beta: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return np.where(kept, beta / total, -np.inf)
 
 
-def chances(beta: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """P(theta_o is the largest of its edge), (..., O): the integral over operation o's quantiles of the others' distribution functions."""
-    flat, mask = beta.reshape(-1, beta.shape[-1]), kept.reshape(-1, beta.shape[-1])
-    result = np.zeros(flat.shape)
-    for e, (row, alive) in enumerate(zip(flat, mask)):
-        places = np.flatnonzero(alive)
-        below = stats.gamma.logcdf(stats.gamma.ppf(NODES, row[places][:, None])[:, None, :], row[places][None, :, None])  # i j node
-        below[np.arange(len(places)), np.arange(len(places))] = 0.0
-        result[e, places] = np.exp(below.sum(1)).mean(-1)
-    result /= result.sum(-1, keepdims=True)
-    return result.reshape(beta.shape)
+def log_chances(beta: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """log P(theta_o is the largest of its edge), (..., O), -inf for dropped operations.
+
+    theta_o is the largest where G_o is, with G independent gamma variables. Given that their largest is x, it is G_o with a probability in
+    proportion to f_o(x) / F_o(x), density over distribution function; that is averaged over the law of the largest, the product of all F.
+    """
+    result = np.full(beta.shape, -np.inf)
+    for edge in np.ndindex(beta.shape[:-1]):
+        alive = kept[edge]
+        result[edge][alive] = _log_chances(beta[edge][alive])
+    return result
 
 
-def entropy(probabilities: np.ndarray) -> float:
+def _log_chances(beta: np.ndarray) -> np.ndarray:
+    x = np.unique(_log_quantiles(beta[:, None]))  # n: log x, close enough for every one of the G, so for their largest too
+    log_cdf = _log_cdf(beta[:, None], x)  # O n
+    of_largest = log_cdf.sum(0)
+    x, log_cdf, of_largest = (value[..., (of_largest > -np.inf) & (of_largest < 0)] for value in (x, log_cdf, of_largest))
+    odds, first = np.unique(of_largest - np.log(-np.expm1(of_largest)), return_index=True)
+    rates = beta[:, None] * x - np.exp(x) - special.gammaln(beta)[:, None] - log_cdf  # log of f / F, times x
+    shares = interpolate.pchip_interpolate(odds, special.log_softmax(rates, axis=0)[:, first], np.clip(ODDS, odds[0], odds[-1]), axis=1)
+    mean = special.logsumexp(shares + special.log_expit(ODDS) + special.log_expit(-ODDS), axis=1)
+    return special.log_softmax(mean)
+
+
+def _log_quantiles(beta: np.ndarray) -> np.ndarray:
+    """log x where P(G < x) has the log-odds ODDS: (O, n)."""
+    below, above = special.expit(ODDS), special.expit(-ODDS)
+    x = np.where(below < 0.5, special.gammaincinv(beta, below), special.gammainccinv(beta, above))
+    with np.errstate(divide="ignore"):
+        return np.where(x < TINY, (special.log_expit(ODDS) + special.gammaln(beta + 1.0)) / beta, np.log(x))
+
+
+def _log_cdf(beta: np.ndarray, log_x: np.ndarray) -> np.ndarray:
+    """log P(G < x)."""
+    with np.errstate(divide="ignore"):
+        log_cdf = np.log(special.gammainc(beta, np.exp(log_x)))
+    return np.where(log_x < np.log(TINY), beta * log_x - special.gammaln(beta + 1.0), log_cdf)
+
+
+def entropy(log_probabilities: np.ndarray) -> float:
     """Entropy in nats, summed over all edges."""
-    return float(-(probabilities * np.log(np.where(probabilities > 0, probabilities, 1.0))).sum())
+    return float(special.entr(np.exp(log_probabilities)).sum())
 
 
 def dirichlet_entropy(beta: np.ndarray, kept: np.ndarray) -> float:
@@ -125,7 +168,7 @@ def by_epoch(trace: Trace, samples: int, seed: int) -> tuple[pd.DataFrame, pd.Da
         beta = concentration(eta)
         found = [str(cell) for cell in cells(trace.space, draw(beta, kept, samples, np.random.default_rng([seed, int(epoch)])))]
         drawn += [{"epoch": int(epoch), "genotype": cell} for cell in found]
-        choice = entropy(chances(beta, kept))
+        choice = entropy(log_chances(beta, kept))
         rows.append(
             {
                 "epoch": int(epoch),
@@ -137,6 +180,13 @@ def by_epoch(trace: Trace, samples: int, seed: int) -> tuple[pd.DataFrame, pd.Da
             }
         )
     return pd.DataFrame(rows), pd.DataFrame(drawn)
+
+
+def benchmark_of(space: Space) -> tuple[Benchmark | None, str]:
+    """The table of the space's cells, or None and why there is none."""
+    if not RULES[space.name].benchmark:
+        return None, f"no benchmark has the cells of space {space.name!r}; each would have to be trained."
+    return Benchmark.found()
 
 
 def accuracies(epochs: pd.DataFrame, drawn: pd.DataFrame, table: Benchmark, split: str = "test") -> pd.DataFrame:
@@ -159,9 +209,9 @@ def accuracies(epochs: pd.DataFrame, drawn: pd.DataFrame, table: Benchmark, spli
 
 @dataclass(frozen=True)
 class Exploration:
-    """`epochs` of by_epoch; `accuracy` of accuracies and `optima` (best of the benchmark, %) by data set, None and empty without the table.
+    """`epochs` of by_epoch; `accuracy` of accuracies and `optima` (best of the benchmark, %) by data set.
 
-    `unknown` then says how to get it.
+    Where the benchmark does not know the space, or its table is not here, they are None and empty, and `unknown` says why.
     """
 
     report: SearchReport
@@ -174,8 +224,9 @@ class Exploration:
 def study(path: str, samples: int, seed: int, split: str) -> Exploration:
     """The exploration of a finished run, kept beside it as exploration_*.csv. Raises RecordError, ExplorationError."""
     report = SearchReport.read(path)
-    epochs, drawn = by_epoch(Trace.of(report), samples, seed)
-    table, missing = Benchmark.found()
+    trace = Trace.of(report)
+    epochs, drawn = by_epoch(trace, samples, seed)
+    table, missing = benchmark_of(trace.space)
     accuracy = table and accuracies(epochs, drawn, table, split)
     optima = {name: table.optimum(name, split)[1] for name in DATASETS} if table else {}
     unknown = f"The accuracy of the cells is unknown here: {missing}" if missing else ""

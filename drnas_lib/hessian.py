@@ -46,7 +46,7 @@ OF_SOFTMAX = {
     "mean": Variable(softmax, lambda v, mask: v),
     "mu": Variable(lambda eta, mask: eta, softmax),
 }
-VARIABLES: dict[str, dict[str, Variable]] = {"drnas": OF_DIRICHLET, "darts": OF_SOFTMAX}
+VARIABLES: dict[str, dict[str, Variable]] = {"drnas": OF_DIRICHLET, "darts": OF_SOFTMAX, "darts_2nd": OF_SOFTMAX}
 
 
 class HessianError(Told, ValueError):

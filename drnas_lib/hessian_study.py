@@ -113,10 +113,13 @@ def measure(run: TrainedRun, path: Path, of: hessian.Variable, protocol: Protoco
 
 
 def growth(table: pd.DataFrame) -> pd.DataFrame:
-    """For each method the mean over its runs of the first and last dominant eigenvalue, their ratio, and the number of runs."""
-    ends = table.sort_values("epoch").groupby(["method", "run"]).dominant.agg(["first", "last"]).groupby("method")
+    """For each space and method the mean over its runs of the first and last dominant eigenvalue, and the number of runs.
+
+    `growth` is their ratio, NaN where the first is not above 0.
+    """
+    ends = table.sort_values("epoch").groupby(["space", "method", "run"]).dominant.agg(["first", "last"]).groupby(["space", "method"])
     found = ends.mean()
-    return found.assign(growth=found["last"] / found["first"], runs=ends.size())
+    return found.assign(growth=found["last"] / found["first"].where(found["first"] > 0), runs=ends.size())
 
 
 def study_all(paths: list[str], protocol: Protocol, device_name: str = "auto") -> pd.DataFrame:
@@ -134,8 +137,9 @@ def endpoints(table: pd.DataFrame) -> pd.DataFrame:
 def conclusion(table: pd.DataFrame) -> str:
     """How much the dominant eigenvalue grew for each method, beside what the paper says."""
     parts = [
-        f"{method} (n = {row.runs:.0f}): from {row['first']:.4g} to {row['last']:.4g}, ×{row.growth:.2f}"
-        for method, row in growth(table).iterrows()
+        f"{method} on {space} (n = {row.runs:.0f}): from {row['first']:.4g} to {row['last']:.4g}"
+        + (f", ×{row.growth:.2f}" if row["first"] > 0 else "")
+        for (space, method), row in growth(table).iterrows()
     ]
     paper = read_json(PAPER)["figure4"]
     return (

@@ -19,9 +19,9 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
     cells and share of them below it in % (see benchmark.Standing).
 
     Of the data set that was searched, or of cifar10 where the benchmark does not know that one: the column `accuracy_on` says which.
-    NaN where the benchmark's table is not here.
+    NaN where the benchmark's table is not here, and the column `unknown` says how to get it.
     """
-    rows, (table, _) = [], Benchmark.found()
+    rows, (table, unknown) = [], Benchmark.found()
     for folder in folders:
         report = SearchReport.read(folder)
         settings, last = report.record["parameters"], report.history.iloc[-1]
@@ -39,6 +39,7 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
                 "rank": standing.rank,
                 "below_pct": standing.below_pct,
                 "best_pct": standing.best_pct,
+                "unknown": unknown,
                 "genotype": str(report.genotype),
             }
         )
@@ -72,7 +73,7 @@ def beside_paper(runs: pd.DataFrame) -> pd.DataFrame:
 def conclusion(runs: pd.DataFrame, reduced: list[str]) -> str:
     """The best and worst lambda, in sentences."""
     if runs.test_acc_pct.isna().all():
-        return f"**How good these cells are is unknown:** {Benchmark.found()[1]}"
+        return f"**How good these cells are is unknown here:** {runs.unknown.iloc[0]}"
     by_lam = runs.groupby("lam")
     ours, places = by_lam.test_acc_pct.mean(), by_lam[["rank", "below_pct"]].median()
     best, worst = (f"λ = {lam:g} with {ours[lam]:.2f} % ({place(*places.loc[lam])})" for lam in (ours.idxmax(), ours.idxmin()))

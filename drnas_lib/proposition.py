@@ -129,9 +129,8 @@ def second_order(slope: np.ndarray, in_mu: np.ndarray, beta: np.ndarray) -> tupl
 @torch.no_grad()
 def _losses(net, batches, beta: torch.Tensor, mask: torch.Tensor, draws: int, generator: torch.Generator) -> torch.Tensor:
     """Mean loss over all images for each of `draws` draws of theta, (draws,)."""
-    index, images = dirichlet.kept_index(mask), sum(len(y) for _, y in batches)
-    losses = []
+    losses, images = [], sum(len(y) for _, y in batches)
     for _ in range(draws):
-        theta = dirichlet.sample(beta, index, generator)
+        theta = dirichlet.sample(beta, mask, generator)
         losses.append(sum(len(y) / images * F.cross_entropy(net(x, theta), y) for x, y in batches))
     return torch.stack(losses)

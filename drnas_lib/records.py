@@ -46,6 +46,14 @@ def resolve(path: str | Path) -> Path:
     return path if path.is_absolute() else PROJECT / path
 
 
+def existing(path: str | Path) -> Path:
+    """The same of a folder that is only read. Raises RecordError where there is none."""
+    path = resolve(path)
+    if not path.is_dir():
+        raise RecordError(f"there is no folder {path}. Name the folder of the runs with `results`; relative paths begin at {PROJECT}.")
+    return path
+
+
 def data_root() -> Path:
     """The folder of the data sets and the benchmark table: DRNAS_DATA, or `data/` in the project."""
     return resolve(os.environ.get("DRNAS_DATA") or "data")

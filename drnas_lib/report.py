@@ -19,6 +19,7 @@ from drnas_lib.benchmark import Benchmark
 from drnas_lib.findings import Finding, findings
 from drnas_lib.finished import Measured, Results
 from drnas_lib.paper import PaperCell
+from drnas_lib.records import RecordError, existing
 from drnas_lib.verdict import Verdict
 
 PLACES = (*(f"Table {number}" for number in paper.TABLES), *(f"Figure {number}" for number in paper.FIGURES))
@@ -33,8 +34,8 @@ class Report:
 
     @classmethod
     def read(cls, results: str = "results") -> "Report":
-        """Never raises for a damaged run: `damaged` says what could not be read."""
-        return cls(Results.read(results))
+        """Raises RecordError for a folder that is not there, never for a damaged run: `damaged` says what could not be read."""
+        return cls(Results.read(existing(results)))
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -175,9 +176,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--missing", action="store_true", help="what has no full-length result, and the papermill lines that make it")
     parser.add_argument("--results", default="results", help="folder of results (default: %(default)s)")
     options = parser.parse_args(arguments)
-    report = Report.read(options.results)
-    if not report.results.root.is_dir():
-        sys.exit(f"error: there is no folder {report.results.root}. Name one with --results; runs make it.")
+    try:
+        report = Report.read(options.results)
+    except RecordError as error:
+        sys.exit(f"error: {error}")
     print("\n".join([*_complaints(report), report.missing()]) if options.missing else text(report))
 
 

@@ -9,6 +9,7 @@ import torch
 
 from drnas_lib import checkpoint, snapshots
 from drnas_lib.architecture.derive import DERIVATIONS
+from drnas_lib.architecture.dirichlet import concentration
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.captured import Launcher
@@ -236,7 +237,7 @@ class Search:
         self.step.meter.sums.zero_()
         self.method.after_epoch(self._arena(), last=place.epoch + 1 == len(self.places))
         mean = self.method.mean().detach()
-        beta = torch.nn.functional.elu(eta[self.variables.mask]) + 1
+        beta = concentration(eta[self.variables.mask])
         return {
             "epoch": place.epoch + 1,
             "stage": place.stage + 1,

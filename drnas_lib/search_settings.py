@@ -1,6 +1,7 @@
 """The complete settings of a search, as config.py works them out from the parameters."""
 
 from dataclasses import asdict, dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,8 @@ class SearchSettings:
     def as_dict(self) -> dict:
         """JSON-ready."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> Self:
+        """What `as_dict` gave, read back from a record. Raises TypeError where a setting is missing or unknown."""
+        return cls(**values | {"stages": tuple(StageSettings(**stage) for stage in values["stages"])})

@@ -8,7 +8,6 @@ from drnas_lib.config import (
     BatchSize,
     Count,
     Device,
-    Method,
     PerStage,
     Place,
     Positive,
@@ -18,7 +17,7 @@ from drnas_lib.config import (
     SearchSettings,
     Seed,
 )
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integers, number
+from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, number
 from drnas_lib.presets import FAMILIES, searched
 
 # One's own folder is searched by notebooks/search.ipynb.
@@ -30,12 +29,16 @@ Measure = choice("literature", "exact")
 Normalisation = choice("batch", "running")
 Precision = choice("float32", "float64")
 CostName = choice("parameters", "macs", "imagenet_macs", "latency_ms")
-Seeds = integers(0)
-Numbers = integers(1)
+Drawn = integer(1, 100_000)  # more take hours and gigabytes
+Draws = integer(2, 100_000)  # a standard error needs two
+Repeats = integer(2, 10_000)  # a deviation needs two
+Timings = integer(1, 10_000)
+Batch = integer(1, 4096)
+Images = integer(2)  # normalisation needs two images
 
 
-def several(of, example: str):
-    """One or more of a kind: a list, one alone, or text with commas, since papermill's -p passes no lists."""
+def several(of, example: str, least: int = 1):
+    """`least` or more of a kind, each once: a list, one alone, or text with commas, since papermill's -p passes no lists."""
     (check,) = (entry for entry in of.__metadata__ if isinstance(entry, BeforeValidator))
 
     def read(value: Any) -> list:
@@ -43,16 +46,23 @@ def several(of, example: str):
             value = [part.strip() for part in value.strip().removeprefix("[").removesuffix("]").split(",") if part.strip()]
         entries = list(value) if isinstance(value, list | tuple) else [value]
         try:
-            return [check.func(entry) for entry in entries]
+            entries = [check.func(entry) for entry in entries]
         except ValueError as error:
             raise ValueError(f"in a list such as {example}: {error}") from error
+        if len(entries) < least:
+            raise ValueError(f"the list is empty. Allowed is one entry or more, such as {example}.")
+        if twice := [entry for number, entry in enumerate(entries) if entry in entries[:number]]:
+            raise ValueError(f"{twice[0]!r} is there twice. Allowed is each entry once, such as {example}.")
+        return entries
 
     return Annotated[list, BeforeValidator(read)]
 
 
-Folders = several(Place, "['results/search/NAME/seed0', 'results/search/NAME/seed1']")
+Folders = several(Place, "['results/search/NAME/seed0', 'results/search/NAME/seed1']", least=0)
+Seeds = several(Seed, "[0, 1, 2, 3]")
+Numbers = several(Drawn, "[10, 100, 1000]")
 Lams = several(number("a number, 0 or more", lambda value: value >= 0), "[0, 1e-3, 1]")
-Methods = several(Method, "['darts', 'drnas']")
+Methods = several(choice("drnas", "darts", "darts_2nd"), "['darts', 'drnas']")  # with a point at which theta is differentiable twice
 
 
 class Searches(Parameters):
@@ -83,7 +93,7 @@ class HessianPart(Parameters):
 
     variable: VariableName = "eta"
     measure: Measure = "literature"
-    images: Count | None = None
+    images: Images | None = None
     normalisation: Normalisation | None = None
     precision: Precision | None = None
 
@@ -100,8 +110,8 @@ class HessianConfig(HessianPart, Searches):
 
     def _problems(self) -> list[str]:
         found = _said(self.searches)
-        if self.variable == "beta" and "darts" in self.methods and not self.runs:
-            found.append("variable='beta' with methods that include darts: its softmax has no concentration. Allowed are eta, mean, mu.")
+        if self.variable == "beta" and self.methods != ["drnas"] and not self.runs:
+            found.append(f"variable='beta' with methods={self.methods}: only drnas has a concentration. Allowed are eta, mean, mu.")
         return found
 
 
@@ -141,15 +151,15 @@ class OfOneRun(Parameters):
 class ExplorationConfig(OfOneRun):
     """The parameters of notebooks/exploration.ipynb."""
 
-    samples: Count = 100
+    samples: Drawn = 100
     split: Split = "test"
 
 
 class TheoryConfig(OfOneRun):
     """The parameters of notebooks/theory.ipynb."""
 
-    draws: Count = 200
-    images: Count = 256
+    draws: Draws = 200
+    images: Images = 256
     normalisation: Normalisation = "batch"
 
 
@@ -159,11 +169,11 @@ class ConstrainedConfig(OfOneRun):
     cost: CostName = "macs"
     budget: Positive | None = None
     samples: Numbers = [10, 100, 1000]
-    repeats: Count = 20
+    repeats: Repeats = 20
     accuracy_on: TableSet = "cifar10"
     split: Split = "test"
-    batch_size: Count = 64
-    timings: Count = 10
+    batch_size: Batch = 64
+    timings: Timings = 10
 
 
 def _said(action) -> list[str]:

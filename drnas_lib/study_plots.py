@@ -1,5 +1,7 @@
 """Figures of the studies: rows in, a matplotlib Figure out. Nothing here reads a file or computes a result."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -10,15 +12,14 @@ from matplotlib.ticker import MaxNLocator
 from drnas_lib.pareto import front
 from drnas_lib.plots import OTHER, OURS, REFERENCE, new_figure
 
-METHOD_COLOURS = {"drnas": OURS, "darts": OTHER}
-METHOD_LABELS = {"drnas": "DrNAS", "darts": "DARTS"}
+METHODS = {"drnas": ("DrNAS", OURS), "darts": ("DARTS", OTHER), "darts_2nd": ("DARTS (2nd)", REFERENCE)}
 DISTRIBUTIONS = {"learnt distribution": (OURS, "o", "-"), "uniform": ("0.55", "s", "--")}
 
 
-def exploration_range(accuracy: pd.DataFrame, optima: dict[str, float], samples: int) -> Figure:
+def exploration_range(accuracy: pd.DataFrame, optima: dict[str, float], samples: int, split: str = "test") -> Figure:
     """Figure 1, a panel for each data set: range and middle half of the draws' accuracy, the mean's cell as a line.
 
-    `accuracy` is that of exploration.accuracies.
+    `accuracy` is that of exploration.accuracies on `split`.
     """
     sets = list(dict.fromkeys(accuracy.dataset))
     figure, axes = new_figure(1, len(sets), 4.2 * len(sets), 3.9)
@@ -28,7 +29,7 @@ def exploration_range(accuracy: pd.DataFrame, optima: dict[str, float], samples:
         ax.fill_between(of.epoch, of.q25_pct, of.q75_pct, color=OURS, alpha=0.38, lw=0, label="middle half of them")
         ax.plot(of.epoch, of.mean_cell_pct, color="black", lw=1.8, label="cell of the Dirichlet mean")
         ax.axhline(optima[name], color=REFERENCE, ls="--", label="best cell of the benchmark")
-        ax.set(title=f"{name} (best {optima[name]:.2f} %)", xlabel="epoch", ylabel="benchmark test accuracy (%)")
+        ax.set(title=f"{name} (best {optima[name]:.2f} %)", xlabel="epoch", ylabel=f"benchmark {split} accuracy (%)")
         _whole_epochs(ax)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
@@ -59,13 +60,12 @@ def eigenvalue_trajectory(table: pd.DataFrame, caption: str, growth: float | Non
     `growth` is the paper's factor for DARTS, drawn as a line at that multiple of where DARTS begins.
     """
     figure, ((ax,),) = new_figure(width=7.5, height=3.8)
-    for method, of in table.groupby("method", sort=False):
-        by = of.groupby("epoch").dominant.agg(["mean", "min", "max"])
-        runs, colour = of.run.nunique(), METHOD_COLOURS.get(method, REFERENCE)
+    for label, colour, of in _by_method(table):
+        by, runs = of.groupby("epoch").dominant.agg(["mean", "min", "max"]), of.run.nunique()
         ax.fill_between(by.index, by["min"], by["max"], color=colour, alpha=0.2, lw=0)
         said = f"mean and range of {runs} runs" if runs > 1 else "1 run"
-        ax.plot(by.index, by["mean"], color=colour, marker=".", label=f"{METHOD_LABELS.get(method, method)}, {said}")
-        if growth is not None and method == "darts":
+        ax.plot(by.index, by["mean"], color=colour, marker=".", label=f"{label}, {said}")
+        if growth is not None and of.method.iloc[0] == "darts":
             ax.axhline(growth * by["mean"].iloc[0], color=colour, ls="--", lw=1, label=f"paper: DARTS ends at about ×{growth:g} its start")
     ax.set(xlabel="epoch", ylabel="dominant eigenvalue (nats per unit²)", title=caption)
     ax.title.set_fontsize(9)
@@ -77,8 +77,7 @@ def eigenvalue_trajectory(table: pd.DataFrame, caption: str, growth: float | Non
 def spectrum_ends(table: pd.DataFrame) -> Figure:
     """Largest and least eigenvalue of each run along the search: how far from positive semi-definite the loss is."""
     figure, ((ax,),) = new_figure(width=7.5, height=3.2)
-    for method, of_method in table.groupby("method", sort=False):
-        colour, label = METHOD_COLOURS.get(method, REFERENCE), METHOD_LABELS.get(method, method)
+    for label, colour, of_method in _by_method(table):
         for number, (_, of) in enumerate(of_method.groupby("run", sort=False)):
             for end, line in (("dominant", "-"), ("least", ":")):
                 said = {"dominant": "largest", "least": "least"}[end]
@@ -230,6 +229,17 @@ def recovered_share(shares: pd.DataFrame) -> Figure:
 def _stairs(ax: Axes, cells: pd.DataFrame, **style) -> None:
     chosen = cells.iloc[front(cells.cost.to_numpy(), cells.accuracy_pct.to_numpy())]
     ax.step(chosen.cost, chosen.accuracy_pct, where="post", **style)
+
+
+def _by_method(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Label, colour and rows of each method, and of each space where there are several."""
+    if "space" not in table or table.space.nunique() == 1:
+        for method, of in table.groupby("method", sort=False):
+            yield *METHODS[method], of
+        return
+    groups = table.groupby(["method", "space"], sort=False)
+    for ((method, space), of), colour in zip(groups, sns.color_palette("colorblind", groups.ngroups).as_hex()):
+        yield f"{METHODS[method][0]} on {space}", colour, of
 
 
 def _whole_epochs(ax: Axes) -> None:

@@ -1,19 +1,29 @@
 """The searches that a study stands on: those that are missing are made, finished ones are left alone."""
 
+from drnas_lib import seal
 from drnas_lib.config import SearchSettings
 from drnas_lib.experiment import run
 from drnas_lib.live import Live
+from drnas_lib.records import RecordError, RunFolder
 
 
 def ensure(searches: list[SearchSettings], given: list[str] | str | None = None) -> list[str]:
     """The folders of the runs `given` or, where there are none, of `searches`, each made if it is missing, in one live display.
 
-    An interrupted search continues from its last epoch. Raises what experiment.run raises.
+    An interrupted search continues from its last epoch. Raises RecordError where a given folder holds no finished search, and what
+    experiment.run raises.
     """
     if given:
-        return [given] if isinstance(given, str) else list(given)
+        return [_finished(path) for path in ([given] if isinstance(given, str) else given)]
     live = Live(searches[0].space)
     for number, settings in enumerate(searches, start=1):
         live.begin(f"search {number} of {len(searches)}: {settings.stem}, seed {settings.seed}")
         live.follow(run(settings, on_step=live.tick))
     return [settings.folder for settings in searches]
+
+
+def _finished(path: str) -> str:
+    folder = RunFolder(path)
+    if not folder.done or "stages" not in seal.record(folder):
+        raise RecordError(f"{folder.path} holds no finished search. Name the folder of one seed, like results/search/NAME/seed0.")
+    return path

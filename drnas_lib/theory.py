@@ -26,8 +26,7 @@ def implicit_gradient(theta: np.ndarray, beta: np.ndarray, step: float = 1e-5) -
 def pathwise_gradient(beta: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A draw theta (O,) of the search's own sampler at float64 and its d theta_i / d beta_j (O, O) by automatic differentiation."""
     given = torch.from_numpy(beta).view(1, 1, -1).requires_grad_()
-    index = torch.arange(len(beta)).view(1, 1, -1)
-    theta = dirichlet.sample(given, index, generator)
+    theta = dirichlet.sample(given, torch.ones_like(given, dtype=torch.bool), generator)
     rows = [torch.autograd.grad(theta[0, 0, i], given, retain_graph=True)[0].flatten() for i in range(len(beta))]
     return theta.detach().numpy().ravel(), torch.stack(rows).numpy()
 

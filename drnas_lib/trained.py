@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from drnas_lib import seal, snapshots
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.sources import DATASETS, Dataset, load
 from drnas_lib.identity import images_differ
+from drnas_lib.methods import METHODS
 from drnas_lib.nets.batch_norm import unchanging
-from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.nets.networks import supernet
 from drnas_lib.records import RecordError, RunFolder, data_root, resolve
 from drnas_lib.search_data import described, parts
+from drnas_lib.search_settings import SearchSettings
 from drnas_lib.snapshots import Snapshot
 from drnas_lib.spaces import SPACES
 
@@ -63,20 +65,26 @@ class TrainedRun:
         """Raises SnapshotError."""
         return snapshots.load(path, self.identity, device)
 
-    def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> SuperNet:
-        """The supernet of a snapshot, in the normalisation mode and precision asked for; its weights and running statistics stay."""
-        settings = self.settings
-        space = SPACES[settings["space"]]
-        net = SuperNet(
-            space,
-            snapshot.k,
-            snapshot.mask,
-            channels=settings["channels"],
-            cells_per_stage=settings["cells"],
-            classes=self.dataset.classes,
-            in_channels=self.dataset.train.images.shape[1],
-        )
-        net.load_state_dict(snapshot.net)
+    def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> nn.Module:
+        """The supernet of a snapshot as a function of images and theta alone, in the normalisation mode and precision asked for.
+
+        Weights and running statistics stay. No path is dropped, and the noise operation of S4 draws the same numbers in every pass: the
+        i-th image of each batch gets the same noise. Raises RecordError where the run is another version's.
+        """
+        space, chance = SPACES[self.settings["space"]], torch.Generator(device)
+        sizes = snapshot.k, snapshot.mask, self.dataset.classes, self.dataset.channels
+        try:
+            settings = SearchSettings.from_dict(self.settings)
+            net = supernet(space, settings, METHODS[settings.method].network, *sizes, chance)
+            net.load_state_dict(snapshot.net)
+        except (TypeError, RuntimeError) as error:
+            why = f"by another version of the code ({str(error).splitlines()[0]})"
+            raise RecordError(f"{self.folder.path} was searched {why}. Search again with rerun=True.") from error
+
+        def begin_anew(*_) -> None:
+            chance.manual_seed(0)
+
+        net.register_forward_pre_hook(begin_anew)
         return unchanging(net).to(device, dtype).train(training)
 
     def validation(self, images: int, batch_size: int, dtype: torch.dtype, device: torch.device) -> list[tuple[Tensor, Tensor]]:

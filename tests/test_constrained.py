@@ -11,6 +11,7 @@ from drnas_lib.genotype import NB201_OPERATIONS, Nb201Genotype
 from drnas_lib.nets.cost import nb201_cost
 from drnas_lib.records import PROJECT
 from drnas_lib.search_report import SearchReport
+from drnas_lib.spaces.darts import DARTS
 from drnas_lib.study_config import ConstrainedConfig
 
 RUN = PROJECT / "results" / "search" / "nb201_cifar10_drnas_released_epochs20_cells1_subset5000" / "seed0"
@@ -29,11 +30,11 @@ def test_what_is_picked_is_within_the_budget_and_the_most_probable_first(report)
     table = constrained.under_budget(report, macs, 90.0, 500, seed=3)
     source = Learnt(report)
     drawn = [str(cell) for cell in source.sample(500, np.random.default_rng(3))]
-    chances = exploration.chances(source.beta, source.kept)[0]
+    chances = exploration.log_chances(source.beta, source.kept)[0]
     for row in table.itertuples():
         assert row.cost == macs(Nb201Genotype.parse(row.genotype)) <= 90.0 and row.draws == drawn.count(row.genotype)
         operations = Nb201Genotype.parse(row.genotype).operations
-        by_hand = sum(np.log(chances[e, NB201_OPERATIONS.index(o)]) for e, o in enumerate(operations))
+        by_hand = sum(chances[e, NB201_OPERATIONS.index(o)] for e, o in enumerate(operations))
         assert row.log_probability == pytest.approx(by_hand)
     assert set(table.genotype) == {cell for cell in drawn if macs(Nb201Genotype.parse(cell)) <= 90.0}
     assert table.log_probability.is_monotonic_decreasing
@@ -90,7 +91,7 @@ def test_without_the_table_the_cells_are_counted_and_not_judged(tmp_path, monkey
     config = ConstrainedConfig(samples=[20], budget=100.0)
     study = constrained.study(str(tmp_path), config)
     assert study.picked.cost.max() <= 100 and study.shares is None and "accuracy_pct" not in study.picked
-    assert f"How good they are is unknown: {how_to_get()}" in constrained.conclusion(study, config, [])
+    assert f"How good they are is unknown here: {how_to_get()}" in constrained.conclusion(study, config, [])
     assert study_plots.drawn(study, "cifar10", 100.0).axes
 
 
@@ -104,7 +105,8 @@ def test_cells_of_the_darts_space_within_a_budget_of_multiply_adds():
     drawn = {str(cell): cell for cell in constrained.Learnt(report).sample(40, np.random.default_rng(0))}
     first = table.iloc[0]
     assert first.cost == darts_costs.cost(drawn[first.genotype], "imagenet").macs / 1e6
-    study = constrained.Study(table, everything, None, None, "million multiply-adds on ImageNet", "counted")
+    unknown = exploration.benchmark_of(DARTS)[1]
+    study = constrained.Study(table, everything, None, None, "million multiply-adds on ImageNet", "counted", unknown)
     said = constrained.conclusion(study, ConstrainedConfig(budget=500.0), [])
-    assert "within 500 million" in said and said.endswith("How good they are is unknown without training them.**")
+    assert "within 500 million" in said and said.endswith("no benchmark has the cells of space 'darts'; each would have to be trained.**")
     assert study_plots.drawn(study, "cifar10", 500.0).axes

@@ -8,7 +8,7 @@ import pytest
 from drnas_lib import darts_costs, seal
 from drnas_lib import darts_tables as tables
 from drnas_lib.cells import find, published
-from drnas_lib.records import RunFolder, read_json
+from drnas_lib.records import RecordError, RunFolder, read_json
 from drnas_lib.retrain_config import RetrainConfig
 from drnas_lib.retrain_report import RetrainReport
 from drnas_lib.retrain_run import run
@@ -137,3 +137,8 @@ def test_report_puts_the_papers_number_beside_ours(finished):
 @pytest.mark.parametrize("cell", ["drnas_cifar10", "drnas_imagenet", "sdarts_c10_s3_random"])
 def test_the_quick_count_is_the_count(cell, macro):
     assert darts_costs.quick(macro)(find(cell).genotype) == darts_costs.cost(find(cell).genotype, macro)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(RecordError, match="there is no folder"):
+        tables.table6(str(tmp_path / "none"))

@@ -128,9 +128,10 @@ def test_literature_adds_lambda_and_single_precision_agrees_with_double(searched
 
 
 def test_growth_is_the_ratio_of_means():
-    table = pd.DataFrame({"method": "darts", "run": ["a", "a", "b", "b"], "epoch": [1, 2, 1, 2], "dominant": [1.0, 4.0, 3.0, 8.0]})
-    found = hessian_study.growth(table).loc["darts"]
-    assert (found["first"], found["last"], found.growth, found.runs) == (2.0, 6.0, 3.0, 2)
+    rows = {"space": "s1", "method": "darts", "run": ["a", "a", "b", "b"], "epoch": [1, 2, 1, 2], "dominant": [1.0, 4.0, 3.0, 8.0]}
+    table = pd.concat([pd.DataFrame(rows), pd.DataFrame(rows | {"space": "s2"}).iloc[:2]])
+    found = hessian_study.growth(table)
+    assert found.loc["s1", "darts"].tolist() == [2.0, 6.0, 3.0, 2] and found.loc["s2", "darts"].tolist() == [1.0, 4.0, 4.0, 1]
 
 
 def test_endpoints_stand_beside_the_paper_s():

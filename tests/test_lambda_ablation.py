@@ -23,5 +23,5 @@ def test_without_the_table_the_cells_are_not_judged(tmp_path, monkeypatch):
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
     runs = lambda_ablation.accuracies(RUNS)
     assert runs.test_acc_pct.isna().all() and len(runs) == len(RUNS)
-    assert f"is unknown:** {how_to_get()}" in lambda_ablation.conclusion(runs, ["10 epochs"])
+    assert f"is unknown here:** {how_to_get()}" in lambda_ablation.conclusion(runs, ["10 epochs"])
     assert study_plots.lambda_accuracy(lambda_ablation.beside_paper(runs), "cifar10", True).axes

@@ -8,7 +8,7 @@ import pytest
 from drnas_lib.benchmark import Benchmark, how_to_get
 from drnas_lib.findings import findings
 from drnas_lib.finished import Results
-from drnas_lib.records import PROJECT
+from drnas_lib.records import PROJECT, RecordError
 from drnas_lib.report import PLACES, Report, main
 from drnas_lib.report_style import legend, styled
 from drnas_lib.verdict import Verdict
@@ -135,6 +135,8 @@ def test_the_command_needs_no_torch_and_takes_seconds(options, said):
     assert answer.returncode == 0 and said in answer.stdout, answer.stderr
 
 
-def test_a_folder_that_is_not_there_ends_the_command(tmp_path):
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(RecordError, match=f"there is no folder {tmp_path / 'none'}"):
+        Report.read(tmp_path / "none")
     with pytest.raises(SystemExit, match="there is no folder"):
         main(["--results", str(tmp_path / "none")])

@@ -1,8 +1,7 @@
 """The Dirichlet distribution of the mixing weights of one edge: theta ~ Dir(beta), beta = ELU(eta) + 1 (sections 2.1 and 2.2).
 
 Every function takes `beta` and `mask` of shape (G, E, O) and treats each edge as a distribution of its own over its kept
-operations. A Dirichlet whose dropped entries are removed and renormalised is the Dirichlet of the kept entries, so
-only these are ever drawn.
+operations. All numbers are float64, and draws are made in logarithms, so that they stay right for eta from FLOOR to 1e6 and beyond.
 """
 
 import torch
@@ -10,43 +9,44 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+FLOOR = -300.0  # of eta: below it beta stays at 5e-131, whose inverse and its square are finite in float64
+
 
 def concentration(eta: Tensor) -> Tensor:
-    """beta = ELU(eta) + 1 > 0, element by element (section 2.2)."""
-    return F.elu(eta) + 1.0
+    """beta = ELU(eta) + 1 > 0 (section 2.2), float64: exp(eta) below 0, where the sum itself would round to 0, and 1 + eta above."""
+    eta = eta.double()
+    above = F.relu(eta)
+    return (eta - above).clamp_min(FLOOR).exp() + above
 
 
 class _Pathwise(torch.autograd.Function):
-    """A draw from Dir(beta) over the last dimension with the pathwise gradient of eq. 3; differentiable once."""
+    """A draw from Dir(beta) over the kept operations with the pathwise gradient of eq. 3; differentiable once."""
 
     @staticmethod
-    def forward(ctx, beta: Tensor, generator: torch.Generator | None) -> Tensor:
-        theta = torch._sample_dirichlet(beta, generator=generator)
-        ctx.save_for_backward(theta, beta)
+    def forward(ctx, beta: Tensor, mask: Tensor, generator: torch.Generator | None) -> Tensor:
+        # log Gamma(b) = log Gamma(b + 1) - Exp(1) / b in distribution; Gamma(b) itself underflows where b is small.
+        waits = torch.empty_like(beta).exponential_(generator=generator)
+        logs = torch._standard_gamma(beta + 1.0, generator).log_().addcdiv_(waits, beta, value=-1.0)
+        theta = logs.masked_fill_(~mask, -torch.inf).softmax(-1)
+        ctx.save_for_backward(theta, beta, mask)
         return theta
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        theta, beta = ctx.saved_tensors
-        total = beta.sum(-1, keepdim=True).expand_as(beta)
-        gradient = torch._dirichlet_grad(theta, beta, total)  # d theta_i / d beta_i
-        return gradient * (grad - (theta * grad).sum(-1, keepdim=True)), None
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+        theta, beta, mask = ctx.saved_tensors
+        total = (beta * mask).sum(-1, keepdim=True).expand_as(beta)
+        gradient = torch._dirichlet_grad(theta, beta, total)  # d theta_i / d beta_i, divided by 1 - theta_i; 0 where theta_i is 0
+        return gradient * (grad - (theta * grad).sum(-1, keepdim=True)), None, None
 
 
-def kept_index(mask: Tensor) -> Tensor:
-    """(G, E, kept): the positions of the kept operations, the same number on every edge."""
-    kept = int(mask.sum(-1).max())
-    return mask.to(torch.uint8).argsort(dim=-1, descending=True, stable=True)[..., :kept]
+def sample(beta: Tensor, mask: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """theta (G, E, O) ~ Dir(beta) on the kept operations, exactly zero elsewhere; gradients reach beta.
 
-
-def sample(beta: Tensor, index: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """theta (G, E, O) ~ Dir(beta) on the kept operations `index` (G, E, kept), exactly zero elsewhere; gradients reach beta.
-
-    `generator` lives on the device of `beta`.
+    A Dirichlet whose dropped entries are removed and renormalised is the Dirichlet of the kept entries. `beta` is float64;
+    `generator` lives on its device.
     """
-    theta = _Pathwise.apply(beta.gather(-1, index), generator)  # G E kept
-    return torch.zeros_like(beta).scatter(-1, index, theta)
+    return _Pathwise.apply(beta, mask, generator)
 
 
 def mean(beta: Tensor, mask: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ def mean(beta: Tensor, mask: Tensor) -> Tensor:
 
 
 def kl_to_flat(beta: Tensor, mask: Tensor) -> Tensor:
-    """KL(Dir(beta) || Dir(1)) of every edge over its kept operations, (G, E), in nats (appendix A.5)."""
+    """KL(Dir(beta) || Dir(1)) of every edge over its kept operations, (G, E), in nats (appendix A.5). It grows as 1 / beta."""
     kept = mask.sum(-1).to(beta.dtype)  # G E
     total = (beta * mask).sum(-1)
     terms = ((beta - 1.0) * (torch.digamma(beta) - torch.digamma(total)[..., None]) - torch.lgamma(beta)) * mask
