@@ -215,14 +215,14 @@ class RetrainConfig(Parameters):
         if not streamed:
             yield from holes.problems(recipe.cutout, self._size())
         if macro == "nb201" and (recipe.auxiliary or recipe.drop_path):
-            yield f"recipe={self._recipe_name(cell)!r} with a NAS-Bench-201 cell: its network has neither auxiliary head nor drop path."
+            yield f"recipe={self._recipe_name(cell)!r} with a NAS-Bench-201 cell: allowed are auxiliary=0 and drop_path=0, which it lacks."
         if recipe.warmup_epochs >= recipe.epochs:
-            yield f"warmup_epochs={recipe.warmup_epochs} with epochs={recipe.epochs}: fewer than the epochs."
+            yield f"warmup_epochs={recipe.warmup_epochs} with epochs={recipe.epochs}: allowed are 0 to {recipe.epochs - 1}."
         if recipe.schedule == "linear_tail" and recipe.epochs <= TAIL_EPOCHS:
-            yield f"epochs={recipe.epochs} with protocol='released': its last {TAIL_EPOCHS} epochs are a tail of their own; more than that."
+            yield f"epochs={recipe.epochs} with protocol='released': the last {TAIL_EPOCHS} are its tail, so allowed are more than those."
         yield from equal_shares(self.processes, recipe.batch_size)
         if subset is not None and subset < recipe.batch_size:
-            yield f"subset={subset} with batch_size={recipe.batch_size}: an epoch needs a whole batch."
+            yield f"subset={subset} with batch_size={recipe.batch_size}: allowed are {recipe.batch_size} or more, a whole batch."
 
     def settings(self) -> RetrainSettings:
         """The complete settings. Raises ParameterError where parameters contradict each other."""

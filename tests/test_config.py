@@ -125,7 +125,7 @@ BAD = [
     # pairs
     ({"evaluate": "table"}, ["evaluate='table' with dataset='digits'", "Allowed are train, none"]),
     ({"dataset": "folder", "data_folder": "pictures", "evaluate": "table"}, ["evaluate='table' with dataset='folder'"]),
-    ({"evaluate": "none", "train_epochs": 5}, ["train_epochs=5 with evaluate='none'", "only evaluate='train' trains"]),
+    ({"evaluate": "none", "train_epochs": 5}, ["train_epochs=5 with evaluate='none'", "nothing is trained. Allowed is evaluate='train'"]),
     ({"dataset": "cifar10", "train_epochs": 5}, ["train_epochs=5 with evaluate='table'"]),
     ({"data_folder": "pictures"}, ["data_folder='pictures' with dataset='digits'", "only dataset='folder' and dataset='imagenet'"]),
     ({"dataset": "folder"}, ["dataset='folder' without data_folder"]),
@@ -274,7 +274,7 @@ def test_a_folder_of_images_that_is_not_there_is_told_with_the_parameters(config
         config.of(given | {"data_folder": "nowhere"}).settings()
     assert f"data_folder='nowhere': there is no such folder. Looked for was {PROJECT / 'nowhere'}; a relative path" in str(error.value)
     (tmp_path / "file").touch()
-    with pytest.raises(ParameterError, match="that is a file, and allowed is a folder"):
+    with pytest.raises(ParameterError, match="allowed is a folder, and that is none"):
         config.of(given | {"data_folder": str(tmp_path / "file")}).settings()
 
 
