@@ -118,6 +118,7 @@ class Search:
     def advance(self, stage: int) -> None:
         """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
         old, velocity = self.step.net, self.step.momentum()
+        self.capture = self.launcher.captures  # where a capture has failed no other is tried
         self.variables.prune_(self.stages[stage].keep)
         self.method.pruned()
         for moment in self.arch_optimiser.state[self.variables.eta].values():
