@@ -14,7 +14,8 @@ from tests.stand_in_graphs import FrozenDraws, Graph, NotPermitted, OutOfMemory,
 from tests.test_captured import assert_same, content, run_epoch
 
 CPU = torch.device("cpu")
-TINY = SMALL_STAGES | dict(cells=1, subset=64, batch_size=16)  # two steps an epoch; stages of K 8 and 4, of which the first has an epoch in which eta rests
+# Two steps an epoch; stages of K 8 and 4, of which the first has an epoch in which eta rests.
+TINY = SMALL_STAGES | dict(cells=1, subset=64, batch_size=16)
 FAILURES = {
     FrozenDraws: "lead to different numbers",
     Raising: "operation failed due to a previous error during capture$",
