@@ -1,6 +1,5 @@
 """The one search loop, ignorant of method and space: a row per epoch, a checkpoint per epoch, exact resume."""
 
-import itertools
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from drnas_lib.errors import Told
 from drnas_lib.identity import Identity
 from drnas_lib.memory import activation_bytes
 from drnas_lib.methods import METHODS
-from drnas_lib.methods.method import Arena, Batch
+from drnas_lib.methods.method import Arena
 from drnas_lib.nets.networks import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.optimisers import Adam, WeightOptimiser
@@ -274,18 +273,8 @@ class Search:
         return self.space.genotype(scores.detach())
 
     def _arena(self) -> Arena:
-        """What a method sees between epochs: full batches of the architecture half, shuffled, or drawn and augmented."""
-
-        def plain(size: int, count: int) -> Iterator[Batch]:
-            size = min(size, len(self.valid))
-            passes = (self.valid.evaluation(size, self.order) for _ in itertools.repeat(None))
-            return itertools.islice((batch for batch in itertools.chain.from_iterable(passes) if len(batch[1]) == size), count)
-
-        def augmented(count: int) -> Iterator[Batch]:
-            plan = self.valid.plan(self.settings.batch_size, self.order, steps=count, replacement=True)
-            return (self.valid.batch(plan, i) for i in range(count))
-
-        return Arena(self.step.net, plain, augmented, self.chance)
+        """What a method sees between epochs."""
+        return Arena(self.step.net, self.valid, self.settings.batch_size, self.order, self.chance)
 
     def activation_mb(self) -> float:
         """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search.

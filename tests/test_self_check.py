@@ -12,6 +12,7 @@ from drnas_lib.search import Company, Launched, Search, SearchError
 from tests.conftest import SMALL_STAGES
 from tests.stand_in_graphs import FrozenDraws, Graph, NotPermitted, OutOfMemory, Raising, stand_in
 from tests.test_captured import assert_same, content, run_epoch
+from tests.test_experiment import NOT_OF_THE_RESULT
 
 CPU = torch.device("cpu")
 # Two steps an epoch; stages of K 8 and 4, of which the first has an epoch in which eta rests.
@@ -32,7 +33,7 @@ def searched(settings, tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         list(search.run(RunFolder(folder), Company()))
-        return search, [{key: value for key, value in row.items() if key not in ("seconds", "images_per_s")} for row in search.history]
+        return search, [{key: value for key, value in row.items() if key not in NOT_OF_THE_RESULT} for row in search.history]
 
     return run
 
