@@ -92,7 +92,7 @@ class Search:
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
         self.unreadable: list[str] = []  # files that were met and could not be read
-        self._enter(self._net(0), 0)
+        self.enter(self._net(0), 0)
 
     def _net(self, stage: int) -> torch.nn.Module:
         """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
@@ -102,7 +102,8 @@ class Search:
             net = supernet(self.space, self.settings, self.method.network, *sizes, self.noise)
         return self.ranks.common(net.to(self.device)).train()
 
-    def _enter(self, net: torch.nn.Module, stage: int) -> None:
+    def enter(self, net: torch.nn.Module, stage: int) -> None:
+        """Go on with `net` as the network of a stage, with a new optimiser of its weights."""
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
@@ -126,7 +127,7 @@ class Search:
         new = self._net(stage)
         maps = channel_maps(old, new, torch.Generator().manual_seed(self.settings.seed + stage))
         new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
-        self._enter(new, stage)
+        self.enter(new, stage)
         self.step.set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]))
 
     def state(self) -> dict:
@@ -163,7 +164,7 @@ class Search:
         self.method.load_state_dict(state["method"])
         self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
-        self._enter(self._net(state["stage"]), state["stage"])
+        self.enter(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
         self.step.set_momentum(state["momentum"])
         self.activation = state["activation"]
