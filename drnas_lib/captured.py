@@ -142,8 +142,8 @@ class Launcher:
         self.stream.wait_stream(here)
         with torch.cuda.stream(self.stream):
             for _ in range(WARM_UP):
-                self.number.zero_()  # an epoch may be shorter than the warm-up
                 self.one(moves_eta)
+                self.number.zero_()  # an epoch may be shorter than the warm-up
         here.wait_stream(self.stream)
 
 

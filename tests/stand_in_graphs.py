@@ -128,15 +128,16 @@ class CapturingLauncher(Launcher):
     def __init__(self, step, train, valid, generator, capture=True):
         super().__init__(step, train, valid, generator, capture)
         self.captures = capture and step.capturable
-        self.stream, self.pool = torch.cuda.Stream(self.device), None
+        self.stream, self.pool = torch.cuda.Stream(self.device), torch.cuda.graph_pool_handle()
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, graph: type[Graph]) -> Streams:
-    """From here on searches capture their steps as `graph`."""
+def stand_in(monkeypatch: pytest.MonkeyPatch, graph: type[Graph], launcher: type[Launcher] = CapturingLauncher) -> Streams:
+    """From here on searches capture their steps as `graph`; with the usual launcher only those on a GPU, such as one that poses."""
     streams = Streams()
     for name in ("current_stream", "set_stream", "stream", "graph", "device"):
         monkeypatch.setattr(torch.cuda, name, getattr(streams, name))
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", graph)
-    monkeypatch.setattr(search, "Launcher", CapturingLauncher)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
+    monkeypatch.setattr(search, "Launcher", launcher)
     return streams

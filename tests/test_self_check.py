@@ -5,11 +5,12 @@ import warnings
 import pytest
 import torch
 
-from drnas_lib.captured import traceless
+from drnas_lib.captured import Launcher, traceless
 from drnas_lib.data.sources import load
 from drnas_lib.records import RunFolder
 from drnas_lib.search import Company, Launched, Search, SearchError
 from tests.conftest import SMALL_STAGES
+from tests.posing_cuda import CUDA, posing
 from tests.stand_in_graphs import FrozenDraws, Graph, NotPermitted, OutOfMemory, Raising, stand_in
 from tests.test_captured import assert_same, content, run_epoch
 from tests.test_experiment import NOT_OF_THE_RESULT
@@ -59,6 +60,16 @@ def test_a_good_capture_is_used_and_its_search_is_the_eager_one(searched, monkey
     assert_the_same_search(captured, eager)
 
 
+def test_steps_on_a_gpu_are_captured_unless_told_otherwise(settings, monkeypatch):
+    """On one that poses, with the launcher as it is."""
+    stand_in(monkeypatch, Graph, Launcher)
+    with posing():
+        captured, eager = (Search(settings(TINY), load("digits", None), CUDA, capture) for capture in (True, False))
+        run_epoch(captured), run_epoch(eager)
+        assert isinstance(captured.launcher.graphs[True], Graph) and not eager.launcher.graphs
+        assert_same(content(captured), content(eager))
+
+
 @pytest.mark.parametrize("graph", FAILURES)
 def test_a_bad_capture_gives_one_warning_and_the_eager_search(searched, monkeypatch, graph):
     eager = searched("eager")
@@ -78,6 +89,7 @@ def tries(settings, monkeypatch):
         streams, search = stand_in(monkeypatch, graph), Search(settings(TINY), load("digits", None), CPU)
         search.launcher.captures = False
         run_epoch(search)
+        search.launcher.number.zero_()
         return search, streams
 
     return after_an_epoch

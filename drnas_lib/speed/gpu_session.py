@@ -3,8 +3,7 @@
     python -m drnas_lib.speed.gpu_session --minutes 8 --out results/gpu_session
     python -m drnas_lib.speed.gpu_session --dry-run --out FOLDER    # every part, tiny, on the CPU
 
-Each part leaves FOLDER/<part>.json when it ends, also where it failed. The same command again repeats what is not there or has failed,
-and continues the search.
+Each part leaves FOLDER/<part>.json when it ends or fails. The same command again does what is left, and continues the search.
 """
 
 import argparse
