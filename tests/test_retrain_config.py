@@ -73,6 +73,14 @@ def test_the_fingerprint_is_of_what_the_result_depends_on():
     assert len({same, *others}) == 5
 
 
+def test_only_another_precision_is_named_and_part_of_the_fingerprint():
+    """Runs are older than the parameter."""
+    usual, stated, narrow = settings(), settings(precision="float32"), settings(precision="bf16")
+    assert usual.fingerprint == stated.fingerprint != narrow.fingerprint and usual.stem == stated.stem
+    assert "precision" not in usual.stem and narrow.stem == f"{usual.stem}_precisionbf16"
+    assert usual.changed == () and narrow.changed == ("precision bf16 instead of float32",)
+
+
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
