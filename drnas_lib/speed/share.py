@@ -73,7 +73,7 @@ def peaks(device: torch.device) -> dict[str, float]:
 
 def share_of_peak(config: SpeedConfig, device: torch.device, step_ms: float) -> dict[str, float]:
     """Of a whole step of the first K that takes `step_ms`: counts, peaks, and the shares of both that it reaches."""
-    search = ready(config, device)
+    search = _ready(config, device)
     with Counter() as counter:
         search.launcher.one(True)
     best = peaks(device)
@@ -87,7 +87,7 @@ def share_of_peak(config: SpeedConfig, device: torch.device, step_ms: float) -> 
 
 def profiled(config: SpeedConfig, device: torch.device) -> list[dict]:
     """Where the device's time of one step goes: rows of name, calls, ms and share, the longest first, the rest as one row."""
-    search = ready(config, device)
+    search = _ready(config, device)
     activities = {"cpu": [ProfilerActivity.CPU], "cuda": [ProfilerActivity.CPU, ProfilerActivity.CUDA]}[device.type]
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler tells standard error that it starts, and that a CPU is no GPU
     with profile(activities=activities) as found:
@@ -105,7 +105,7 @@ def profiled(config: SpeedConfig, device: torch.device) -> list[dict]:
     return [*rows, {"name": f"{len(rest)} others", "calls": sum(entry[1] for entry in rest), "ms": ms, "share": ms / whole}]
 
 
-def ready(config: SpeedConfig, device: torch.device) -> Search:
+def _ready(config: SpeedConfig, device: torch.device) -> Search:
     """A search whose first step is over and whose next one is at hand."""
     search = Search(settings(config, config.ks[0]), noise(4 * config.batch_size), device, capture=False)
     plan = search.train.plan(config.batch_size, search.order, steps=1)
