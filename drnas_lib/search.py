@@ -207,9 +207,11 @@ class Search:
             snapshots.save(folder.path, self.identity, taken)
 
     def _epoch(self, place: Place, company: Company) -> Generator[Launched, None, dict]:
-        s, stage, began = self.settings, self.stages[place.stage], time.perf_counter()
+        s, stage = self.settings, self.stages[place.stage]
+        began = time.perf_counter()
         rates = s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min, s.lr_warmup
-        lr = warmed(place.epoch, s.lr_warmup, s.weight_lr, LR_AFTER_WIDENING[s.lr_after_widening](place, *rates))
+        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, *rates)
+        lr = warmed(place.epoch, s.lr_warmup, s.weight_lr, lr)
         self.step.set_lr(lr)
         self.method.begin_epoch(place.epoch, len(self.places))
         holes = rising(place.epoch, len(self.places), 1.0)
@@ -235,7 +237,8 @@ class Search:
             )
         self.step.meter.sums.zero_()
         self.method.after_epoch(self._arena(), last=place.epoch + 1 == len(self.places))
-        mean, beta = self.method.mean().detach(), concentration(eta[self.variables.mask])
+        mean = self.method.mean().detach()
+        beta = concentration(eta[self.variables.mask])
         return {
             "epoch": place.epoch + 1,
             "stage": place.stage + 1,
