@@ -10,8 +10,8 @@ from drnas_lib import darts_presets
 STREAMED = "imagenet"  # read from files as they are needed; the other data sets fit into memory
 PERCENTS = (10.0, 2.5)  # of ImageNet's images of each class, for the weights and for eta (section 4.2)
 # The published searches, and data of one's own, of which the paper says nothing.
-FAMILIES = {"digits": "own", "cifar10": "published", "cifar100": "published", "imagenet16-120": "published", "folder": "own"}
-FAMILIES |= {STREAMED: "imagenet"}
+FAMILIES = {"cluttered_digits": "own", "digits": "own", "cifar10": "published", "cifar100": "published", "imagenet16-120": "published"}
+FAMILIES |= {"folder": "own", STREAMED: "imagenet"}
 
 NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "batch_size": 64,
