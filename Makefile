@@ -1,6 +1,7 @@
 # make search   the main job end to end on the embedded digits: results/notebooks/search_digits.ipynb
 # make test     all tests, two at a time: minutes       make lint    style        make lab    JupyterLab
 # make paper-smoke   every notebook on little data, in minutes: results/smoke/notebooks/report.ipynb
+# make laptop   the paper's searches, tables, figures and claims at a size for two cores, in hours; make laptop ARGS=-n lists the jobs
 # make paper    every table and figure of the paper, for a GPU; make table1 ... table6, figure1 ... figure5 one of them
 # make dag      what stands on what: results/figures/dag.png
 # make site    the executed notebooks as pages that a browser opens: site/index.html
@@ -21,9 +22,9 @@ GPUS = $(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')
 WHOLE := $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)'
 # The environment's own kernel, whatever kernels of the same name the user's account has.
 export JUPYTER_PREFER_ENV_PATH := 1
-search test soak paper-smoke paper $(TARGETS): export JUPYTER_PATH :=
+search test soak paper-smoke laptop paper $(TARGETS): export JUPYTER_PATH :=
 
-.PHONY: search test soak lint lab site clean workflow paper-smoke paper dag $(TARGETS)
+.PHONY: search test soak lint lab site clean workflow paper-smoke laptop paper dag $(TARGETS)
 
 search: $(STAMP)
 	@mkdir -p results/notebooks
@@ -45,6 +46,9 @@ lab: $(STAMP)
 paper-smoke: $(WORKFLOW)
 	$(SNAKEMAKE) smoke $(ARGS)
 	@echo "Done: open results/smoke/notebooks/report.ipynb, for instance with 'make lab'."
+
+laptop: $(WORKFLOW)
+	@$(BIN)/python -m drnas_lib.workflow.laptop $(ARGS)
 
 # As many jobs that compute as there are GPUs; without one, as there are cores.
 paper $(TARGETS): $(WORKFLOW)

@@ -9,27 +9,13 @@ from pydantic import BeforeValidator
 
 from drnas_lib import seal, table_search
 from drnas_lib.benchmark import DATASETS as OF_THE_BENCHMARK
-from drnas_lib.config import Device, Place, Protocol, SearchConfig, SearchSettings
-from drnas_lib.method_presets import METHODS, options
-from drnas_lib.parameters import Extremes, Parameters, Truth, choice, integer, integers, nearest, shown
+from drnas_lib.config import Device, Place, Protocol, Scale, SearchConfig, SearchSettings
+from drnas_lib.method_presets import METHODS
+from drnas_lib.parameters import Extremes, Parameters, Truth, integer, integers, nearest, refused, shown
 from drnas_lib.presets import FAMILIES, searched
 from drnas_lib.records import RunFolder, resolve
 from drnas_lib.table_search import TableSearchConfig, TableSearchSettings
 
-# What is less than the protocol: the same for every method, so that all take as many steps on as many images.
-PRESETS: dict[str, dict] = {
-    "full": {},
-    "reduced_cpu": {"epochs": 20, "cells": 1, "channels": 8, "subset": 2560, "batch_size": 64, "arch_lr": 1e-2},
-    "smoke": {"epochs": 2, "cells": 1, "channels": 8, "subset": 128, "batch_size": 32, "train_epochs": 1},
-}
-# Of the parameters that only some methods read, those that grow with the search; the others are as published.
-FEWER: dict[str, dict] = {
-    "full": {},
-    "reduced_cpu": {"controller_updates": 1, "monitored": 2, "candidate_batch": 64},
-    "smoke": {"controller_updates": 1, "controller_samples": 4, "candidates": 8, "monitored": 2, "candidate_batch": 32},
-}
-NOT_FOR = {"published": ("train_epochs",), "own": ("arch_lr",)}  # data of one's own are trained on, and have a quick eta anyway
-Preset = choice(*PRESETS)
 DATASETS = [name for name in FAMILIES if searched("nb201", name) and name != "folder"]  # which notebooks/search.ipynb searches
 K = integers(1)
 MOST_TABLE_SEEDS = 10_000  # their queries at every cost that the notebook shows fit into the memory
@@ -62,28 +48,13 @@ class Wanted:
     settings: SearchSettings
 
 
-def reduced(dataset: str, preset: str, method: str, protocol: str, changes: dict) -> dict:
-    """The parameters of a search under a preset: `epochs` shared out over the stages, warm-ups as the same share of their stage."""
-    values = dict(PRESETS[preset])
-    total = values.pop("epochs", None)
-    usual = SearchConfig.of({"dataset": dataset, "method": method, "protocol": protocol} | changes).settings().stages
-    if total is not None:
-        epochs = [max(1, round(total * s.epochs / sum(t.epochs for t in usual))) for s in usual]
-        warmup = [min(e - 1, round(e * s.arch_warmup / s.epochs)) for e, s in zip(epochs, usual)]
-        values |= {"epochs": epochs, "arch_warmup": warmup, "k": [s.k for s in usual], "keep": [s.keep for s in usual]}
-        if SearchConfig.of({"dataset": dataset, "method": method, "protocol": protocol}).settings().lr_half_period:
-            values["lr_half_period"] = total  # of a swinging rate one fall is left, or the last epochs would be its highest
-    values = {n: v for n, v in values.items() if n not in NOT_FOR[FAMILIES[dataset]]}
-    return values | {n: v for n, v in FEWER[preset].items() if n in options(method, protocol)} | changes
-
-
 class ComparisonConfig(Parameters):
     """The parameters of notebooks/nas_bench_201.ipynb."""
 
     datasets: names(DATASETS) = ["digits"]
     methods: names(METHODS, table_search.POLICIES) = [*table_search.POLICIES, *METHODS]
     seeds: integers(0) = [0]
-    preset: Preset = "smoke"
+    scale: Scale = "full"
     protocol: Protocol = "released"
     baseline_protocol: Protocol = "paper"
     device: Device = "auto"
@@ -96,7 +67,7 @@ class ComparisonConfig(Parameters):
     def _problems(self) -> list[str]:
         if len(self.table_seeds) != 1:
             return [f"table_seeds={self.table_seeds}: allowed is how many seeds there are, one number."]
-        return []
+        return refused(self.searches)
 
     def searches(self) -> list[Wanted]:
         """Those that train a supernet, data set by data set, seed by seed, in the order of Table 4."""
@@ -109,11 +80,10 @@ class ComparisonConfig(Parameters):
         ]
 
     def _settings(self, dataset: str, method: str, seed: int) -> SearchSettings:
-        protocol = self.protocol if method == "drnas" else self.baseline_protocol
-        changes = {"progressive": False} if method == "drnas" else {}  # Table 4 is without stages
-        values = reduced(dataset, self.preset, method, protocol, changes)
-        given = {"dataset": dataset, "method": method, "protocol": protocol, "seed": seed, "device": self.device, "results": self.results}
-        return SearchConfig.of(values | given).settings()
+        given = {"dataset": dataset, "method": method, "protocol": self.baseline_protocol, "scale": self.scale, "seed": seed}
+        if method == "drnas":  # Table 4 is without stages
+            given |= {"protocol": self.protocol, "progressive": False}
+        return SearchConfig.of(given | {"device": self.device, "results": self.results}).settings()
 
     def lookups(self) -> list[TableSearchSettings]:
         """Those that look cells up in the benchmark's table."""
@@ -134,7 +104,7 @@ class PartialChannelsConfig(Parameters):
     ks: K = [1, 2, 4, 8]
     progressive: Truth = True
     seeds: integers(0) = [0]
-    preset: Preset = "smoke"
+    scale: Scale = "full"
     protocol: Protocol = "released"
     progressive_protocol: Protocol = "paper"
     device: Device = "auto"
@@ -143,8 +113,7 @@ class PartialChannelsConfig(Parameters):
     rerun: Truth = False
 
     def _problems(self) -> list[str]:
-        channels = PRESETS[self.preset].get("channels", 16)
-        return [f"ks={self.ks}: {k} does not divide the {channels} channels of preset {self.preset!r}." for k in self.ks if channels % k]
+        return refused(self.searches)
 
     def searches(self) -> list[Wanted]:
         """One K after another, then the progressive search, for each data set and seed."""
@@ -158,9 +127,8 @@ class PartialChannelsConfig(Parameters):
         ]
 
     def _settings(self, dataset: str, protocol: str, changes: dict, seed: int) -> SearchSettings:
-        values = reduced(dataset, self.preset, "drnas", protocol, changes)
-        given = {"dataset": dataset, "protocol": protocol, "seed": seed, "device": self.device, "results": self.results}
-        return SearchConfig.of(values | given).settings()
+        given = {"dataset": dataset, "protocol": protocol, "scale": self.scale, "seed": seed, "device": self.device}
+        return SearchConfig.of(given | changes | {"results": self.results}).settings()
 
 
 def runs(wanted: list[Wanted]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import Any
 
-from drnas_lib import holes, method_presets, stream_rules
+from drnas_lib import holes, method_presets, scales, stream_rules
 from drnas_lib.method_presets import METHODS, OPTIONS
 from drnas_lib.parameters import Extremes, ParameterError, Parameters, Truth, choice, integer, integers, listed, number, one_of, path, text
 from drnas_lib.presets import DISAGREEMENTS, FAMILIES, STREAMED, Stages, preset, searched, usually_progressive
@@ -21,6 +21,7 @@ Macro = choice(*SHRINKS)
 Dataset = choice(*FAMILIES)
 Method = one_of(METHODS)
 Protocol = choice(*DISAGREEMENTS)
+Scale = choice(*scales.SCALES)
 LrAfterWidening = choice("continued", "restart_epoch", "restart_cosine")
 Regulariser = choice("adam_decay", "penalty", "kl")
 Bilevel = choice("first", "second")
@@ -58,8 +59,10 @@ Probability = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 EtaMean = number("a number from -10 to 10", lambda value: -10 <= value <= 10)  # beyond, a start would have decided
 EtaStd = number("a number from 0 to 10", lambda value: 0 <= value <= 10)
 Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
+CHOICES = ("space", "dataset", "method", "protocol", "scale", "seed", "device", "workers")  # that no protocol makes
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
-NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs", "snapshots", "workers")
+# The scale is no part of a result either: its values are.
+NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs", "snapshots", "workers", "scale")
 OF_THE_IMAGES = ("data_folder", "index_lists")  # they have a fingerprint of their own, wherever they lie
 # Came later: at these values they are not in the fingerprint, so that runs of before are still known.
 LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
@@ -79,6 +82,7 @@ class SearchConfig(Parameters):
     method: Method = "drnas"
     protocol: Protocol = "released"
     progressive: Truth | None = None
+    scale: Scale = "full"
     seed: Seed = 0
     device: Device = "auto"
     processes: Count = 1
@@ -137,6 +141,9 @@ class SearchConfig(Parameters):
         if not searched(self.space, self.dataset):
             spaces = [space for space in RULES if searched(space, self.dataset)]
             return [f"dataset={self.dataset!r} with space={self.space!r}: there are no settings for it. Allowed is {', '.join(spaces)}."]
+        if self.scale not in (there := scales.for_search(self.space, self.dataset)):
+            of = f"space={self.space!r} and dataset={self.dataset!r}"
+            return [f"scale={self.scale!r} with {of}: they have no such scale. Allowed are {', '.join(there)}."]
         return [*self._contradictions(), *(self._wrong_number_of_stages() or self._wrong_stages())]
 
     def _contradictions(self) -> Iterator[str]:
@@ -206,9 +213,14 @@ class SearchConfig(Parameters):
     def _usually_progressive(self) -> bool:
         return METHODS[self.method].progressive and usually_progressive(self.space, self.protocol)
 
-    def _preset(self) -> tuple[Stages, dict]:
+    def _full(self) -> tuple[Stages, dict]:
+        """What the protocol has at full length."""
         stages, rest = preset(self.space, self.dataset, self.protocol, self._progressive())
         return method_presets.adapted(self.method, self.protocol, FAMILIES[self.dataset] != "own", stages, rest)
+
+    def _preset(self) -> tuple[Stages, dict]:
+        """The same at this scale."""
+        return scales.search(self.scale, self.space, self.dataset, *self._full())
 
     def _stage_lists(self) -> dict[str, list[int]]:
         stages, _ = self._preset()
@@ -225,22 +237,25 @@ class SearchConfig(Parameters):
         """The complete settings. Raises ParameterError where parameters contradict each other."""
         if problems := self._problems():
             raise ParameterError(listed(problems))
-        stages, rest = self._preset()
-        lists, values, options = self._stage_lists(), self._resolved(), method_presets.options(self.method, self.protocol)
+        (full_stages, full), (stages, rest) = self._full(), self._preset()
+        lists, values = self._stage_lists(), self._resolved()
+        options = scales.options(self.scale, method_presets.options(self.method, self.protocol), full_stages, stages)
         chosen_options = {n: v if getattr(self, n) is None else getattr(self, n) for n, v in options.items()}
         differences = {n: v for n, v in lists.items() if v != getattr(stages, n)} | {n: v for n, v in values.items() if v != rest[n]}
         differences |= {n: v for n, v in chosen_options.items() if v != options[n]}
-        values |= {"options": chosen_options}
+        differences = {n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT}
+        usual = vars(stages) | rest | options
+        values |= {"options": chosen_options, "changed": tuple(f"{n} {v} instead of {usual[n]}" for n, v in differences.items())}
         values["train_epochs"] = values["train_epochs"] if values["evaluate"] == "train" else None
-        chosen = {n: getattr(self, n) for n in ("space", "dataset", "method", "protocol", "seed", "device", *OF_THE_IMAGES, "workers")}
+        chosen = {n: getattr(self, n) for n in (*CHOICES, *OF_THE_IMAGES)}
         values |= chosen | {"image_size": stream_rules.size(self)}
         values |= {"snapshots": self.snapshots, "stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
-        others = NOT_OF_THE_RESULT + OF_THE_IMAGES
+        others = (*NOT_OF_THE_RESULT, *OF_THE_IMAGES, "changed")
         told = values | {"options": {n: v for n, v in chosen_options.items() if n not in LATER or v != LATER[n]}}
         relevant = {n: v for n, v in told.items() if n not in others and (n not in LATER or v != LATER[n])}
         identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
         differences |= {"image_size": self.image_size, **stream_rules.places(self)}
-        stem = self.name or self._stem({n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT and v is not None})
+        stem = self.name or self._stem({n: v for n, v in differences.items() if v is not None})
         folder = PurePath(self.results, stem, f"seed{self.seed}").as_posix()
         if problems := list(stream_rules.absent(self, folder)):
             raise ParameterError(listed(problems))
@@ -248,7 +263,7 @@ class SearchConfig(Parameters):
             **values,
             stem=stem,
             folder=folder,
-            reduced=(*_reductions(lists, values, stages, rest, RULES[self.space].cells), *stream_rules.reductions(self)),
+            reduced=(*_reductions(lists, values, full_stages, full, RULES[self.space].cells), *stream_rules.reductions(self)),
             fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         )
 
@@ -256,6 +271,7 @@ class SearchConfig(Parameters):
         parts = [self.space, self.dataset, self.method, self.protocol]
         if self._progressive() != self._usually_progressive():
             parts.append("progressive" if self._progressive() else "plain")
+        parts += [self.scale] if self.scale != scales.FULL else []
         for name, value in differences.items():
             shown = "-".join(map(str, value)) if isinstance(value, list) else f"{value:.12g}" if isinstance(value, float) else str(value)
             parts.append(f"{name.replace('_', '-')}{shown}")
@@ -263,7 +279,6 @@ class SearchConfig(Parameters):
         if len(stem) > LONGEST_STEM:
             stem = f"{stem[: LONGEST_STEM - 9]}_{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
         return stem
-
 
 
 def equal_shares(processes: int, batch_size: int) -> Iterator[str]:

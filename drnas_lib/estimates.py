@@ -1,4 +1,5 @@
-"""GPU minutes of a line of papermill: estimates, not measurements. What is assumed stands in ASSUMPTIONS and is printed with them.
+"""GPU minutes of a line of papermill, and minutes of one core at smaller scales: estimates, not measurements. What is assumed stands in
+ASSUMPTIONS and is printed with them.
 
 Trainings and searches on NAS-Bench-201: multiply-adds counted on the network, times what a gradient costs, over an assumed rate.
 Searches of the DARTS space and of S1 to S4: the paper's own search cost. Looking cells up and drawing cells: a minute.
@@ -14,6 +15,7 @@ from drnas_lib.lines import Line
 from drnas_lib.paper import table
 from drnas_lib.presets import STREAMED
 from drnas_lib.recipes import recipe_of
+from drnas_lib.scales import IMAGES
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,16 @@ ASSUMPTIONS = {
     "second order": Assumption(5, "gradients a step", "as DARTS writes it, where the first order takes 2"),
     "cell found": Assumption(1, "times the published DrNAS cell", "how large a cell will be that is yet to be searched"),
     "GPU day": Assumption(1440, "minutes", "of the paper's GTX 1080 Ti, taken as it is for the DARTS space; S1 to S4 as without stages"),
+    "core": Assumption(4e10, "FLOP/s", "sustained by one thread of a CPU on the laptop scale's network; two threads share a core's caches"),
+    "core look": Assumption(0.3, "minute", "one such Hessian of the laptop scale's network on one thread"),
+    "notebook": Assumption(0.4, "minute", "of one thread to start a notebook and draw its figures"),
     "look": Assumption(1, "minute", "one Hessian of 30 variables, one notebook that only looks things up or draws"),
 }
-IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "imagenet16-120": 151_700, "imagenet": 1_281_167}  # of the training set
-PIXELS = {"imagenet16-120": 16}  # of the other searched ones 32
+PIXELS = {"imagenet16-120": 16, "digits": 8}  # of the other searched ones 32
 SINGLE_PATH = ("rsps", "enas", "gdas", "dsnas")  # one operation of each edge is computed; which one, is taken as the mean of all
 WEIGHTS = 1 + 9  # of one channel pair in the operations of an edge that cost anything: 1x1 and 3x3
 OPERATIONS = 5
+FORWARD = 1 / 3  # of a gradient
 
 
 def of(name: str) -> float:
@@ -56,15 +61,41 @@ def minutes(line: Line, results: Results) -> float:
 
 def search_minutes(settings: SearchSettings) -> float:
     """Of one search at its full length."""
-    looks = sum(stage.epochs for stage in settings.stages) // settings.snapshots * of("look") if settings.snapshots else 0.0
-    return (_nb201 if settings.space == "nb201" else _darts_space)(settings) + looks
+    minutes = _minutes(_nb201(settings)) if settings.space == "nb201" else _darts_space(settings)
+    return minutes + looks(settings) * of("look")
+
+
+def core_minutes(settings: SearchSettings) -> float:
+    """Of a search of NAS-Bench-201 on one thread of a CPU, with its notebook."""
+    return (_nb201(settings) + _judging(settings)) * of("gradient") / of("core") / 60 + of("notebook")
+
+
+def core_look_minutes(looks: int) -> float:
+    """Of a notebook that looks so many times at a supernet, on one thread."""
+    return looks * of("core look") + of("notebook")
+
+
+def looks(settings: SearchSettings) -> int:
+    """How many snapshots of its supernet a search keeps."""
+    return sum(stage.epochs for stage in settings.stages) // settings.snapshots if settings.snapshots else 0
 
 
 def _nb201(settings: SearchSettings) -> float:
-    images = IMAGES[settings.dataset] / 2 * _gradients(settings)
+    """Multiply-adds of all images that a search takes gradients on."""
+    images = (settings.subset or IMAGES[settings.dataset]) / 2 * _gradients(settings)
     fixed, path = of("whatever K"), settings.method in SINGLE_PATH
     epochs = sum(s.epochs * (fixed + (1 - fixed) * (1 if path else s.keep) / OPERATIONS / s.k) for s in settings.stages)
-    return _minutes(images * epochs * supernet_macs(settings))
+    return images * epochs * supernet_macs(settings)
+
+
+def _judging(settings: SearchSettings) -> float:
+    """Those of the cells that RSPS and ENAS judge between the epochs and at the end, as multiply-adds of a gradient."""
+    given, epochs = settings.options, sum(stage.epochs for stage in settings.stages)
+    cells = given.get("candidates", 0) + epochs * given.get("monitored", 0)
+    images = cells * given.get("candidate_batch", settings.batch_size)
+    images += epochs * given.get("controller_updates", 0) * given.get("controller_samples", 0) * settings.batch_size
+    share = of("whatever K") + (1 - of("whatever K")) / OPERATIONS
+    return images * share * supernet_macs(settings) * FORWARD
 
 
 def supernet_macs(settings: SearchSettings) -> float:

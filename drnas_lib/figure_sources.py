@@ -3,22 +3,38 @@
 from dataclasses import dataclass
 from statistics import fmean
 
+import pandas as pd
+
 from drnas_lib import lines
 from drnas_lib.benchmark import DATASETS
 from drnas_lib.finished import Measured, Results, Run
 from drnas_lib.genotype import Genotype
 from drnas_lib.lines import Line
+from drnas_lib.scales import FULL
 from drnas_lib.sources import Read, Searched, Source
 
 
 def range_ratio(run: Run) -> float | None:
     """Range of the draws' accuracy after the last epoch over that after the first, on the data set searched, or CIFAR-10."""
+    of = _draws(run)
+    if of is None:
+        return None
+    ranges = of.q100_pct - of.q0_pct
+    return float(ranges.iloc[-1] / ranges.iloc[0])
+
+
+def mean_against_best(run: Run) -> float | None:
+    """Accuracy of the Dirichlet mean's cell minus that of the best drawn cell, after the last epoch, in points."""
+    of = _draws(run)
+    return None if of is None else float(of.mean_cell_pct.iloc[-1] - of.q100_pct.iloc[-1])
+
+
+def _draws(run: Run) -> pd.DataFrame | None:
+    """Epoch by epoch, on the data set searched, or CIFAR-10 where the benchmark does not know that one."""
     draws = run.beside.get("exploration")
     if draws is None:
         return None
-    of = draws[draws.dataset == (run.dataset if run.dataset in DATASETS else DATASETS[0])].sort_values("epoch")
-    ranges = of.q100_pct - of.q0_pct
-    return float(ranges.iloc[-1] / ranges.iloc[0])
+    return draws[draws.dataset == (run.dataset if run.dataset in DATASETS else DATASETS[0])].sort_values("epoch")
 
 
 def growth(run: Run) -> float | None:
@@ -61,8 +77,11 @@ class Beside(Source):
     search: Searched
     other: Searched
 
+    def at(self, scale: str, results: Results) -> list[Measured]:
+        return _over(self.search.at(scale, results), self.other.at(scale, results))
+
     def full(self, results: Results) -> list[Measured]:
-        return _over(self.search.full(results), self.other.full(results))
+        return self.at(FULL, results)
 
     def reduced(self, results: Results) -> list[Measured]:
         return _over(self.search.reduced(results), self.other.reduced(results))

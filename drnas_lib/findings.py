@@ -11,6 +11,7 @@ from drnas_lib.finished import Measured, Results
 from drnas_lib.lines import Line
 from drnas_lib.paper import PAPER, PaperCell, cells
 from drnas_lib.presets import FAMILIES
+from drnas_lib.scales import LAPTOP
 from drnas_lib.sources import Counted, Source
 from drnas_lib.tables import ABSENT
 from drnas_lib.verdict import Verdict, verdict
@@ -18,10 +19,12 @@ from drnas_lib.verdict import Verdict, verdict
 
 @dataclass(frozen=True)
 class Finding:
-    """`full` may stand beside the paper; `reduced` are the seeds of the least reduced run, and `others` says how many more there are."""
+    """`full` may stand beside the paper and `laptop` are runs at that scale; `reduced` are the seeds of the largest run of another size,
+    and `others` says how many more sizes there are."""
 
     cell: PaperCell
     full: tuple[Measured, ...]
+    laptop: tuple[Measured, ...]
     reduced: tuple[Measured, ...]
     others: int
     verdict: Verdict
@@ -50,6 +53,11 @@ class Finding:
             return ""
         places = digits(self.cell, self.full)
         return f"{round(fmean(m.value for m in self.full) - self.cell.value, places) + 0.0:+.{places}f}"  # never -0.00
+
+    @property
+    def laptop_text(self) -> str:
+        """'93.76 ± 0.12 (n = 4)'."""
+        return f"{shown(self.cell, self.laptop)} (n = {len(self.laptop)})" if self.laptop else ""
 
     @property
     def reduced_text(self) -> str:
@@ -84,15 +92,16 @@ def findings(results: Results) -> list[Finding]:
 def find(cell: PaperCell, results: Results) -> Finding:
     """Of one number: of several sources the first with a full run counts, else the first with a reduced one."""
     options = sources(cell)
-    full = next(filter(None, (_one_a_seed(source.full(results)) for source in options)), ())
+    full = next(filter(None, (one_a_seed(source.full(results)) for source in options)), ())
+    laptop = next(filter(None, (one_a_seed(source.at(LAPTOP, results)) for source in options)), ())
     groups = next(filter(None, (_groups(source.reduced(results)) for source in options)), [])
     reduced = groups[0] if groups else ()
-    judged = verdict(cell, [m.value for m in full], [m.value for m in reduced])
+    judged = verdict(cell, [m.value for m in full], [m.value for m in (*laptop, *reduced)])
     lines = () if full else next(filter(None, (source.lines(results) for source in options)), ())
-    return Finding(cell, full, reduced, max(0, len(groups) - 1), judged, _why(cell, options, judged), lines)
+    return Finding(cell, full, laptop, reduced, max(0, len(groups) - 1), judged, _why(cell, options, judged), lines)
 
 
-def _one_a_seed(values: list[Measured]) -> tuple[Measured, ...]:
+def one_a_seed(values: list[Measured]) -> tuple[Measured, ...]:
     """A run that was repeated under another name counts once."""
     found: dict[tuple, Measured] = {}
     for measured in values:
@@ -105,7 +114,7 @@ def _groups(values: list[Measured]) -> list[tuple[Measured, ...]]:
     found: dict[str, list[Measured]] = {}
     for measured in values:
         found.setdefault(measured.run.name, []).append(measured)
-    return [_one_a_seed(group) for group in sorted(found.values(), key=_size, reverse=True)]
+    return [one_a_seed(group) for group in sorted(found.values(), key=_size, reverse=True)]
 
 
 def _size(group: list[Measured]) -> tuple[bool, float]:

@@ -38,7 +38,7 @@ CONFIGS: dict[str, type[Parameters]] = {  # notebook -> its parameters
     "report": ReportConfig,
     "speed": SpeedConfig,
 }
-LESS = ("smoke", "cpu")  # variants of params files that are less than the paper
+LESS = ("smoke", "laptop")  # variants of params files that are less than the paper
 
 
 @dataclass(frozen=True)

@@ -234,5 +234,14 @@ class Parameters(BaseModel):
         return []
 
 
+def refused(action: Callable[[], Any]) -> list[str]:
+    """What is wrong with the parameters of whatever `action` makes, a line each; nothing where it raises no ParameterError."""
+    try:
+        action()
+    except ParameterError as error:
+        return [line.strip() for line in str(error).splitlines()[1:]]
+    return []
+
+
 def listed(problems: list[str]) -> str:
     return "\n  ".join(["the parameters do not fit:", *problems])

@@ -16,10 +16,12 @@ from IPython.display import Markdown
 
 from drnas_lib import missing, paper
 from drnas_lib.benchmark import Benchmark
+from drnas_lib.claims import ClaimResult, judged
 from drnas_lib.findings import Finding, findings
 from drnas_lib.finished import Measured, Results
 from drnas_lib.paper import PaperCell
 from drnas_lib.records import RecordError, existing
+from drnas_lib.report_claims import claim_lines
 from drnas_lib.verdict import Verdict
 
 PLACES = (*(f"Table {number}" for number in paper.TABLES), *(f"Figure {number}" for number in paper.FIGURES))
@@ -46,6 +48,10 @@ class Report:
         """For the ranks; without it the reason."""
         return Benchmark.found()
 
+    @cached_property
+    def claims(self) -> list[ClaimResult]:
+        return judged(self.results)
+
     @property
     def damaged(self) -> tuple[str, ...]:
         return self.results.damaged
@@ -55,9 +61,10 @@ class Report:
         return [finding for finding in self.findings if finding.cell.place == place]
 
     def table(self, place: str) -> pd.DataFrame:
-        """A row for every number: the paper's, ours at full length, the verdict, and apart from them what a reduced run gave.
+        """A row for every number: the paper's, ours at full length, the verdict, and apart from them what other scales and sizes gave.
 
-        Beside an accuracy that was looked up stands the rank of the median seed among all cells, with the share of cells below it.
+        Beside an accuracy that was looked up stands the rank of the median seed among all cells, with the share of cells below it;
+        "its rank" is that of the laptop scale or, where nothing ran at it, of another size.
         """
         table = pd.DataFrame([_row(finding, self.benchmark[0]) for finding in self.of(place)])
         return table.set_index(["row", "quantity"]).rename_axis(index=[None, None])
@@ -95,7 +102,7 @@ class Report:
         """Every reduced run behind a number above: what it is less in, how many seeds, on what, and how long."""
         groups: dict[str, list[Measured]] = {}
         for finding in self.findings:
-            for measured in finding.reduced:
+            for measured in (*finding.laptop, *finding.reduced):
                 groups.setdefault(measured.run.name, []).append(measured)
         rows = [{"run": name, **provenance(values), "less than the paper's": values[0].less} for name, values in groups.items()]
         columns = ["run", "n", "protocol", "device", "data", "hours each", "less than the paper's"]
@@ -113,13 +120,14 @@ def _row(finding: Finding, benchmark: Benchmark | None) -> dict[str, str]:
         "row": cell.row,
         "quantity": cell.quantity_text,
         "paper": cell.printed,
-        "ours": finding.ours,
+        "full": finding.ours,
         "rank": _rank(cell, finding.full, benchmark),
         "n": finding.n,
         "difference": finding.difference,
         "verdict": finding.verdict.value,
-        "reduced run": finding.reduced_text,
-        "its rank": _rank(cell, finding.reduced, benchmark),
+        "laptop": finding.laptop_text,
+        "another size": finding.reduced_text,
+        "its rank": _rank(cell, finding.laptop or finding.reduced, benchmark),
         **{name: value for name, value in provenance(finding.full).items() if name != "n"},
         "note": finding.why,
     }
@@ -160,10 +168,10 @@ def _several(values) -> str:
 
 def text(report: Report) -> str:
     """The tables for a terminal."""
-    narrow = ["paper", "ours", "rank", "n", "verdict", "reduced run", "its rank"]
+    narrow = ["paper", "full", "rank", "n", "verdict", "laptop", "another size", "its rank"]
     tables = {place: report.table(place)[narrow] for place in PLACES}
     parts = [f"{place}: {report.verdict(place)}\n\n{table.loc[:, (table != '').any()].to_string()}\n" for place, table in tables.items()]
-    return "\n".join([*_complaints(report), *parts])
+    return "\n".join([*_complaints(report), *claim_lines(report.claims), "", *parts])
 
 
 def _complaints(report: Report) -> list[str]:

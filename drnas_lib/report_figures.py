@@ -66,9 +66,9 @@ def found_cell(found: Sequence[Finding]) -> Figure:
 
 
 def _shown(found: Sequence[Finding]) -> list[Measured]:
-    """The values of full runs where one of the parts has any, else those of reduced runs."""
-    full = [measured for finding in found for measured in finding.full]
-    return full or [measured for finding in found for measured in finding.reduced]
+    """The values of full runs where one of the parts has any, else those of the laptop scale, else those of another size."""
+    of_each = ([m for finding in found for m in getattr(finding, kind)] for kind in ("full", "laptop", "reduced"))
+    return next(filter(None, of_each), [])
 
 
 def _less(values: Sequence[Measured]) -> str:

@@ -1,7 +1,8 @@
-"""The README's table of results, from the same reading as the report. A command: python -m drnas_lib.report_readme"""
+"""The README's tables of claims and of results, from the same reading as the report. A command: python -m drnas_lib.report_readme"""
 
 from drnas_lib.findings import Finding
 from drnas_lib.report import Report
+from drnas_lib.report_claims import markdown
 from drnas_lib.tables import ABSENT
 
 TEST = ("cifar10_test", "cifar100_test", "imagenet16-120_test")
@@ -16,8 +17,13 @@ SHOWN = (  # what the paper is known for, and what has a result here: place, row
 )
 
 
+def claims(report: Report) -> list[str]:
+    """The table of claims in Markdown."""
+    return markdown(report.claims)
+
+
 def lines(report: Report) -> list[str]:
-    """A Markdown table and the sentence under it."""
+    """The table of results in Markdown, and the sentence under it."""
     rows = [_row(*shown, report) for shown in SHOWN]
     said = report.opening().data.split("\n\n")[0].replace("**", "")
     return ["| what | paper | ours | verdict |", "|---|---|---|---|", *rows, "", said]
@@ -41,4 +47,5 @@ def _joined(values: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(lines(Report.read())))
+    report = Report.read()
+    print("\n".join([*claims(report), "", *lines(report)]))

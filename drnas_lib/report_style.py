@@ -1,6 +1,8 @@
 """The report's tables as a notebook shows them: verdicts in colour and in words, the paper's numbers apart from ours and reduced ones."""
 
 import hashlib
+import html
+from collections.abc import Mapping
 
 import pandas as pd
 from pandas.io.formats.style import Styler
@@ -24,31 +26,32 @@ FRAME = {
 WRAPPED = "white-space: normal; min-width: 18em; font-size: 90%;"
 OF_COLUMN = {
     "paper": "color: #777;",
-    "ours": "font-weight: bold;",
-    **dict.fromkeys(("reduced run", "its rank"), "font-style: italic; color: #5c5600;"),
+    "full": "font-weight: bold;",
+    **dict.fromkeys(("laptop", "its rank", "another size"), "font-style: italic; color: #5c5600;"),
     **dict.fromkeys(("note", "less than the paper's", "what it means"), WRAPPED),
 }
 
 
-def styled(table: pd.DataFrame) -> Styler:
-    """Any of the report's tables; columns that are empty throughout are left out."""
+OF_NUMBERS = {"verdict": {verdict.value: verdict for verdict in Verdict}}
+
+
+def styled(table: pd.DataFrame, marks: Mapping[str, Mapping[str, Verdict]] = OF_NUMBERS) -> Styler:
+    """Any of the report's tables; columns that are empty throughout are left out. `marks`: for a column of verdicts, the colour of each."""
     kept = [column for column in table if (table[column].astype(str) != "").any()]
     style = table[kept].style.set_uuid(_digest(table)).format(escape="html").format_index(escape="html")
     rules = FRAME | {f"td.col{place}": OF_COLUMN[column] for place, column in enumerate(kept) if column in OF_COLUMN}
     style = style.set_table_styles([{"selector": selector, "props": props} for selector, props in rules.items()])
-    if "verdict" in kept:
-        classes = table[["verdict"]].map(lambda verdict: Verdict(verdict).name)
-        style = style.set_td_classes(classes).format({"verdict": _marked})
+    judged = [column for column in kept if column in marks]
+    if judged:
+        classes = table[judged].apply(lambda words: words.map(lambda word: marks[words.name][word].name))
+        formats = {column: lambda word, of=marks[column]: f"{MARKS[of[word]][0]} {word}" for column in judged}
+        style = style.set_td_classes(classes).format(dict.fromkeys(kept, html.escape) | formats)
     return style
 
 
 def _digest(table: pd.DataFrame) -> str:
     """The same for the same table, so that a notebook executed again is the same file where nothing changed."""
     return hashlib.sha256(table.to_csv().encode()).hexdigest()[:8]
-
-
-def _marked(verdict: str) -> str:
-    return f"{MARKS[Verdict(verdict)][0]} {verdict}"
 
 
 def legend() -> Styler:
@@ -61,6 +64,6 @@ MEANING = {
     "cost, no more; of a figure, what it is taken to show",
     Verdict.WITHIN_SPREAD: "apart by no more than the paper's spread, or than two standard errors of the difference",
     Verdict.NOT_REPRODUCED: "further apart than that; the note says why where we know",
-    Verdict.REDUCED_ONLY: "only run shorter or smaller than the protocol, or on other data: not comparable, and judged in no way",
+    Verdict.REDUCED_ONLY: "only run at the laptop scale or at another size, or on other data: not comparable, and judged in no way",
     Verdict.NOT_RUN: "no finished run; the note says where nothing can be run",
 }

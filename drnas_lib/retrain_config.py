@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from drnas_lib import holes, stream_rules
+from drnas_lib import holes, scales, stream_rules
 from drnas_lib.cells import ALLOWED, Cell, UnknownCell, find
 from drnas_lib.config import (
     LONGEST_STEM,
@@ -26,6 +26,7 @@ from drnas_lib.config import (
     Pixels,
     Place,
     Positive,
+    Scale,
     Seed,
     Workers,
     equal_shares,
@@ -65,8 +66,11 @@ ROBUST_SPACES = ("s1", "s2", "s3", "s4")
 OF_THE_RECIPE = (
     "epochs", "batch_size", "lr", "weight_decay", "grad_clip", "warmup_epochs", "label_smoothing", "auxiliary", "drop_path", "cutout",
 )  # fmt: skip
-NOT_OF_THE_RESULT = ("genotype", "cell", "device", "workers", "data_folder", "index_list")
-CHOICES = ("genotype", "dataset", "protocol", "seed", "device", "workers", "data_folder", "index_list")
+NOT_OF_THE_RESULT = ("genotype", "cell", "device", "workers", "data_folder", "index_list", "scale")
+CHOICES = ("genotype", "dataset", "protocol", "scale", "seed", "device", "workers", "data_folder", "index_list")
+
+Published = tuple[Recipe, dict[str, int]]  # the recipe; channels and cells
+Asked = tuple[Recipe, dict[str, int], int | None]  # and the number of training images, None for all
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class RetrainSettings:
     reduced: tuple[str, ...]  # why this is less than the recipe's run; empty when it is not
     changed: tuple[str, ...]  # what else differs from the recipe
     fingerprint: str  # of everything that the result depends on
+    scale: str = "full"  # of which these are the settings, but for what `changed` names
 
     @property
     def batch_size(self) -> int:
@@ -111,7 +116,7 @@ class RetrainSettings:
 
 
 class RetrainConfig(Parameters):
-    """The parameters of notebooks/retrain.ipynb; None means that the recipe decides."""
+    """The parameters of notebooks/retrain.ipynb; None means that recipe and scale decide."""
 
     genotype: Genotype = "DrNAS_cifar10"
     dataset: Dataset = "cifar10"
@@ -120,6 +125,7 @@ class RetrainConfig(Parameters):
     index_list: Place | None = None
     protocol: Protocol = "released"
     recipe: RecipeName | None = None
+    scale: Scale = "full"
     seed: Seed = 0
     device: Device = "auto"
     processes: Count = 1
@@ -146,6 +152,10 @@ class RetrainConfig(Parameters):
             cell = self._cell()
         except (UnknownCell, GenotypeError, RecordError) as error:
             return [f"genotype={self.genotype!r}: {error}"]
+        macro = self._macro(cell)
+        if self.scale not in (there := scales.for_training(macro, self.dataset)):
+            of = f"dataset={self.dataset!r} and a cell of this kind"
+            return [f"scale={self.scale!r} with {of}: they have no such scale. Allowed are {', '.join(there)}."]
         return list(self._contradictions(cell))
 
     def _cell(self) -> Cell:
@@ -161,25 +171,28 @@ class RetrainConfig(Parameters):
         macro = self._macro(cell)
         return macro if macro in RECIPES else "robust_spaces" if cell.space in ROBUST_SPACES else "drnas"
 
-    def _usual(self, cell: Cell) -> Recipe:
-        """The recipe as published, its hole of the same share of the image."""
-        published = self._published(cell)
-        hole = published.cutout if self.dataset == STREAMED else holes.scaled(published.cutout, self._size())
-        return replace(published, cutout=hole)
+    def _published(self, cell: Cell) -> Published:
+        """The recipe, and how many channels and cells the published network has."""
+        shape = {name: MACROS[self._macro(cell)][name] for name in ("channels", "cells")}
+        return recipe_of(self._recipe_name(cell), self.protocol), shape
 
-    def _published(self, cell: Cell) -> Recipe:
-        return recipe_of(self._recipe_name(cell), self.protocol)
+    def _scaled(self, cell: Cell) -> Asked:
+        """The same at this scale, its hole of the same share of the image, and the number of training images, None for all."""
+        recipe, shape, subset = scales.training(self.scale, self._macro(cell), self.dataset, *self._published(cell))
+        hole = recipe.cutout if self.dataset == STREAMED else holes.scaled(recipe.cutout, self._size())
+        return replace(recipe, cutout=hole), shape, subset
 
-    def _recipe(self, cell: Cell) -> Recipe:
-        """The recipe as asked for."""
+    def _asked(self, cell: Cell) -> Asked:
+        """The same with the values that were given."""
+        recipe, shape, subset = self._scaled(cell)
         given = {name: getattr(self, name) for name in OF_THE_RECIPE if getattr(self, name) is not None}
-        return replace(self._usual(cell), **given)
+        return replace(recipe, **given), {n: getattr(self, n) or v for n, v in shape.items()}, self.subset or subset
 
     def _size(self) -> int:
         return self.image_size or PIXELS[self.dataset]
 
     def _contradictions(self, cell: Cell) -> Iterator[str]:
-        macro, recipe = self._macro(cell), self._recipe(cell)
+        macro, (recipe, shape, subset) = self._macro(cell), self._asked(cell)
         streamed, own = self.dataset == STREAMED, self.dataset == "folder"
         if macro == "nb201" and streamed:
             yield f"dataset={self.dataset!r} with a NAS-Bench-201 cell: its network is for small images. Use dataset='folder'."
@@ -195,8 +208,8 @@ class RetrainConfig(Parameters):
             yield f"subset={self.subset} with dataset={self.dataset!r}: make an index list (drnas_lib.data.index_lists) and name it."
         if self._size() % MACROS[macro]["divisor"]:
             yield f"image_size={self._size()}: the network needs a multiple of {MACROS[macro]['divisor']}."
-        if self.cells is not None and self.cells < FEWEST_CELLS[macro]:
-            yield f"cells={self.cells}: two of the cells reduce, so allowed are {FEWEST_CELLS[macro]} or more."
+        if shape["cells"] < FEWEST_CELLS[macro]:
+            yield f"cells={shape['cells']}: two of the cells reduce, so allowed are {FEWEST_CELLS[macro]} or more."
         if recipe.cutout and streamed:
             yield f"cutout={recipe.cutout} with dataset={self.dataset!r}: images that are streamed get no hole. Allowed is cutout=0."
         if not streamed:
@@ -208,22 +221,23 @@ class RetrainConfig(Parameters):
         if recipe.schedule == "linear_tail" and recipe.epochs <= TAIL_EPOCHS:
             yield f"epochs={recipe.epochs} with protocol='released': its last {TAIL_EPOCHS} epochs are a tail of their own; more than that."
         yield from equal_shares(self.processes, recipe.batch_size)
-        if self.subset is not None and self.subset < recipe.batch_size:
-            yield f"subset={self.subset} with batch_size={recipe.batch_size}: an epoch needs a whole batch."
+        if subset is not None and subset < recipe.batch_size:
+            yield f"subset={subset} with batch_size={recipe.batch_size}: an epoch needs a whole batch."
 
     def settings(self) -> RetrainSettings:
         """The complete settings. Raises ParameterError where parameters contradict each other."""
         if problems := self._problems():
             raise ParameterError(listed(problems))
         cell, size = self._cell(), self._size()
-        macro, published, recipe = self._macro(cell), self._published(cell), self._recipe(cell)
-        shape = {name: getattr(self, name) or MACROS[macro][name] for name in ("channels", "cells")}
-        values = {name: getattr(self, name) for name in CHOICES} | shape | {"image_size": size, "subset": self.subset, "recipe": recipe}
-        values |= {"macro": macro, "recipe_name": self._recipe_name(cell), "cell": cell.name, "cell_json": cell.genotype.to_json()}
+        published, asked = self._published(cell), self._asked(cell)
+        recipe, shape, subset = asked
+        values = {name: getattr(self, name) for name in CHOICES} | shape | {"image_size": size, "subset": subset, "recipe": recipe}
+        values |= {"macro": self._macro(cell), "recipe_name": self._recipe_name(cell)}
+        values |= {"cell": cell.name, "cell_json": cell.genotype.to_json()}
         # The images that folder and list name have a fingerprint of their own, recorded beside this one.
         relevant = {n: v for n, v in values.items() if n not in NOT_OF_THE_RESULT}
         identity = json.dumps(relevant | {"recipe": asdict(recipe)}, sort_keys=True)
-        stem = self.name or self._stem(cell, macro, recipe, shape)
+        stem = self.name or self._stem(cell, asked)
         folder = PurePath(self.results, stem, f"seed{self.seed}").as_posix()
         if problems := list(stream_rules.absent(self, folder)):
             raise ParameterError(listed(problems))
@@ -236,19 +250,21 @@ class RetrainConfig(Parameters):
             method=cell.method,
             stem=stem,
             folder=folder,
-            reduced=tuple(self._reductions(macro, published, recipe, shape)),
-            changed=tuple(self._changes(published, recipe, macro, shape)),
+            reduced=tuple(self._reductions(published, asked)),
+            changed=tuple(self._changes(published, asked)),
             fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
         )
 
-    def _stem(self, cell: Cell, macro: str, recipe: Recipe, shape: dict[str, int]) -> str:
+    def _stem(self, cell: Cell, asked: Asked) -> str:
+        (recipe, shape, subset), (usual, usual_shape, usual_subset) = asked, self._scaled(cell)
         parts = [cell.name, self.dataset, self.protocol]
         if self._recipe_name(cell) != self._usual_recipe(cell):
             parts.append(self.recipe.replace("_", "-"))
-        usual = self._usual(cell)
+        parts += [self.scale] if self.scale != scales.FULL else []
         differences: dict[str, Any] = {n: v for n, v in vars(recipe).items() if v != getattr(usual, n)}
-        differences |= {n: v for n, v in shape.items() if v != MACROS[macro][n]}
-        differences |= {"subset": self.subset, "image_size": self.image_size, "list": self.index_list and PurePath(self.index_list).stem}
+        differences |= {n: v for n, v in shape.items() if v != usual_shape[n]}
+        differences |= {"subset": subset if subset != usual_subset else None, "image_size": self.image_size}
+        differences |= {"list": self.index_list and PurePath(self.index_list).stem}
         differences |= {"folder": self.data_folder and self.dataset == "folder" and PurePath(self.data_folder).name}
         for name, value in differences.items():
             if value is not None and value is not False:
@@ -259,24 +275,26 @@ class RetrainConfig(Parameters):
             stem = f"{stem[: LONGEST_STEM - 9]}_{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
         return stem
 
-    def _reductions(self, macro: str, published: Recipe, recipe: Recipe, shape: dict[str, int]) -> Iterator[str]:
+    def _reductions(self, full: Published, asked: Asked) -> Iterator[str]:
+        (published, usual), (recipe, shape, subset) = full, asked
         if recipe.epochs < published.epochs:
             yield f"{recipe.epochs} instead of {published.epochs} epochs"
-        if self.subset is not None:
-            yield f"{self.subset} training images instead of all"
+        if subset is not None:
+            yield f"{subset} training images instead of all"
         if self.index_list is not None:
             yield f"the training images of {PurePath(self.index_list).name} instead of all"
         for name, value in shape.items():
-            if value < MACROS[macro][name]:
-                yield f"{value} instead of {MACROS[macro][name]} {name}"
-        if self._size() < (usual := PIXELS[self.dataset]):
-            yield f"images of {self._size()} instead of {usual} pixels"
+            if value < usual[name]:
+                yield f"{value} instead of {usual[name]} {name}"
+        if self._size() < (pixels := PIXELS[self.dataset]):
+            yield f"images of {self._size()} instead of {pixels} pixels"
 
-    def _changes(self, published: Recipe, recipe: Recipe, macro: str, shape: dict[str, int]) -> Iterator[str]:
+    def _changes(self, full: Published, asked: Asked) -> Iterator[str]:
+        (published, usual), (recipe, shape, _) = full, asked
         for name, value in vars(recipe).items():
             if value != getattr(published, name) and not (name == "epochs" and value < published.epochs):
                 why = f", as {self._size()} is to {holes.OF_THE_RECIPES} pixels" if name == "cutout" and self.cutout is None else ""
                 yield f"{name} {value} instead of {getattr(published, name)}{why}"
         for name, value in shape.items():
-            if value > MACROS[macro][name]:
-                yield f"{value} instead of {MACROS[macro][name]} {name}"
+            if value > usual[name]:
+                yield f"{value} instead of {usual[name]} {name}"

@@ -64,6 +64,8 @@ class SearchSettings:
     folder: str  # of the run, relative to the project
     reduced: tuple[str, ...]  # why this is less than the protocol's run; empty when it is not
     fingerprint: str  # of everything that the result depends on
+    scale: str = "full"  # of which these are the settings, but for what `changed` names
+    changed: tuple[str, ...] = ()
     arch_betas: tuple[float, float] = (0.5, 0.999)  # Adam for eta, in the code
     snapshots: int = 0  # keep the supernet every so many epochs, for the studies; 0: never
 

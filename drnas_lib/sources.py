@@ -1,7 +1,8 @@
 """Where a number of the paper would come from here: a search, a training, a lookup or a count. Each finds its values among finished runs.
 
-`full` are the values of runs at the full length of a published protocol, known by the fingerprint of their settings; `reduced` those of
-runs that are the same search or training but less of it, or on data that stand in for the paper's; `lines` what would make a full one.
+`at` are the values of runs at a scale of a published protocol, known by the fingerprint of their settings, `full` those at its full length;
+`reduced` those of runs that are the same search or training but neither, or on data that stand in for the paper's; `lines` what would
+make a full one.
 """
 
 import json
@@ -10,15 +11,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from drnas_lib import darts_tables, lines
+from drnas_lib import darts_tables, lines, scales
 from drnas_lib.cells import USUAL_DECAY
 from drnas_lib.config import SearchConfig, SearchSettings
 from drnas_lib.finished import Measured, Results, Run
 from drnas_lib.lines import Line
 from drnas_lib.presets import FAMILIES, STREAMED
-from drnas_lib.retrain_config import ROBUST_SPACES, RetrainConfig
+from drnas_lib.retrain_config import ROBUST_SPACES, RetrainConfig, RetrainSettings
+from drnas_lib.scales import FULL, LAPTOP
 from drnas_lib.table_search import TableSearchConfig
 
+ANY_CELL = "DrNAS_cifar10"  # of the DARTS space: the size of a training does not depend on which
 Read = Callable[[Run], float | None]
 # What else is named where a run is no full one; sizes and lengths are in its own list.
 COMPARED = ("protocol", "batch_size", "weight_lr", "weight_decay", "arch_lr", "regulariser", "bilevel", "step", "split", "precision")
@@ -29,10 +32,15 @@ class Source:
 
     why = ""
 
+    def at(self, scale: str, results: Results) -> list[Measured]:
+        """The values of runs at a scale of the protocol, nothing beside it changed."""
+        return self.full(results) if scale == FULL else []
+
     def full(self, results: Results) -> list[Measured]:
         return []
 
     def reduced(self, results: Results) -> list[Measured]:
+        """Those of all other runs of the kind."""
         return []
 
     def lines(self, results: Results) -> tuple[Line, ...]:
@@ -48,16 +56,22 @@ class Nothing(Source):
 
 
 @lru_cache(maxsize=4096)
-def _settings(given: str, seed: int) -> SearchSettings:
-    return SearchConfig.of(json.loads(given) | {"seed": seed}).settings()
+def _settings(given: str, seed: int, scale: str) -> SearchSettings:
+    return SearchConfig.of(json.loads(given) | {"seed": seed, "scale": scale}).settings()
+
+
+@lru_cache(maxsize=4096)
+def _training(cell: str, dataset: str, protocol: str, recipe: str | None, seed: int, scale: str) -> RetrainSettings:
+    given = {"genotype": cell, "dataset": dataset, "protocol": protocol, "recipe": recipe, "seed": seed, "scale": scale}
+    return RetrainConfig.of(given).settings()
 
 
 def kin(parameters: dict[str, Any]) -> tuple:
-    """What makes a search the one it is, however long: space, method, partial channels or stages, lambda, and R-DARTS' regularisation."""
+    """What makes a search the one it is, however long: space, method, partial channels or stages, lambda, KL, R-DARTS' regularisation."""
     stages, nb201 = parameters["stages"], parameters["space"] == "nb201"
     ks = tuple(stage["k"] for stage in stages) if nb201 else len(stages)
     robust = () if nb201 else (bool(parameters.get("drop_path")), parameters["weight_decay"] > USUAL_DECAY)
-    return parameters["space"], parameters["method"], ks, parameters["lam"], robust
+    return parameters["space"], parameters["method"], ks, parameters["lam"], parameters.get("regulariser") == "kl", robust
 
 
 def stands_in(dataset: str, wanted: str) -> bool:
@@ -76,17 +90,22 @@ class Searched(Source):
     def of(cls, read: Read, **given: Any) -> "Searched":
         return cls(json.dumps(given, sort_keys=True), read)
 
-    def settings(self, seed: int = 0) -> SearchSettings:
-        return _settings(self.given, seed)
+    def settings(self, seed: int = 0, scale: str = FULL) -> SearchSettings:
+        return _settings(self.given, seed, scale)
 
-    def same(self, run: Run) -> bool:
-        """Whether a run is one of these searches at full length, on all the images."""
-        return run.parameters.get("fingerprint") == self.settings(run.seed).fingerprint and not run.reduced
+    def same(self, run: Run, scale: str = FULL) -> bool:
+        """Whether a run is one of these searches at this scale, on all of its images."""
+        usual = self.settings()
+        if scale not in scales.for_search(usual.space, usual.dataset):
+            return False
+        settings = self.settings(run.seed, scale)
+        return run.parameters.get("fingerprint") == settings.fingerprint and run.reduced == settings.reduced
 
     def alike(self, run: Run) -> bool:
-        """Whether it is one of them, reduced or on data that stand in."""
+        """Whether it is one of them, of another size or on data that stand in."""
         settings = self.settings().as_dict()
-        return stands_in(run.dataset, settings["dataset"]) and kin(run.parameters) == kin(settings) and not self.same(run)
+        known = stands_in(run.dataset, settings["dataset"]) and kin(run.parameters) == kin(settings)
+        return known and not self.same(run) and not self.same(run, LAPTOP)
 
     def less(self, run: Run) -> str:
         """Why a run that is alike is no full one."""
@@ -97,8 +116,11 @@ class Searched(Source):
         changes = [f"{name} {run.parameters[name]} instead of {settings[name]}" for name in other]
         return "; ".join([*run.reduced, *changes]) or "settings that are not the protocol's"
 
+    def at(self, scale: str, results: Results) -> list[Measured]:
+        return _values(self.read, (run for run in results.searches if self.same(run, scale)), lambda run: of_scale(scale))
+
     def full(self, results: Results) -> list[Measured]:
-        return _values(self.read, (run for run in results.searches if self.same(run)), lambda run: "")
+        return self.at(FULL, results)
 
     def reduced(self, results: Results) -> list[Measured]:
         return _values(self.read, (run for run in results.searches if self.alike(run)), self.less)
@@ -106,6 +128,11 @@ class Searched(Source):
     def lines(self, results: Results) -> tuple[Line, ...]:
         line = lines.makers().get(self.settings().stem)
         return (line,) if line else ()
+
+
+def of_scale(scale: str) -> str:
+    """Why a run at this scale stands in no column of the paper."""
+    return "" if scale == FULL else f"the {scale} scale"
 
 
 def _values(read: Read, runs: Iterator[Run], less: Callable[[Run], str]) -> list[Measured]:
@@ -122,16 +149,22 @@ class Trained(Source):
     metric: Read
     protocol: str = "released"
 
-    def full(self, results: Results) -> list[Measured]:
-        return _values(self.metric, (run for run in results.trainings if self._same(run)), lambda run: "")
+    def at(self, scale: str, results: Results) -> list[Measured]:
+        return _values(self.metric, (run for run in results.trainings if self._same(run, scale)), lambda run: of_scale(scale))
 
-    def _same(self, run: Run) -> bool:
-        given = {"genotype": self.cell, "dataset": self.dataset, "protocol": self.protocol, "seed": run.seed}
-        return run.parameters.get("fingerprint") == RetrainConfig.of(given).settings().fingerprint and not run.reduced
+    def full(self, results: Results) -> list[Measured]:
+        return self.at(FULL, results)
+
+    def _same(self, run: Run, scale: str) -> bool:
+        if scale not in scales.for_training("imagenet" if self.dataset == STREAMED else "cifar", self.dataset):
+            return False
+        settings = _training(self.cell, self.dataset, self.protocol, None, run.seed, scale)
+        return run.parameters.get("fingerprint") == settings.fingerprint and run.reduced == (*settings.reduced, *settings.changed)
 
     def reduced(self, results: Results) -> list[Measured]:
         alike = [run for run in results.trainings if run.parameters.get("cell") == self.cell and stands_in(run.dataset, self.dataset)]
-        return _values(self.metric, (run for run in alike if not self._same(run)), lambda run: _less_training(run, self.dataset))
+        others = (run for run in alike if not (self._same(run, FULL) or self._same(run, LAPTOP)))
+        return _values(self.metric, others, lambda run: _less_training(run, self.dataset))
 
     def lines(self, results: Results) -> tuple[Line, ...]:
         return (lines.training(self.cell, self.dataset),)
@@ -144,7 +177,7 @@ def _less_training(run: Run, dataset: str) -> str:
 
 @dataclass(frozen=True)
 class TrainedFound(Source):
-    """A metric of trainings of the cells that searches of ours found; full only where search and training both are."""
+    """A metric of trainings of the cells that searches of ours found; at a scale only where search and training both are."""
 
     search: Searched
     metric: Read
@@ -152,25 +185,33 @@ class TrainedFound(Source):
 
     def _trainings(self, results: Results) -> Iterator[tuple[Run, Run]]:
         """Trainings with the search behind each."""
-        searched = {f"{run.name}-seed{run.seed}": run for run in results.searches if self.search.same(run) or self.search.alike(run)}
+        mine = (run for run in results.searches if self.search.same(run) or self.search.same(run, LAPTOP) or self.search.alike(run))
+        searched = {f"{run.name}-seed{run.seed}": run for run in mine}
         for run in results.trainings:
             behind = searched.get(run.parameters.get("cell"))
             if behind is not None and stands_in(run.dataset, self.search.settings().dataset):
                 yield run, behind
 
-    def _full(self, run: Run, behind: Run) -> bool:
+    def _same(self, run: Run, behind: Run, scale: str) -> bool:
         settings = self.search.settings()
         recipe = "imagenet" if settings.dataset == STREAMED else "robust_spaces" if settings.space in ROBUST_SPACES else "drnas"
-        whole = not run.reduced and run.dataset == settings.dataset and run.parameters.get("recipe_name") == recipe
-        return whole and self.search.same(behind)
+        if scale not in scales.for_training("imagenet" if settings.dataset == STREAMED else "cifar", settings.dataset):
+            return False
+        usual = _training(ANY_CELL, settings.dataset, "released", recipe, 0, scale)
+        whole = run.reduced == (*usual.reduced, *usual.changed) and run.dataset == settings.dataset
+        return whole and run.parameters.get("recipe_name") == recipe and self.search.same(behind, scale)
+
+    def at(self, scale: str, results: Results) -> list[Measured]:
+        there = (run for run, behind in self._trainings(results) if self._same(run, behind, scale))
+        return _values(self.metric, there, lambda run: of_scale(scale))
 
     def full(self, results: Results) -> list[Measured]:
-        return _values(self.metric, (run for run, behind in self._trainings(results) if self._full(run, behind)), lambda run: "")
+        return self.at(FULL, results)
 
     def reduced(self, results: Results) -> list[Measured]:
         why = {}
         for run, behind in self._trainings(results):
-            if not self._full(run, behind):
+            if not (self._same(run, behind, FULL) or self._same(run, behind, LAPTOP)):
                 of_search = "" if self.search.same(behind) else f"cell of a reduced search ({self.search.less(behind)})"
                 why[run.folder] = "; ".join(part for part in (of_search, _less_training(run, self.search.settings().dataset)) if part)
         return _values(self.metric, (run for run in results.trainings if run.folder in why), lambda run: why[run.folder])

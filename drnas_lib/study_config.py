@@ -4,20 +4,24 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from drnas_lib import scales
 from drnas_lib.config import (
     BatchSize,
+    Cells,
+    Channels,
     Count,
     Device,
-    PerStage,
+    EpochsPerStage,
     Place,
     Positive,
     Protocol,
     Regulariser,
+    Scale,
     SearchConfig,
     SearchSettings,
     Seed,
 )
-from drnas_lib.parameters import ParameterError, Parameters, Truth, choice, integer, number
+from drnas_lib.parameters import Parameters, Truth, choice, integer, number, refused
 from drnas_lib.presets import FAMILIES, searched
 
 # One's own folder is searched by notebooks/search.ipynb.
@@ -28,6 +32,7 @@ VariableName = choice("eta", "beta", "mean", "mu")
 Measure = choice("literature", "exact")
 Normalisation = choice("batch", "running")
 Precision = choice("float32", "float64")
+DigitsScale = choice(*scales.for_search("nb201", "digits"))
 CostName = choice("parameters", "macs", "imagenet_macs", "latency_ms")
 Drawn = integer(1, 100_000)  # more take hours and gigabytes
 Draws = integer(2, 100_000)  # a standard error needs two
@@ -66,15 +71,16 @@ Methods = several(choice("drnas", "darts", "darts_2nd"), "['darts', 'drnas']")  
 
 
 class Searches(Parameters):
-    """The searches of a study; None means that the protocol decides, as in notebooks/search.ipynb."""
+    """The searches of a study; None means that protocol and scale decide, as in notebooks/search.ipynb."""
 
     dataset: Dataset = "digits"
     protocol: Protocol = "released"
+    scale: Scale = "full"
     seeds: Seeds = [0]
-    epochs: PerStage | None = None
+    epochs: EpochsPerStage | None = None
     batch_size: BatchSize | None = None
-    channels: Count | None = None
-    cells: Count | None = None
+    channels: Channels | None = None
+    cells: Cells | None = None
     subset: Count | None = None
     arch_lr: Positive | None = None
     snapshots: Count = 4
@@ -109,7 +115,7 @@ class HessianConfig(HessianPart, Searches):
         return [] if self.runs else [self.search(method=method, seed=seed) for method in self.methods for seed in self.seeds]
 
     def _problems(self) -> list[str]:
-        found = _said(self.searches)
+        found = refused(self.searches)
         if self.variable == "beta" and self.methods != ["drnas"] and not self.runs:
             found.append(f"variable='beta' with methods={self.methods}: only drnas has a concentration. Allowed are eta, mean, mu.")
         return found
@@ -128,14 +134,14 @@ class LambdaConfig(HessianPart, Searches):
         return [self.search(lam=lam, seed=seed, regulariser=self.regulariser) for lam in self.lams for seed in self.seeds]
 
     def _problems(self) -> list[str]:
-        return _said(self.searches)
+        return refused(self.searches)
 
 
 class OfOneRun(Parameters):
-    """A study of one finished run; where `run` is None, of a search of the digits that takes `epochs` epochs and is made first."""
+    """A study of one finished run; where `run` is None, of a search of the digits at `scale`, which is made first."""
 
     run: Place | None = None
-    epochs: Count = 20
+    scale: DigitsScale = "full"
     seed: Seed = 0
     device: Device = "auto"
     results: Place = "results/search"
@@ -144,8 +150,9 @@ class OfOneRun(Parameters):
         """The search to make first, if any."""
         if self.run is not None:
             return []
-        made = {"dataset": "digits", "epochs": [self.epochs], "evaluate": "none", "device": self.device, "results": self.results}
-        return [SearchConfig.of(made | {"snapshots": self.epochs, "name": f"nb201_digits_study_epochs{self.epochs}"}).settings()]
+        made = {"dataset": "digits", "scale": self.scale, "evaluate": "none", "device": self.device, "results": self.results}
+        epochs = sum(stage.epochs for stage in SearchConfig.of(made).settings().stages)
+        return [SearchConfig.of(made | {"snapshots": epochs, "name": f"nb201_digits_study_{self.scale}"}).settings()]
 
 
 class ExplorationConfig(OfOneRun):
@@ -174,11 +181,3 @@ class ConstrainedConfig(OfOneRun):
     split: Split = "test"
     batch_size: Batch = 64
     timings: Timings = 10
-
-
-def _said(action) -> list[str]:
-    try:
-        action()
-    except ParameterError as error:
-        return [line.strip() for line in str(error).splitlines()[1:]]
-    return []

@@ -1,6 +1,7 @@
 """When a number of ours counts as the paper's: the five verdicts and the rules behind them, in this one place.
 
-Only finished runs at the full length of a published protocol are judged; a reduced run is never compared. By what the paper prints:
+Only finished runs at the full length of a published protocol are judged; a run of another size is never compared with a printed number
+(at the laptop scale the paper's claims are judged instead: claim_rules.py). By what the paper prints:
 
 accuracy, error  Reproduced: our mean is the printed number at the printed precision; in a row of the paper's own method, whose claim is
                  to be that good, also where it is better. Within spread: |ours - paper| <= max(s, 2 SE), SE² = s²/N + d²/n, where s is

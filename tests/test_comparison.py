@@ -6,13 +6,14 @@ import torch
 
 from drnas_lib import method_presets
 from drnas_lib.benchmark import Benchmark, how_to_get
-from drnas_lib.comparison import PRESETS, RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, runs
+from drnas_lib.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, runs
 from drnas_lib.comparison_report import Table1Report, Table4Report, sensitivity
 from drnas_lib.comparison_run import look_up_missing, run_missing
 from drnas_lib.method_presets import METHODS, MethodRow
 from drnas_lib.methods.method import Method
 from drnas_lib.parameters import ParameterError
 from drnas_lib.records import PROJECT, RunFolder, read_json
+from drnas_lib.scales import for_search
 from drnas_lib.table_search import LABELS
 from drnas_lib.tables import table1, table4
 
@@ -21,7 +22,7 @@ PAPER1 = read_json(PROJECT / "params" / "paper" / "table1.json")["rows"]
 
 
 def config(tmp_path, kind=ComparisonConfig, **values):
-    return kind.of({"results": str(tmp_path), "device": "cpu"} | values)
+    return kind.of({"results": str(tmp_path), "device": "cpu", "scale": "smoke"} | values)
 
 
 def run_row(**values):
@@ -34,24 +35,31 @@ def test_every_row_of_the_paper_is_a_method_a_policy_or_a_reference():
     assert {row["method"] for row in PAPER4} <= ours, "methods of one's own come on top"
 
 
-@pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("dataset", ["digits", "cifar10", "cifar100", "imagenet16-120"])
-def test_every_preset_fits_every_method(tmp_path, preset, dataset):
-    searches = config(tmp_path, datasets=[dataset], preset=preset).searches()
-    assert len(searches) == len(METHODS) == len({search.settings.folder for search in searches})
-    assert all(bool(search.settings.reduced) == (preset != "full") for search in searches)
-    partial = config(tmp_path, PartialChannelsConfig, datasets=[dataset], preset=preset).searches()
-    assert [search.row for search in partial] == ["1", "2", "4", "8", "ours"]
+def test_every_scale_fits_every_method(tmp_path, dataset):
+    for scale in for_search("nb201", dataset):
+        searches = config(tmp_path, datasets=[dataset], scale=scale).searches()
+        assert len(searches) == len(METHODS) == len({search.settings.folder for search in searches})
+        assert all(bool(search.settings.reduced) == (scale != "full") for search in searches)
+        partial = config(tmp_path, PartialChannelsConfig, datasets=[dataset], scale=scale).searches()
+        assert [search.row for search in partial] == ["1", "2", "4", "8", "ours"]
+
+
+def test_a_scale_that_the_data_do_not_have_and_a_k_that_does_not_fit_are_refused(tmp_path):
+    with pytest.raises(ParameterError, match="scale='laptop' with space='nb201' and dataset='digits'"):
+        config(tmp_path, scale="laptop")
+    with pytest.raises(ParameterError, match=r"k=\[16\] with channels=8: 16 does not divide"):
+        config(tmp_path, PartialChannelsConfig, datasets=["cifar10"], scale="laptop", ks=[16])
 
 
 def test_a_reduced_comparison_gives_all_methods_the_same_steps_and_images(tmp_path):
-    searches = config(tmp_path, datasets=["cifar10"], preset="reduced_cpu").searches()
+    searches = config(tmp_path, datasets=["cifar10"], scale="laptop").searches()
     budgets = {(sum(s.epochs for s in w.settings.stages), w.settings.batch_size, w.settings.subset, w.settings.cells) for w in searches}
     assert len(budgets) == 1
 
 
 def test_the_full_searches_are_those_of_the_facts(tmp_path):
-    of = {w.row: w.settings for w in config(tmp_path, datasets=["cifar10"], preset="full").searches()}
+    of = {w.row: w.settings for w in config(tmp_path, datasets=["cifar10"], scale="full").searches()}
     epochs = {name: sum(stage.epochs for stage in s.stages) for name, s in of.items()}
     assert epochs.items() >= dict(rsps=250, enas=250, darts=50, darts_2nd=50, gdas=250, snas=150, dsnas=100, pc_darts=50, drnas=100).items()
     assert (of["darts"].step, of["darts_2nd"].step, of["gdas"].step) == ("weights_first", "arch_first", "weights_first")
@@ -67,7 +75,7 @@ def test_the_full_searches_are_those_of_the_facts(tmp_path):
     assert (pc.stages[0].k, pc.stages[0].arch_warmup, pc.batch_size) == (4, 15, 256)
     assert (pc.weight_lr, pc.weight_lr_min, pc.arch_lr) == (0.1, 0.0, 6e-4)
     assert (of["drnas"].nesterov, of["drnas"].weight_decay, of["drnas"].protocol) == (False, 3e-4, "released")
-    asked = {w.row: w.settings for w in config(tmp_path, datasets=["cifar10"], preset="full", baseline_protocol="released").searches()}
+    asked = {w.row: w.settings for w in config(tmp_path, datasets=["cifar10"], scale="full", baseline_protocol="released").searches()}
     assert all(sum(s.epochs for s in asked[name].stages) == 100 for name in ("darts", "gdas", "snas", "pc_darts"))
     code = {"tau_start": 10.0, "tau_end": 1.0, "tau_line": "start"}
     assert asked["gdas"].options == asked["snas"].options == code and (asked["snas"].eta_mean, asked["snas"].arch_grad_clip) == (0.0, None)

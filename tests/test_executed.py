@@ -70,7 +70,7 @@ def test_speed(tmp_path, space, cells, ks):
 def test_table_4(tmp_path):
     """Every method on the digits, then the whole table: every row of the paper, seven methods or more with a number of ours."""
     out = tmp_path / "out.ipynb"
-    where = {"results": str(tmp_path / "runs"), "table_results": str(tmp_path / "table"), "table_seeds": [20]}
+    where = {"results": str(tmp_path / "runs"), "table_results": str(tmp_path / "table"), "table_seeds": [20], "scale": "smoke"}
     papermill.execute_notebook(PROJECT / "notebooks" / "nas_bench_201.ipynb", out, where, cwd=PROJECT, **QUIET)
     (table, *_) = [html for html in outputs(out, "text/html") if "cifar100_valid" in "".join(html)]
     for row in read_json(PROJECT / "params" / "paper" / "table4.json")["rows"]:
@@ -83,7 +83,7 @@ def test_table_4(tmp_path):
 
 def test_table_1(tmp_path):
     out = tmp_path / "out.ipynb"
-    small = {"results": str(tmp_path / "runs"), "ks": [1, 4]}
+    small = {"results": str(tmp_path / "runs"), "ks": [1, 4], "scale": "smoke"}
     papermill.execute_notebook(PROJECT / "notebooks" / "partial_channels.ipynb", out, small, cwd=PROJECT, **QUIET)
     assert "paper: GPU memory (MB)" in "".join(outputs(out, "text/html")[-1])
     assert "times." in "".join(outputs(out, "text/markdown"))

@@ -12,7 +12,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     (
         *("errors", "stated", "genotype", "records", "seal", "config", "search_settings", "presets", "darts_presets"),
         *("method_presets", "space_rules", "parameters", "speed_config", "study_config", "recipes", "cells", "retrain_config"),
-        *("tables_config", "paper", "stream_rules"),
+        *("tables_config", "paper", "stream_rules", "genotype_text", "holes", "identity", "scales"),
     ),
     (
         *("benchmark", "benchmark_check", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),
@@ -21,6 +21,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     (
         *("comparison", "comparison_plots", "comparison_report", "training_plots", "darts_tables", "retrain_report"),
         *("lines", "estimates", "sources", "figure_sources", "cell_sources", "findings", "missing"),
+        *("claim_rules", "claims", "report_claims"),
         *("report", "report_figures", "report_style", "report_readme", "site", "workflow"),
     ),
     ("data", "spaces"),
@@ -29,7 +30,7 @@ ROWS = (  # a name without a file of its own stands for the package of that name
     ("methods",),
     (
         *("device", "precision", "schedule", "learning_rate", "checkpoint", "snapshots", "optimisers"),
-        *("bilevel", "steps", "captured", "ranks"),
+        *("bilevel", "steps", "captured", "ranks", "memory"),
     ),
     (
         *("search", "retrain", "retrain_run", "experiment", "together", "live", "live_training", "speed"),

@@ -34,12 +34,12 @@ def test_every_number_has_a_row_and_a_verdict(report):
 
 def test_what_the_committed_runs_say(report):
     random = ours(report, "Table 4", "Random (baseline)").loc["cifar10 test accuracy (%)"]
-    assert (random.paper, random.ours, random.n, random.verdict) == ("93.70 ± 0.36", "93.72 ± 0.38", "500", "within spread")
+    assert (random.paper, random.full, random.n, random.verdict) == ("93.70 ± 0.36", "93.72 ± 0.38", "500", "within spread")
     assert (random.protocol, random.device) == ("lookup", "CPU, NumPy") and random.data.startswith("cifar10 ")
     best = ours(report, "Table 4", "optimal").loc["imagenet16-120 valid accuracy (%)"]
-    assert (best.ours, best.n, best.verdict) == ("46.7333", "exact", "not reproduced") and "first release" in best.note
+    assert (best.full, best.n, best.verdict) == ("46.7333", "exact", "not reproduced") and "first release" in best.note
     size = ours(report, "Table 2", "DrNAS").loc["parameters (M)"]
-    assert (size.paper, size.ours, size.difference, size.verdict) == ("4.1", "4.099", "-0.001", "reproduced")
+    assert (size.paper, size.full, size.difference, size.verdict) == ("4.1", "4.099", "-0.001", "reproduced")
     assert "macro network" in ours(report, "Table 2", "NASNet-A (Zoph et al., 2018)").loc["parameters (M)"].note
 
 
@@ -49,7 +49,7 @@ def test_a_reduced_run_stands_in_its_own_column_alone(report):
         assert all(measured.run is None or measured.run.kind == "table_search" for measured in finding.full)
         assert all(measured.less for measured in finding.reduced)
     drnas = ours(report, "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
-    assert (drnas.ours, drnas.n, drnas.verdict) == ("–", "", "reduced only") and "n = 1" in drnas["reduced run"]
+    assert (drnas.full, drnas.n, drnas.verdict) == ("–", "", "reduced only") and "n = 1" in drnas["another size"]
     assert (report.reduced_runs()["less than the paper's"] != "").all() and len(report.reduced_runs()) > 10
 
 
@@ -57,7 +57,7 @@ def test_a_full_run_has_its_provenance(tmp_path):
     for seed, accuracy in enumerate((94.36, 94.0, 94.2)):
         paper_runs.search(tmp_path, accuracy, dataset="cifar10", seed=seed)
     row = ours(Report.read(tmp_path), "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
-    assert (row.ours, row.n, row.difference) == ("94.19 ± 0.18", "3", "-0.17")
+    assert (row.full, row.n, row.difference) == ("94.19 ± 0.18", "3", "-0.17")
     assert (row.protocol, row.device, row.data, row["hours each"]) == ("released", "CPU, made up", "cifar10 01234567", "1.00")
 
 
@@ -86,7 +86,7 @@ def test_data_that_stand_in_are_named_at_the_number(tmp_path):
     """So that 46 % on digits beside the paper's 46.34 % on ImageNet16-120 is not taken for it."""
     paper_runs.search(tmp_path, 46.3, dataset="digits", evaluate="none")
     row = ours(Report.read(tmp_path), "Table 4", "DrNAS").loc["imagenet16-120 test accuracy (%)"]
-    assert (row.paper, row.ours, row["reduced run"], row.verdict) == ("46.34 ± 0.00", "–", "46.30 on digits (n = 1)", "reduced only")
+    assert (row.paper, row.full, row["another size"], row.verdict) == ("46.34 ± 0.00", "–", "46.30 on digits (n = 1)", "reduced only")
 
 
 def test_of_nothing_everything_is_not_run_but_what_is_counted(tmp_path):

@@ -105,8 +105,8 @@ def test_a_file_is_valid_and_named_after_what_it_runs(file):
     found = settings(**yaml.safe_load(file.read_text()))
     trained = "found" if file.stem.startswith("found_") else found.cell  # by a search, whose folder is named beside the file
     variant = file.stem.removeprefix(f"{trained}_{found.dataset}").removeprefix("_")
-    assert variant in (found.protocol, "cpu", "smoke", found.recipe_name.replace("_", "-")) or (trained, variant) == ("found", "")
-    assert bool(found.reduced) == (variant in ("cpu", "smoke"))
+    assert variant in (found.protocol, "laptop", "smoke", found.recipe_name.replace("_", "-")) or (trained, variant) == ("found", "")
+    assert bool(found.reduced) == (variant in ("laptop", "smoke"))
 
 
 def test_the_notebook_has_the_parameters_of_the_library_in_the_same_order_with_the_same_defaults():

@@ -44,11 +44,11 @@ def test_every_notebook_has_a_smoke_file():
     assert {file.parent.name for file in FILES if file.stem.endswith("_smoke")} == set(CONFIGS)
 
 
-def test_the_reduced_lambda_study_contains_the_reduced_searches_of_the_hessian():
-    values = {name: yaml.safe_load((PROJECT / "params" / name / "nb201_cifar10_cpu.yaml").read_text()) for name in BOTH}
+def test_the_lambda_study_of_a_laptop_contains_the_searches_of_the_hessian():
+    values = {name: yaml.safe_load((PROJECT / "params" / name / "nb201_cifar10_laptop.yaml").read_text()) for name in BOTH}
     searches = {name: CONFIGS[name].of(values[name]).searches() for name in BOTH}
     stems = [{settings.folder for settings in searches[name] if settings.method == "drnas"} for name in BOTH]
-    assert stems[0] < stems[1] and len(stems[1]) == 14
+    assert stems[0] < stems[1] and len(stems[1]) == 28
 
 
 def test_lists_as_papermill_passes_them():
@@ -64,6 +64,8 @@ def test_lists_as_papermill_passes_them():
         (HessianConfig, {"measure": "exakt"}, "allowed are literature, exact"),
         (LambdaConfig, {"lams": [0, -1]}, r"in a list such as .* 0 or more"),
         (LambdaConfig, {"epochs": [0]}, "1 or more"),
+        (HessianConfig, {"scale": "laptop"}, "dataset='digits': they have no such scale"),
+        (TheoryConfig, {"scale": "laptop"}, "allowed are full, smoke"),
         (HessianConfig, {"epochs": [5, 5]}, "each needs one entry for every stage"),
         (ConstrainedConfig, {"cost": "flops"}, "allowed are parameters, macs, imagenet_macs, latency_ms"),
         (ExplorationConfig, {"sample": 3}, "Did you mean `samples`"),
@@ -77,5 +79,5 @@ def test_what_is_wrong_is_named(of, values, said):
 def test_a_search_is_made_only_where_no_run_is_named():
     assert TheoryConfig(run="results/search/x/seed0").searches() == [] and HessianConfig(runs=["x"]).searches() == []
     (made,) = TheoryConfig().searches()
-    assert made.dataset == "digits" and made.snapshots == 20 and made.stem.startswith("nb201_digits_")
+    assert made.dataset == "digits" and made.snapshots == 40 and made.stem == "nb201_digits_study_full"
     assert study_config.HessianConfig(dataset="cifar10").searches()[0].evaluate == "table"

@@ -20,6 +20,8 @@ FULL, REDUCED, READS, MEASURES, UNKNOWN, STOPPED = (
     "full protocol", "reduced", "reads files", "measurement", "length unknown", "stopped with an error",
 )  # fmt: skip
 
+BEFORE_SCALES = "preset"  # what said the size of the searches in notebooks executed before there was a scale
+
 
 @dataclass(frozen=True)
 class Executed:
@@ -77,11 +79,13 @@ def _first_figure(cells: list[dict]) -> bytes | None:
 
 def _ran(source: str, parameters: dict[str, Any]) -> tuple[str, str]:
     """Protocols in words, and whether that was the full length: from the parameters, by the notebook's own configuration."""
+    preset = parameters.get(BEFORE_SCALES, "full")
     try:
-        found = LENGTHS[source](CONFIGS[source].of(parameters))
+        found = LENGTHS[source](CONFIGS[source].of({name: value for name, value in parameters.items() if name != BEFORE_SCALES}))
     except (KeyError, ParameterError, RecordError):
         return "", UNKNOWN
-    return found if isinstance(found, tuple) else ("", found)
+    protocol, length = found if isinstance(found, tuple) else ("", found)
+    return protocol, length if preset == "full" else REDUCED
 
 
 def _of_settings(config: Parameters) -> tuple[str, str]:

@@ -12,7 +12,9 @@ from nbconvert import HTMLExporter
 from PIL import Image
 from pygments.formatters import HtmlFormatter
 
+from drnas_lib.claims import SCALES, by_claim
 from drnas_lib.report import Report
+from drnas_lib.report_claims import LIKE, sentence
 from drnas_lib.report_style import MARKS
 from drnas_lib.site.executed import Executed
 from drnas_lib.verdict import Verdict
@@ -35,14 +37,23 @@ def page(notebook: Executed, folder: Path) -> str:
 
 
 def index(notebooks: list[Executed], report: Report, problems: list[str]) -> str:
-    """The first page: the verdicts, then a card for every notebook."""
-    bars = [(place, report.verdict(place), _bar(row)) for place, row in report.counts().iterrows()]
+    """The first page: the claims, the verdicts on the paper's numbers, then a card for every notebook."""
+    bars = [(place, report.verdict(place), _bar(row), _laptop(report, place)) for place, row in report.counts().iterrows()]
     opening = report.opening().data.split("\n\n")[0].strip("*")
-    return _templates().get_template("index.html").render(notebooks=notebooks, bars=bars, opening=opening, problems=problems)
+    claims = [(claim, [(of[scale], LIKE[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in by_claim(report.claims)]
+    said = sentence(report.claims).data.strip("*")
+    page = _templates().get_template("index.html")
+    return page.render(notebooks=notebooks, bars=bars, opening=opening, problems=problems, claims=claims, said=said, scales=SCALES)
 
 
 def _bar(counts: pd.Series) -> list[tuple[str, str, int]]:
     return [(v.name, v.value, int(counts[v.value])) for v in Verdict if counts[v.value]]
+
+
+def _laptop(report: Report, place: str) -> str:
+    """How many numbers of a table or figure have a value at the laptop scale."""
+    count = sum(bool(finding.laptop) for finding in report.of(place))
+    return f"{count} of {len(report.of(place))}" if count else ""
 
 
 def style() -> str:

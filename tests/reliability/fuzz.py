@@ -49,7 +49,7 @@ CONFIGS: dict[str, type[Parameters]] = {
     "table search": TableSearchConfig,
 }
 FOLLOWS = ("settings", "searches", "lookups")  # what a notebook works out of its parameters next
-WORDS = [*RULES, *FAMILIES, *METHODS, *POLICIES, *DISAGREEMENTS, *RECIPES, "imagenet", "full", "reduced_cpu", "smoke", "auto", "cpu"]
+WORDS = [*RULES, *FAMILIES, *METHODS, *POLICIES, *DISAGREEMENTS, *RECIPES, "imagenet", "full", "laptop", "smoke", "auto", "cpu"]
 WORDS += ["cuda:0", "table", "train", "none", "first", "second", "penalty", "kl", "mean", "softmax", "halves", "eta", "exact", "macs"]
 WORDS += ["DrNAS_cifar10", "darts_v2", "params/genotypes/pnasnet.json"]
 SIZES = [0, 1, 2, 3, 4, 5, 8, 16, 25, 32, 64, 100, 0.0, 0.025, 0.1, 0.9, 1e-3, "1e-3", "[25, 25]", "4,2", [1], [4, 2], [5, 3], [25, 25]]

@@ -232,7 +232,7 @@ def of_parameters(place: Path) -> dict[str, Target]:
         path.parent.mkdir(parents=True)
     shutil.copy(PUBLISHED / "drnas_cifar10.json", cell)
     bare.write_text(json.dumps(json.loads(cell.read_text())["genotype"]))
-    shutil.copy(PROJECT / "params/search/nb201_cifar10_drnas_released_cpu.yaml", values)
+    shutil.copy(PROJECT / "params/search/nb201_cifar10_drnas_released_lam0.01.yaml", values)
     settings = lambda: SearchConfig.of(file_of_parameters(values)).settings()
     meant, wrong, other = settings(), (UnknownCell, GenotypeError, RecordError), PUBLISHED / "darts_v2.json"
     says = lambda found: (found.stem, found.reduced) != (meant.stem, meant.reduced)

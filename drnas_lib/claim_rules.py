@@ -1,0 +1,132 @@
+"""Whether a claim of the paper holds: a statistic of groups of runs, its interval, and the region that the claim names.
+
+The claim holds where the whole 95 % interval lies in its region, does not hold where all of it lies outside, and is undecided otherwise,
+or while a group has fewer than three runs. Intervals are bootstrapped over the runs of each group (10,000 resamples, seed 0), but for
+the spread of a sample, whose interval is the exact one of normal values: a bootstrap of four values takes it for too small.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+FEWEST = 3  # runs in each group
+LEVEL = 0.95
+RESAMPLES, SEED = 10_000, 0
+
+Groups = Sequence[Sequence[float]]
+
+
+class ClaimVerdict(StrEnum):
+    """What our runs say of one claim."""
+
+    HOLDS = "holds"
+    DOES_NOT_HOLD = "does not hold"
+    UNDECIDED = "undecided"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`value` and its interval are None where a group has no runs, `low` and `high` also where one has too few for an interval."""
+
+    verdict: ClaimVerdict
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Region:
+    """The numbers of which a claim is true: each bound is inclusive ('at') or exclusive ('above', 'below')."""
+
+    above: float = -math.inf
+    at_least: float = -math.inf
+    below: float = math.inf
+    at_most: float = math.inf
+
+    def verdict(self, low: float, high: float) -> ClaimVerdict:
+        """Of an interval."""
+        above, below = (self._high_enough(low), self._high_enough(high)), (self._low_enough(low), self._low_enough(high))
+        if all(above) and all(below):
+            return ClaimVerdict.HOLDS
+        return ClaimVerdict.UNDECIDED if any(above) and any(below) else ClaimVerdict.DOES_NOT_HOLD
+
+    def _high_enough(self, value: float) -> bool:
+        return value > self.above and value >= self.at_least
+
+    def _low_enough(self, value: float) -> bool:
+        return value < self.below and value <= self.at_most
+
+    def __str__(self) -> str:
+        """'above 0', 'at least 5 and at most 20'."""
+        bounds = {"above": self.above, "at least": self.at_least, "below": self.below, "at most": self.at_most}
+        return " and ".join(f"{name} {value:g}" for name, value in bounds.items() if math.isfinite(value))
+
+
+def _slope(means: NDArray) -> NDArray:
+    """Change from one group (G, ...) to the next, by least squares."""
+    place = np.arange(len(means)) - (len(means) - 1) / 2
+    return np.tensordot(place, means, 1) / (place**2).sum()
+
+
+# From the means of the groups, (G, R) and (H, R) for R resamples, to the statistic (R,).
+STATISTICS: dict[str, Callable[[NDArray, NDArray], NDArray]] = {
+    "mean": lambda of, against: of.mean(0),
+    "difference": lambda of, against: of.mean(0) - against.mean(0),
+    "lead over the best": lambda of, against: of.mean(0) - against.max(0),
+    "difference of the largest": lambda of, against: of.max(0) - against.mean(0),
+    "ratio": lambda of, against: of.mean(0) / against.mean(0),
+    "range": lambda of, against: of.max(0) - of.min(0),
+    "slope": lambda of, against: _slope(of),
+}
+SPREAD = "spread"  # of one group: its standard deviation (n - 1)
+NAMES = (*STATISTICS, SPREAD)
+
+
+def judge(statistic: str, rule: Mapping[str, float], of: Groups, against: Groups = ()) -> Outcome:
+    """The verdict on a claim. `rule` names the bounds of its Region; no group of a judged claim is empty."""
+    groups = [*of, *against]
+    if not all(len(group) for group in groups):
+        return Outcome(ClaimVerdict.NOT_RUN)
+    value = _spread(of) if statistic == SPREAD else _statistic(statistic, _means(of), _means(against)).item()
+    if min(map(len, groups)) < FEWEST:
+        return Outcome(ClaimVerdict.UNDECIDED, value)
+    low, high = _exact(of) if statistic == SPREAD else _bootstrapped(statistic, of, against)
+    return Outcome(Region(**rule).verdict(low, high), value, low, high)
+
+
+def _statistic(name: str, of: NDArray, against: NDArray) -> NDArray:
+    return STATISTICS[name](of, against)
+
+
+def _means(groups: Groups) -> NDArray:
+    return np.array([[np.mean(group)] for group in groups])
+
+
+def _bootstrapped(statistic: str, of: Groups, against: Groups) -> tuple[float, float]:
+    rng = np.random.default_rng(SEED)
+    resampled = _statistic(statistic, *(_resampled(groups, rng) for groups in (of, against)))
+    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def _resampled(groups: Groups, rng: np.random.Generator) -> NDArray:
+    """Means of as many draws with replacement as a group has runs, (groups, RESAMPLES)."""
+    return np.array([rng.choice(np.asarray(group, float), (RESAMPLES, len(group))).mean(1) for group in groups])
+
+
+def _spread(of: Groups) -> float:
+    (group,) = of
+    return float(np.std(group, ddof=1)) if len(group) > 1 else 0.0
+
+
+def _exact(of: Groups) -> tuple[float, float]:
+    """Of the standard deviation of normal values, from the chi-squared distribution."""
+    ((count,), deviation) = map(len, of), _spread(of)
+    scale = [math.sqrt((count - 1) / stats.chi2.ppf(p, count - 1)) for p in ((1 + LEVEL) / 2, (1 - LEVEL) / 2)]
+    return deviation * scale[0], deviation * scale[1]
