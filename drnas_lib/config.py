@@ -74,7 +74,7 @@ class SearchConfig(Parameters):
     """The parameters of notebooks/search.ipynb; None means that the protocol decides."""
 
     space: Space = "nb201"
-    dataset: Dataset = "digits"
+    dataset: Dataset = "cluttered_digits"
     data_folder: Place | None = None
     image_size: Pixels | None = None
     index_lists: IndexLists | None = None

@@ -86,6 +86,8 @@ def _train(folder, settings, dataset, device, genotype, ranks) -> Iterator[Train
         for seed in seeds:
             number += 1
             net = built(seed, lambda cell=cell: network(cell, settings, dataset.classes, image[0]))
+            if device.type == "cpu":  # a fifth quicker there
+                net = net.to(memory_format=torch.channels_last)
             place = RunFolder(folder.path / f"{FOLDER}{name}_{seed}")
             place.path.mkdir(parents=True, exist_ok=True)
             identity = Identity.of(settings, described(dataset), cell, recipe, seed)

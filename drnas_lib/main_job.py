@@ -45,8 +45,8 @@ def sentence(rows: pd.DataFrame) -> str:
     return (
         f"**Over {n} {'seed' if n == 1 else 'seeds'} of the search the found cell is {mean} points above the median of the random cells "
         f"trained beside it{' (mean and standard error)' if n > 1 else ''}: by more than noise above it in {(above > noise).sum()} of {n}, "
-        f"by more than noise below it in {(-above > noise).sum()}. Its mean rank is {rows['rank'].mean():.1f} of {rows.of_cells.max()}, its "
-        f"mean accuracy {rows.found_pct.mean():.1f} %; all-skip has {rows.all_skip_pct.mean():.1f} %, and random cells lie between "
+        f"by more than noise below it in {(-above > noise).sum()}. Its mean rank is {rows['rank'].mean():.1f} of {rows.of_cells.max()}, "
+        f"its mean accuracy {rows.found_pct.mean():.1f} %; all-skip has {rows.all_skip_pct.mean():.1f} %, and random cells lie between "
         f"{rows.random_least_pct.min():.1f} and {rows.random_most_pct.max():.1f} %.**"
     )
 

@@ -1,7 +1,8 @@
 """How many threads a CPU computes with: one where the work is small, so that no small operator waits for a second thread.
 
 A step of a small network is thousands of operators of microseconds each; OpenMP's barrier after each costs as much as the second thread
-gains, and where other programs keep a core busy the barrier waits for them. Results have the same bits with one thread as with two.
+gains, and where other programs keep a core busy the barrier waits for them. Sums over a batch are split among the threads, so their number
+decides the last digits of a result: with one thread they do not depend on how many cores there are. The record says how many it was.
 Threads wait without spinning (see drnas_lib/__init__.py). OMP_NUM_THREADS, where it is set, is obeyed.
 """
 

@@ -18,10 +18,10 @@ def cluttered(scans: Tensor, copies: int, seed: int) -> Tensor:
     """`copies` images of every scan, uint8 (copies N, 1, 16, 16), from scans uint8 (N, 8, 8)."""
     random = np.random.RandomState(seed)  # whose numbers NumPy promises never to change
     scans = scans.double().repeat(copies, 1, 1)
-    images = _placed(scans, random)
+    images = placed(scans, random)
     for _ in range(FRAGMENTS):
         others = scans[torch.from_numpy(random.permutation(len(scans)))]
-        images = torch.maximum(images, _placed(others * _quarters(len(scans), random), random))
+        images = torch.maximum(images, placed(others * _quarters(len(scans), random), random))
     return images.round().to(torch.uint8)[:, None]
 
 
@@ -33,7 +33,7 @@ def _quarters(count: int, random: np.random.RandomState) -> Tensor:
     return (inside_rows[:, :, None] & inside_columns[:, None, :]).double()
 
 
-def _placed(scans: Tensor, random: np.random.RandomState) -> Tensor:
+def placed(scans: Tensor, random: np.random.RandomState) -> Tensor:
     """Scans (N, 8, 8) stretched, turned and moved at random, wholly inside of images (N, 16, 16). Bilinear, in double precision."""
     count = len(scans)
     size, angle = random.uniform(*SIZES, count), np.radians(random.uniform(-ANGLE, ANGLE, count))
