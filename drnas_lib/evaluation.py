@@ -77,7 +77,9 @@ def _train(folder, settings, dataset, device, genotype, ranks) -> Iterator[Train
     seeds = range(settings.seed, settings.seed + settings.train_seeds)
     batch_size = min(settings.batch_size, len(dataset.train.labels) // 4)  # a small data set still gets a few steps an epoch
     batch_size -= batch_size % ranks.share.of
-    recipe = replace(RECIPES["nb201"], epochs=settings.train_epochs, batch_size=batch_size)
+    recipe = RECIPES["nb201"]
+    lr = recipe.lr * batch_size / recipe.batch_size  # the published rate is one for large batches
+    recipe = replace(recipe, epochs=settings.train_epochs, batch_size=batch_size, lr=lr)
     feeds = {seed: MemoryFeed(dataset, recipe.batch_size, recipe.cutout, seed, device, ranks.share) for seed in seeds}
     image, key = tuple(dataset.train.images.shape[1:]), f"{settings.dataset}_test_acc_pct"
     found, number, trainings = [], 0, len(cells) * len(seeds)

@@ -97,7 +97,7 @@ BAD = [
     ({"keep": 6}, ["keep=[6]", "keeps all 5 operations."]),
     ({"keep": [5, 0], "progressive": True}, ["keep=[5, 0]", "from 1 to 8"]),
     ({"arch_warmup": -1}, ["arch_warmup=-1", "0 or more"]),
-    ({"k": 3}, ["k=[3] with channels=16", "3 does not divide the channels"]),
+    ({"k": 3}, ["k=[3] with channels=8", "3 does not divide the channels"]),
     ({"k": 4, "channels": 6}, ["k=[4] with channels=6", "4 does not divide"]),
     ({"keep": 4}, ["keep=[4]", "keeps all 5"]),
     # what a space cannot have
@@ -119,7 +119,7 @@ BAD = [
     ({"arch_warmup": [0, 0]}, ["arch_warmup=[0, 0]", "Set also epochs, k, keep"]),
     (TWO_STAGES | {"arch_warmup": [4]}, ["arch_warmup=[4]", "one entry for every stage"]),
     ({"epochs": 5, "arch_warmup": 5}, ["arch_warmup=[5] with epochs=[5]", "eta would not move in 5 epochs"]),
-    ({"protocol": "paper", "epochs": [20, 3]}, ["arch_warmup=[4, 4] with epochs=[20, 3]", "eta would not move in 3 epochs"]),
+    ({"protocol": "paper", "epochs": [20, 2]}, ["arch_warmup=[2, 2] with epochs=[20, 2]", "eta would not move in 2 epochs"]),
     (TWO_STAGES | {"progressive": False}, ["progressive=False with epochs=[20, 20], k=[4, 2], keep=[5, 3]", "one stage"]),
     ({"progressive": True, "epochs": 40}, ["progressive=True with epochs=[40]", "several stages"]),
     # pairs
@@ -149,7 +149,7 @@ BAD = [
     (IMAGENET | {"index_lists": ["params/paper/table1.json"] * 2}, ["these are not two index lists ('percent')"]),
     ({"index_lists": "a.json,b.json"}, ["index_lists=['a.json', 'b.json'] with dataset='cluttered_digits'", "only imagenet reads them"]),
     (IMAGENET | {"workers": -1}, ["workers=-1", "from 0 to 256"]),
-    ({"lr_warmup": 41}, ["lr_warmup=41 with epochs=[40]", "not more than all epochs"]),
+    ({"lr_warmup": 21}, ["lr_warmup=21 with epochs=[20]", "not more than all epochs"]),
     ({"lr_after_widening": "continued"}, ["lr_after_widening='continued' with one stage", "nothing is widened"]),
     ({"epochs": 100_001}, ["epochs=100001", "from 1 to 100000"]),
     ({"workers": 257}, ["workers=257", "from 0 to 256"]),
@@ -209,7 +209,7 @@ def test_ways_to_say_the_epochs_of_one_stage(given):
 
 @pytest.mark.parametrize("given", [[9, 8], (9, 8), "[9, 8]", "9,8", ["9", 8.0]])
 def test_ways_to_say_the_epochs_of_two_stages(given):
-    assert stages(protocol="paper", epochs=given) == [(9, 8, 5, 4), (8, 4, 3, 4)]
+    assert stages(protocol="paper", epochs=given) == [(9, 8, 5, 2), (8, 4, 3, 2)]
 
 
 def test_yaml_numbers_arrive_as_text():
@@ -253,7 +253,7 @@ def test_a_configuration_made_directly_is_checked_when_it_is_used():
         ({"regulariser": "kl", "lam": 0.5}, "nb201_cluttered_digits_drnas_released_lam0.5_regulariserkl"),
         ({"dataset": "folder", "data_folder": "docs/images/"}, "nb201_folder_drnas_released_folderimages"),
         ({"dataset": "folder", "data_folder": "docs", "image_size": 64}, "nb201_folder_drnas_released_image-size64_folderdocs"),
-        ({"channels": 16, "seed": 0, "evaluate": "none", "rerun": True, "device": "cpu"}, "nb201_cluttered_digits_drnas_released"),
+        ({"channels": 8, "seed": 0, "evaluate": "none", "rerun": True, "device": "cpu"}, "nb201_cluttered_digits_drnas_released"),
         (IMAGENET, "darts_imagenet_drnas_released"),
         (IMAGENET | {"data_folder": "docs", "image_size": 64}, "darts_imagenet_drnas_released_image-size64_folderdocs"),
         ({"name": "first-try", "cells": 2}, "first-try"),

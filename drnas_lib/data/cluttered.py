@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SIDE = 16  # pixels of an image
-SIZES = 8.0, 13.0  # pixels to which a scan's eight are stretched
-ANGLE = 30.0  # degrees to either side; with more, a 6 could be a 9
-FRAGMENTS = 4  # quarters of other scans in an image
+SIZES = 10.0, 14.0  # pixels to which a scan's eight are stretched
+ANGLE = 20.0  # degrees to either side; with more, a 6 could be a 9
+FRAGMENTS = 1  # quarters of other scans in an image
 
 
 def cluttered(scans: Tensor, copies: int, seed: int) -> Tensor:

