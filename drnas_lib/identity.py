@@ -7,7 +7,7 @@ from typing import Any
 from drnas_lib.errors import shown
 
 SAME_RUN = (  # settings that are equal or not without another result, or that follow from the others
-    "stem", "folder", "reduced", "changed", "fingerprint", "device", "workers", "snapshots", "evaluate", "train_epochs",
+    "stem", "folder", "reduced", "changed", "scale", "fingerprint", "device", "workers", "snapshots", "evaluate", "train_epochs",
     "random_cells", "train_seeds",
     "genotype", "cell_source", "published", "paper_rows",
 )  # fmt: skip
@@ -28,7 +28,8 @@ class Identity:
     def of(cls, settings: Any, images: dict[str, Any], *more: object) -> "Identity":
         """`settings` are those of a search or a training, `more` is what else the result depends on."""
         key = "-".join(map(str, (settings.fingerprint, images["fingerprint"], *more)))
-        return cls(key, as_read(settings.as_dict()), {name: images[name] for name in ("name", "fingerprint", "source")})
+        told = {name: value for name, value in as_read(settings.as_dict()).items() if name not in SAME_RUN}
+        return cls(key, told, {name: images[name] for name in ("name", "fingerprint", "source")})
 
     def made_of(self) -> dict[str, Any]:
         """Plain values, for a file."""

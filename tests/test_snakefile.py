@@ -103,6 +103,7 @@ def test_the_smoke_runs_every_notebook_and_nothing_at_full_length(jobs):
 
 
 def test_a_target_is_made_once(tmp_path):
+    (tmp_path / "retrain").mkdir()
     out = tmp_path / "notebooks" / "robust_spaces_cells.ipynb"
     assert "1 of 1 steps" in snakemake(out)
     assert out.exists() and "Nothing to be done" in snakemake(out)

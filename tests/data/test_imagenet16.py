@@ -80,7 +80,7 @@ class Creates:
 def test_a_pickle_that_runs_code_is_refused(tmp_path):
     train, test = write_all(tmp_path)
     train |= write(tmp_path, {TRAIN[1]: batch(1) | {"mean": Creates(tmp_path / "created")}})
-    with pytest.raises(DamagedData, match=r"train_data_batch_2: the file asks for .*open"):
+    with pytest.raises(DamagedData, match=r"train_data_batch_2 is no batch of images: the file asks for .*open"):
         read_imagenet16(tmp_path, train, test)
     assert not (tmp_path / "created").exists()
 
