@@ -1,4 +1,4 @@
-"""Cluttered digits (after Mnih et al. 2014): scans at a random place, size and angle among fragments of other scans, 16x16 pixels.
+"""Cluttered digits (after Mnih et al. 2014): scans at a random place, size and angle beside a fragment of another, 16x16 pixels.
 
 Cells differ on these images, as they do not on the scans alone. The same images always, whatever the seed of a run.
 """
@@ -11,7 +11,6 @@ from torch.nn import functional as F
 SIDE = 16  # pixels of an image
 SIZES = 10.0, 14.0  # pixels to which a scan's eight are stretched
 ANGLE = 20.0  # degrees to either side; with more, a 6 could be a 9
-FRAGMENTS = 1  # quarters of other scans in an image
 
 
 def cluttered(scans: Tensor, copies: int, seed: int) -> Tensor:
@@ -19,9 +18,8 @@ def cluttered(scans: Tensor, copies: int, seed: int) -> Tensor:
     random = np.random.RandomState(seed)  # whose numbers NumPy promises never to change
     scans = scans.double().repeat(copies, 1, 1)
     images = placed(scans, random)
-    for _ in range(FRAGMENTS):
-        others = scans[torch.from_numpy(random.permutation(len(scans)))]
-        images = torch.maximum(images, placed(others * _quarters(len(scans), random), random))
+    others = scans[torch.from_numpy(random.permutation(len(scans)))]
+    images = torch.maximum(images, placed(others * _quarters(len(scans), random), random))
     return images.round().to(torch.uint8)[:, None]
 
 
