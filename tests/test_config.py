@@ -119,7 +119,7 @@ BAD = [
     ({"arch_warmup": [0, 0]}, ["arch_warmup=[0, 0]", "Set also epochs, k, keep"]),
     (TWO_STAGES | {"arch_warmup": [4]}, ["arch_warmup=[4]", "one entry for every stage"]),
     ({"epochs": 5, "arch_warmup": 5}, ["arch_warmup=[5] with epochs=[5]", "eta would not move in 5 epochs"]),
-    ({"protocol": "paper", "epochs": [20, 3]}, ["arch_warmup=[4, 4] with epochs=[20, 3]", "eta would not move in 3 epochs"]),
+    ({"protocol": "paper", "epochs": [20, 2]}, ["arch_warmup=[2, 2] with epochs=[20, 2]", "eta would not move in 2 epochs"]),
     (TWO_STAGES | {"progressive": False}, ["progressive=False with epochs=[20, 20], k=[4, 2], keep=[5, 3]", "one stage"]),
     ({"progressive": True, "epochs": 40}, ["progressive=True with epochs=[40]", "several stages"]),
     # pairs
@@ -149,7 +149,7 @@ BAD = [
     (IMAGENET | {"index_lists": ["params/paper/table1.json"] * 2}, ["these are not two index lists ('percent')"]),
     ({"index_lists": "a.json,b.json"}, ["index_lists=['a.json', 'b.json'] with dataset='cluttered_digits'", "only imagenet reads them"]),
     (IMAGENET | {"workers": -1}, ["workers=-1", "from 0 to 256"]),
-    ({"lr_warmup": 41}, ["lr_warmup=41 with epochs=[40]", "not more than all epochs"]),
+    ({"lr_warmup": 21}, ["lr_warmup=21 with epochs=[20]", "not more than all epochs"]),
     ({"lr_after_widening": "continued"}, ["lr_after_widening='continued' with one stage", "nothing is widened"]),
     ({"epochs": 100_001}, ["epochs=100001", "from 1 to 100000"]),
     ({"workers": 257}, ["workers=257", "from 0 to 256"]),
@@ -209,7 +209,7 @@ def test_ways_to_say_the_epochs_of_one_stage(given):
 
 @pytest.mark.parametrize("given", [[9, 8], (9, 8), "[9, 8]", "9,8", ["9", 8.0]])
 def test_ways_to_say_the_epochs_of_two_stages(given):
-    assert stages(protocol="paper", epochs=given) == [(9, 8, 5, 4), (8, 4, 3, 4)]
+    assert stages(protocol="paper", epochs=given) == [(9, 8, 5, 2), (8, 4, 3, 2)]
 
 
 def test_yaml_numbers_arrive_as_text():

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from drnas_lib.data import cluttered
-from drnas_lib.data.sources import TEST_COPIES, load
+from drnas_lib.data.sources import TEST_COPIES, TRAIN_COPIES, load
 
 NOWHERE = Path("nowhere")
-FINGERPRINT = "d7504a71ba0b817c7c000c4c908883206be59aa33acefbb52a2e03609d4c89a7"
+FINGERPRINT = "17ee17116f1c779771f9ede042dde709d1bee993819d1b751bf98b9e99818a6c"
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,9 @@ def test_it_is_always_the_same_data_set(dataset):
 
 def test_images_of_training_and_test_come_from_different_scans(dataset):
     scans = load("digits", NOWHERE)
-    assert dataset.train.images.shape == (len(scans.train.labels), 1, 16, 16) and dataset.train.images.dtype == torch.uint8
+    assert dataset.train.images.shape == (TRAIN_COPIES * len(scans.train.labels), 1, 16, 16) and dataset.train.images.dtype == torch.uint8
     assert len(dataset.test.labels) == TEST_COPIES * len(scans.test.labels) > 2000
-    assert torch.equal(dataset.train.labels, scans.train.labels)
+    assert torch.equal(dataset.train.labels, scans.train.labels.repeat(TRAIN_COPIES))
     assert torch.equal(dataset.test.labels, scans.test.labels.repeat(TEST_COPIES))
 
 
