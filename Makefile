@@ -1,4 +1,4 @@
-# make search   the main job end to end on the embedded digits: results/notebooks/search_digits.ipynb
+# make search   the main job end to end on embedded images: results/notebooks/search_cluttered_digits.ipynb
 # make test     all tests, two at a time: minutes       make lint    style        make lab    JupyterLab
 # make paper-smoke   every notebook on little data, in minutes: results/smoke/notebooks/report.ipynb
 # make laptop   the paper's searches, tables, figures and claims at a size for two cores, in hours; make laptop ARGS=-n lists the jobs
@@ -28,8 +28,8 @@ search test soak paper-smoke laptop paper $(TARGETS): export JUPYTER_PATH :=
 
 search: $(STAMP)
 	@mkdir -p results/notebooks
-	$(BIN)/papermill notebooks/search.ipynb results/notebooks/search_digits.ipynb -k python3 $(ARGS)
-	@echo "Done: open results/notebooks/search_digits.ipynb, for instance with 'make lab'."
+	$(BIN)/papermill notebooks/search.ipynb results/notebooks/search_cluttered_digits.ipynb -k python3 $(ARGS)
+	@echo "Done: open results/notebooks/search_cluttered_digits.ipynb, for instance with 'make lab'."
 
 test: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)

@@ -45,6 +45,7 @@ SMOKE = {
     "proposition1": "theory_nb201_digits_drnas_smoke_seed0",
     "budgets": "constrained_nb201_digits_drnas_smoke_seed0",
     "timing": "speed_nb201_smoke",
+    "main job": "main_job_nb201_cluttered_digits_smoke",
     "two stages": "search_nb201_digits_drnas_paper_smoke_seed0",
 }
 METHODS = ("drnas_released", "darts_released", "darts_released_dp", "darts_released_l2")
@@ -174,6 +175,14 @@ rule lambda_ablation:
     resources: gpu=1
     shell: "papermill notebooks/lambda_ablation.ipynb {output} -f params/lambda_ablation/{wildcards.name}.yaml"
            " -p results {wildcards.results}/search"
+
+
+rule main_job:
+    input: "notebooks/main_job.ipynb", "params/main_job/{name}.yaml"
+    output: "{results}/notebooks/main_job_{name}.ipynb"
+    resources: gpu=1
+    shell: "papermill notebooks/main_job.ipynb {output} -f params/main_job/{wildcards.name}.yaml"
+           " -p results {wildcards.results}/search -p tables {wildcards.results}/main_job"
 
 
 rule exploration:

@@ -40,15 +40,13 @@ Name = text(
     Extremes(("a", "a" * 100), ("", "a" * 101, "a/b", "-a")),
 )
 Seed = integer(0, 2**32 - 1)  # what every generator takes
-Count = integer(1)
-Amount = integer(0)
+Count, Amount = integer(1), integer(0)
 BatchSize = integer(2)  # normalisation needs two images
-# More than these is a slip of the keyboard that would fill the memory, or start, without a word.
-MOST_EPOCHS = 100_000  # in a stage or a training
+MOST_EPOCHS = 100_000  # in a stage or a training; more, as of what follows, is a slip of the keyboard that would start without a word
 Epochs = integer(1, MOST_EPOCHS)
 Cells, Channels, Pixels = integer(1, 1000), integer(1, 10_000), integer(8, 2048)
 Workers = integer(0, 256)
-Trials, Some = integer(1, 1_000_000), integer(0, 1_000_000)
+Trained, Trials, Some = integer(1, 1000), integer(1, 1_000_000), integer(0, 1_000_000)
 Cutout = integer(0, even=True)  # the published hole reaches as far to either side of its centre, so an odd side loses a pixel
 PerStage, EpochsPerStage = integers(1), integers(1, MOST_EPOCHS)
 Keep = integers(1, MOST_OPERATIONS)
@@ -62,7 +60,8 @@ Momentum = number("a number from 0 to below 1", lambda value: 0 <= value < 1)
 CHOICES = ("space", "dataset", "method", "protocol", "scale", "seed", "device", "workers")  # that no protocol makes
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 # The scale is no part of a result either: its values are.
-NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", "train_epochs", "snapshots", "workers", "scale")
+JUDGING = ("train_epochs", "random_cells", "train_seeds")  # of the trainings after the search
+NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", *JUDGING, "snapshots", "workers", "scale")
 OF_THE_IMAGES = ("data_folder", "index_lists")  # they have a fingerprint of their own, wherever they lie
 # Came later: at these values they are not in the fingerprint, so that runs of before are still known.
 LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
@@ -75,7 +74,7 @@ class SearchConfig(Parameters):
     """The parameters of notebooks/search.ipynb; None means that the protocol decides."""
 
     space: Space = "nb201"
-    dataset: Dataset = "digits"
+    dataset: Dataset = "cluttered_digits"
     data_folder: Place | None = None
     image_size: Pixels | None = None
     index_lists: IndexLists | None = None
@@ -94,6 +93,8 @@ class SearchConfig(Parameters):
     snapshots: Amount = 0
     evaluate: Evaluate | None = None
     train_epochs: Epochs | None = None
+    random_cells: Trained | None = None
+    train_seeds: Trained | None = None
     epochs: EpochsPerStage | None = None
     k: PerStage | None = None
     keep: Keep | None = None
@@ -150,8 +151,9 @@ class SearchConfig(Parameters):
         own, values = FAMILIES[self.dataset] == "own", self._resolved()
         if self.evaluate == "table" and own:
             yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark does not know this data set. Allowed are train, none."
-        if self.train_epochs is not None and values["evaluate"] != "train":
-            yield f"train_epochs={self.train_epochs} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
+        for name in JUDGING:
+            if getattr(self, name) is not None and values["evaluate"] != "train":
+                yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
         if self.data_folder is None and self.dataset == "folder":
             yield "dataset='folder' without data_folder: say where the image folder is."
         yield from stream_rules.contradictions(self, values)
@@ -247,7 +249,7 @@ class SearchConfig(Parameters):
         differences = {n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT}
         usual = vars(stages) | rest | options
         values |= {"options": chosen_options, "changed": tuple(f"{n} {v} instead of {usual[n]}" for n, v in differences.items())}
-        values["train_epochs"] = values["train_epochs"] if values["evaluate"] == "train" else None
+        values |= dict.fromkeys(JUDGING) if values["evaluate"] != "train" else {}
         chosen = {n: getattr(self, n) for n in (*CHOICES, *OF_THE_IMAGES)}
         values |= chosen | {"image_size": stream_rules.size(self)}
         values |= {"snapshots": self.snapshots, "stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}

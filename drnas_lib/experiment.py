@@ -4,41 +4,23 @@ import hashlib
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
 
 import torch
 
-from drnas_lib import checkpoint, retrain, seal
-from drnas_lib.benchmark import Benchmark, MissingBenchmark
+from drnas_lib import checkpoint, evaluation, seal, threads
 from drnas_lib.config import SearchSettings
-from drnas_lib.data.feed import MemoryFeed
-from drnas_lib.data.seeds import built
 from drnas_lib.data.sources import Dataset
 from drnas_lib.device import choose, describe, reproducible
+from drnas_lib.evaluation import EVALUATIONS, Training
 from drnas_lib.genotype import Genotype, genotype_from_json
-from drnas_lib.identity import Identity
-from drnas_lib.nets.cost import macs, parameters
-from drnas_lib.nets.networks import network
 from drnas_lib.precision import PRECISIONS
 from drnas_lib.ranks import ALONE, Ranks
-from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import Company, Epoch, Launched, Search, SearchError
 from drnas_lib.search_data import Listing, described, read
+from drnas_lib.space_rules import PIXELS
 from drnas_lib.spaces import SPACES
-from drnas_lib.spaces.space import Space
 from drnas_lib.stream_rules import OF_ONES_OWN
-
-
-@dataclass(frozen=True)
-class Training:
-    """An epoch of the networks that are trained after the search: of which cell, its row, and all rows of that cell so far."""
-
-    cell: str
-    row: dict
-    history: list[dict]
-    epochs: int
-
 
 Progress = Epoch | Training
 
@@ -75,14 +57,16 @@ def launches(
         if rerun and ranks.first:
             _clear(folder)
         ranks.wait()
-        with reproducible(device, PRECISIONS[settings.precision]):
+        pixels = settings.image_size or PIXELS[settings.dataset]
+        count = threads.suited(device, settings.batch_size, settings.channels, pixels)
+        with reproducible(device, PRECISIONS[settings.precision]), threads.computing(count):
             if not searched:
                 yield from _search(folder, settings, dataset, device, company, ranks)
             genotype = genotype_from_json(read_json(seal.checked(folder.file("genotype.json"), seal.record(folder))))
             yield from _evaluate(folder, settings, dataset, device, genotype, ranks)
         if ranks.first:
             folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
-            for place in (folder, *(_cell_folder(folder, name) for name in ("derived", "random", "all_skip"))):
+            for place in (folder, *evaluation.folders(folder)):
                 checkpoint.clear(place.path)
         ranks.wait()
 
@@ -116,18 +100,12 @@ def _finished(folder: RunFolder, settings: SearchSettings, company: Company) -> 
         return False
     images = (lambda: described(_dataset(settings, company))) if settings.dataset in OF_ONES_OWN else None
     checkpoint.check_finished(folder, settings, images)
-    found = seal.record(folder).get("evaluation", {})
-    return found.get("kind") == settings.evaluate and found.get("epochs") == settings.train_epochs
+    return evaluation.answers(seal.record(folder).get("evaluation", {}), settings)
 
 
 def _clear(folder: RunFolder) -> None:
-    folder.clear()
-    for name in ("derived", "random", "all_skip"):
-        _cell_folder(folder, name).clear()
-
-
-def _cell_folder(folder: RunFolder, name: str) -> RunFolder:
-    return RunFolder(folder.path / f"train_{name}")
+    for place in (folder, *evaluation.folders(folder)):
+        place.clear()
 
 
 def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset | Listing, device, search: Search) -> None:
@@ -161,6 +139,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset 
         "stages": _memory_by_stage(history),
         "data": described(dataset, search.unreadable),
         "device": describe(device),
+        "threads": torch.get_num_threads(),
         "processes": search.ranks.share.of,
         "environment": environment(),
     }
@@ -200,61 +179,3 @@ def _evaluate(
     record["evaluation"] = {"kind": settings.evaluate, **result}
     record["metrics"]["evaluation_s"] = time.perf_counter() - began
     seal.write(folder.file(seal.RECORD), record)
-
-
-def _no_evaluation(folder, settings, dataset, device, genotype, ranks):
-    yield from ()
-    return {}
-
-
-def _look_up(folder, settings, dataset, device, genotype, ranks):
-    """Accuracy and rank in the benchmark table, or the reason why they are unknown; a search without the table still counts."""
-    yield from ()
-    try:
-        table = Benchmark.load()
-    except MissingBenchmark as error:
-        return {"unknown": str(error)}
-    found = {}
-    for split in ("valid", "test"):
-        accuracy, key = table.accuracy(genotype, settings.dataset, split), f"{settings.dataset}_{split}"
-        found |= table.standing(accuracy, settings.dataset, split).to_record(key)
-    return found
-
-
-def _train_cells(folder, settings, dataset, device, genotype, ranks):
-    """Train the derived cell, a random one and the all-skip one alike; where a space has no skip connection, the first two."""
-    if dataset.test is None:
-        raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
-    cells = {"derived": genotype} | _rivals(SPACES[settings.space], settings)
-    batch_size = min(settings.batch_size, len(dataset.train.labels) // 4)  # a small data set still gets a few steps an epoch
-    batch_size -= batch_size % ranks.share.of
-    recipe = replace(RECIPES["nb201"], epochs=settings.train_epochs, batch_size=batch_size)
-    feed = MemoryFeed(dataset, recipe.batch_size, recipe.cutout, settings.seed, device, ranks.share)
-    image = tuple(dataset.train.images.shape[1:])
-    found = []
-    for name, cell in cells.items():
-        net = built(settings.seed, lambda cell=cell: network(cell, settings, dataset.classes, image[0]))
-        cost = {"parameters": parameters(net), "macs": macs(net, image)}
-        place = _cell_folder(folder, name)
-        place.path.mkdir(parents=True, exist_ok=True)
-        identity = Identity.of(settings, described(dataset), cell, recipe)
-        training = retrain.Training(net, feed, recipe, settings.seed, device, identity, ranks)
-        for row in training.run(place):
-            yield Training(name, row, training.history, recipe.epochs)
-        accuracy = {f"{settings.dataset}_test_acc_pct": row["test_acc_pct"]}
-        found.append({"cell": name, "genotype": str(cell), **accuracy, **cost})
-    return {"epochs": recipe.epochs, "cells": found}
-
-
-def _rivals(space: Space, settings: SearchSettings) -> dict[str, Genotype]:
-    """Cells that owe nothing to the search: one of random scores, and skip connections everywhere."""
-    there = torch.tensor(space.start(settings.stages[0].keep))
-    draw = torch.rand(space.shape, generator=torch.Generator().manual_seed(settings.seed))
-    cells = {"random": space.genotype(draw.masked_fill(~there, -torch.inf))}
-    if "skip_connect" in space.operations:
-        skip = torch.tensor([name == "skip_connect" for name in space.operations])
-        cells["all_skip"] = space.genotype((skip & there).float())
-    return cells
-
-
-EVALUATIONS = {"none": _no_evaluation, "table": _look_up, "train": _train_cells}

@@ -8,6 +8,7 @@ from drnas_lib.errors import shown
 
 SAME_RUN = (  # settings that are equal or not without another result, or that follow from the others
     "stem", "folder", "reduced", "changed", "scale", "fingerprint", "device", "workers", "snapshots", "evaluate", "train_epochs",
+    "random_cells", "train_seeds",
     "genotype", "cell_source", "published", "paper_rows",
 )  # fmt: skip
 OF_THE_SEARCH_BEHIND = ("space", "method")  # of a training; of a search they are its own

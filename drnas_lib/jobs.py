@@ -23,19 +23,19 @@ class SearchJob:
     kinds = {"search": Epoch, "training": Training}
 
     def __init__(self):
-        self.histories: defaultdict[str | None, list[dict]] = defaultdict(list)  # of each cell, and of the search as that of None
+        self.histories: defaultdict[tuple, list[dict]] = defaultdict(list)  # of each cell and seed, and of the search, which has neither
 
     def said(self, progress: experiment.Progress) -> list[dict]:
         """The lines that tell of it."""
         kind = next(name for name, kind in self.kinds.items() if isinstance(progress, kind))
-        told = self.histories[getattr(progress, "cell", None)]
+        told = self.histories[getattr(progress, "cell", None), getattr(progress, "seed", None)]
         new = progress.history[len(told) :]
         told += new
         return [{"kind": kind, **asdict(replace(progress, history=new))}]
 
     def heard(self, line: dict) -> experiment.Progress:
         """What a line tells of."""
-        history = self.histories[line.get("cell")]
+        history = self.histories[line.get("cell"), line.get("seed")]
         history += line["history"]
         return self.kinds[line.pop("kind")](**line | {"history": history})
 

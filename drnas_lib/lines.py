@@ -20,7 +20,7 @@ from drnas_lib.parameters import Parameters
 from drnas_lib.records import PROJECT, RecordError
 from drnas_lib.retrain_config import RetrainConfig
 from drnas_lib.speed_config import SpeedConfig
-from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, TheoryConfig
+from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, MainJobConfig, TheoryConfig
 from drnas_lib.tables_config import ReportConfig, TablesConfig
 
 CONFIGS: dict[str, type[Parameters]] = {  # notebook -> its parameters
@@ -30,6 +30,7 @@ CONFIGS: dict[str, type[Parameters]] = {  # notebook -> its parameters
     "partial_channels": PartialChannelsConfig,
     "hessian": HessianConfig,
     "lambda_ablation": LambdaConfig,
+    "main_job": MainJobConfig,
     "exploration": ExplorationConfig,
     "theory": TheoryConfig,
     "constrained": ConstrainedConfig,

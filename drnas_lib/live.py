@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from drnas_lib.errors import Told
 from drnas_lib.plots import live_search
 from drnas_lib.spaces import SPACES
+from drnas_lib.trained_cells import shown
 
 PAUSE_S = 1.0  # the figure is drawn not more often than this
 SHARE = 0.1  # of the time that drawing may take
@@ -105,7 +106,8 @@ class Live(Display):
     def _said(self, progress) -> str:
         row = progress.row
         if not hasattr(progress, "mean"):
-            return f"training the {progress.cell.replace('_', '-')} cell, loss {row['train_loss_nats']:.3f}"
+            which = f"training {progress.number} of {progress.trainings}: the {shown(progress.cell)} cell, seed {progress.seed}"
+            return f"{which}, loss {row['train_loss_nats']:.3f}"
         accuracy = f"accuracy {row['train_acc_pct']:.1f} % on weight batches"
         if row["valid_acc_pct"] is not None:
             accuracy += f", {row['valid_acc_pct']:.1f} % on η batches"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from drnas_lib import checkpoint, seal
+from drnas_lib import checkpoint, seal, threads
 from drnas_lib.data import image_files, stream
 from drnas_lib.data.batches import Share
 from drnas_lib.data.feed import Feed, MemoryFeed
@@ -75,7 +75,8 @@ def run(
             folder.file(WEIGHTS).unlink(missing_ok=True)
         ranks.wait()
         precision = PRECISIONS[settings.precision]
-        with reproducible(device, precision):
+        shape = settings.recipe.batch_size, settings.channels, settings.image_size
+        with reproducible(device, precision), threads.computing(threads.suited(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
             if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
                 net = net.to(memory_format=torch.channels_last)
@@ -83,9 +84,9 @@ def run(
             training = Training(net, feed, settings.recipe, settings.seed, device, identity, ranks, precision)
             for row in training.run(folder, on_step):
                 yield Progress(row, training.history, settings.recipe.epochs)
-        if ranks.first:
-            _write(folder, settings, data, device, training)
-        ranks.wait()
+            if ranks.first:
+                _write(folder, settings, data, device, training)
+            ranks.wait()
 
 
 def network(settings: RetrainSettings, classes: int, channels: int) -> nn.Module:
@@ -179,6 +180,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
         },
         "data": data.described | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
         "device": describe(device),
+        "threads": torch.get_num_threads(),
         "processes": training.ranks.share.of,
         "environment": environment(),
     }

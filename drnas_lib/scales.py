@@ -31,7 +31,9 @@ class Size:
     channels: int
     cells: int
     subset: int | None = None
-    train_epochs: int | None = None  # of the cells that are trained after the search
+    train_epochs: int | None = None  # of the cells that are trained after the search; how many random ones, and seeds of each
+    random_cells: int | None = None
+    train_seeds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class TrainingSize:
     batch_size: int | None = None
 
 
+BRIEFLY = dict(train_epochs=1, random_cells=2, train_seeds=1)
 # (space, family of data sets) -> size. Absent: this scale does not exist there.
 SEARCHES: dict[str, dict[tuple[str, str], Size]] = {
     LAPTOP: {
@@ -53,10 +56,10 @@ SEARCHES: dict[str, dict[tuple[str, str], Size]] = {
         **{(space, "published"): Size(epochs=20, batch_size=64, channels=8, cells=5, subset=2500) for space in ROBUST_SPACES},
     },
     SMOKE: {
-        **{("nb201", family): Size(2, 32, 8, 1, subset=128, train_epochs=1) for family in ("published", "own")},
-        **{("darts", family): Size(2, 32, 12, 3, subset=128, train_epochs=1) for family in ("published", "own")},
+        **{("nb201", family): Size(2, 32, 8, 1, subset=128, **BRIEFLY) for family in ("published", "own")},
+        **{("darts", family): Size(2, 32, 12, 3, subset=128, **BRIEFLY) for family in ("published", "own")},
         ("darts", "imagenet"): Size(2, 32, 12, 3),
-        **{(space, family): Size(2, 32, 8, 3, subset=128, train_epochs=1) for space in ROBUST_SPACES for family in ("published", "own")},
+        **{(space, family): Size(2, 32, 8, 3, subset=128, **BRIEFLY) for space in ROBUST_SPACES for family in ("published", "own")},
     },
 }
 # (network, whether images are read as they are needed) -> size; the networks are those of retrain_config.MACROS.

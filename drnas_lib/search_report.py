@@ -12,6 +12,7 @@ from drnas_lib import cell_plots, plots, seal, tables
 from drnas_lib.benchmark import Benchmark, Standing
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.records import RunFolder, read_json
+from drnas_lib.trained_cells import TrainedCells
 
 NAMED = 5  # unreadable files in the summary; record.json has them all
 DIRICHLET = ("drnas",)  # methods whose eta is a concentration
@@ -111,7 +112,7 @@ class SearchReport:
         return _ACCURACY[self.record["evaluation"]["kind"]](self)
 
     def conclusion(self) -> Markdown:
-        """One sentence on how good the cell is."""
+        """How good the cell is, in a sentence or two."""
         return Markdown(_CONCLUSION[self.record["evaluation"]["kind"]](self))
 
     def _key(self, split: str) -> str:
@@ -153,25 +154,16 @@ def _standing(report: SearchReport) -> Standing | None:
     return Standing.from_record(found, key) or looked_up
 
 
-def _trained(report: SearchReport) -> pd.DataFrame:
-    return pd.DataFrame(report.record["evaluation"]["cells"])
+def _trained(report: SearchReport) -> TrainedCells:
+    return TrainedCells.of(report.record["evaluation"], report.dataset)
 
 
 def _trained_accuracy(report: SearchReport) -> Figure:
-    return plots.trained_cells(_trained(report), report._key("test"))
+    return plots.trained_cells(_trained(report))
 
 
 def _trained_conclusion(report: SearchReport) -> str:
-    cells = _trained(report).set_index("cell")[report._key("test")]
-    others = cells.drop("derived")
-    all_others = "both" if len(others) > 1 else "it"
-    better = f"beats {all_others}", f"is behind {all_others}"
-    verdict = better[0] if cells.derived > others.max() else f"does not beat {all_others}" if cells.derived >= others.min() else better[1]
-    shown = ", ".join(f"{_CALLED[name]} {accuracy:.2f} %" for name, accuracy in others.items())
-    return (
-        f"**Trained alike for {report.record['evaluation']['epochs']} epochs (one seed), the derived cell reaches "
-        f"{cells.derived:.2f} % test accuracy on {report.dataset} and {verdict}: {shown}.**" + _reduced(report)
-    )
+    return _trained(report).sentence(report.dataset) + _reduced(report)
 
 
 def _reduced(report: SearchReport) -> str:
@@ -179,7 +171,6 @@ def _reduced(report: SearchReport) -> str:
     return f" This was a reduced run ({'; '.join(reasons)}), not the paper's." if reasons else ""
 
 
-_CALLED = {"random": "the random cell", "all_skip": "all-skip"}
 _DRAWN = {
     Nb201Genotype: lambda genotype, title: plots.cell_graph(genotype.edges(), title),
     DartsGenotype: cell_plots.darts_cells,

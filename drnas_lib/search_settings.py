@@ -55,7 +55,7 @@ class SearchSettings:
     options: dict  # parameters that only this method reads
     precision: str
     evaluate: str
-    train_epochs: int | None
+    train_epochs: int | None  # None where nothing is trained after the search, as of the last two
     image_size: int | None
     data_folder: str | None
     index_lists: list[str] | None
@@ -68,6 +68,8 @@ class SearchSettings:
     changed: tuple[str, ...] = ()
     arch_betas: tuple[float, float] = (0.5, 0.999)  # Adam for eta, in the code
     snapshots: int = 0  # keep the supernet every so many epochs, for the studies; 0: never
+    random_cells: int | None = None
+    train_seeds: int | None = None
 
     def as_dict(self) -> dict:
         """JSON-ready."""

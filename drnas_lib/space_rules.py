@@ -6,7 +6,8 @@ from typing import Any
 
 from drnas_lib.darts_presets import ROBUST_SPACES
 
-PIXELS = {"digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16, "folder": 32, "imagenet": 224}  # a side, by default
+PIXELS = {"cluttered_digits": 16, "digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16}  # a side
+PIXELS |= {"folder": 32, "imagenet": 224}  # by default
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from drnas_lib.presets import FAMILIES, searched
 
 # One's own folder is searched by notebooks/search.ipynb.
 Dataset = choice(*(name for name in FAMILIES if searched("nb201", name) and name != "folder"))
+Embedded = choice(*(name for name, family in FAMILIES.items() if family == "own" and name != "folder"))
 Split = choice("valid", "test")
 TableSet = choice("cifar10", "cifar100", "imagenet16-120")
 VariableName = choice("eta", "beta", "mean", "mu")
@@ -135,6 +136,26 @@ class LambdaConfig(HessianPart, Searches):
     def searches(self) -> list[SearchSettings]:
         """For every lambda all seeds."""
         return [self.search(lam=lam, seed=seed, regulariser=self.regulariser) for lam in self.lams for seed in self.seeds]
+
+    def _problems(self) -> list[str]:
+        return refused(self.searches)
+
+
+class MainJobConfig(Parameters):
+    """The parameters of notebooks/main_job.ipynb: for every seed the search of `make search`, judged as it is there."""
+
+    dataset: Embedded = "cluttered_digits"
+    protocol: Protocol = "released"
+    scale: Scale = "full"
+    seeds: Seeds = [0]
+    device: Device = "auto"
+    results: Place = "results/search"
+    tables: Place = "results/main_job"
+
+    def searches(self) -> list[SearchSettings]:
+        """One for every seed. Raises ParameterError."""
+        names = ("dataset", "protocol", "scale", "device", "results")
+        return [SearchConfig.of({name: getattr(self, name) for name in names} | {"seed": seed}).settings() for seed in self.seeds]
 
     def _problems(self) -> list[str]:
         return refused(self.searches)

@@ -89,6 +89,20 @@ def spectrum_ends(table: pd.DataFrame) -> Figure:
     return figure
 
 
+def main_job(rows: pd.DataFrame, dataset: str) -> Figure:
+    """Found cell, median and range of its random cells, and all-skip, for each seed of the search. See main_job.table."""
+    figure, ((ax,),) = new_figure(width=7.5, height=3.4)
+    place = np.arange(len(rows))
+    ax.vlines(place, rows.random_least_pct, rows.random_most_pct, color="0.8", lw=8, label="random cells, least to most")
+    ax.plot(place, rows.random_median_pct, "_", color="0.3", ms=14, mew=2, label="their median")
+    ax.plot(place, rows.all_skip_pct, "x", color=REFERENCE, label="all-skip")
+    ax.errorbar(place, rows.found_pct, rows.noise_points, fmt="o", color=OURS, capsize=3, label="found cell, noise against the median")
+    ax.set_xticks(place, rows.seed)
+    ax.set(xlabel="seed of the search", ylabel=f"test accuracy on {dataset} (%)")
+    ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
 def lambda_accuracy(beside: pd.DataFrame, accuracy_on: str, reduced: bool) -> Figure:
     """Table 5: accuracy of the cell for each lambda, ours with deviation beside the paper's. See lambda_ablation.beside_paper."""
     figure, ((ax,),) = new_figure(width=7.5, height=3.4)

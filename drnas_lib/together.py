@@ -18,6 +18,7 @@ from drnas_lib.device import choose, reproducible
 from drnas_lib.experiment import Progress, launches
 from drnas_lib.precision import PRECISIONS
 from drnas_lib.search import Company, Launched
+from drnas_lib.threads import computing
 
 WORTH = 1.1  # steps per second of twice as many searches, over those of before, that make the next doubling worth trying
 MARGIN = 1.2  # free memory over what as many again would take
@@ -35,7 +36,8 @@ def run_many(
     failed: list[Exception] = []
     for (name, precision), group in groupby(sorted(many, key=_kind), key=_kind):
         device = choose(name)
-        with reproducible(device, PRECISIONS[precision]):  # around all, since each run puts back what it found
+        # Around all, since each run puts back what it found.
+        with reproducible(device, PRECISIONS[precision]), computing(torch.get_num_threads()):
             yield from _turns(deque(group), rerun, _limit(device, at_once), on_step, failed)
     if len(failed) == 1:
         raise failed[0]

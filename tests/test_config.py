@@ -27,7 +27,7 @@ BAD = [
     ({"dataset": "cifar-10"}, ["dataset='cifar-10'", "digits, cifar10, cifar100, imagenet16-120, folder", "Did you mean `cifar10`?"]),
     ({"dataset": "CIFAR100"}, ["dataset='CIFAR100'", "Did you mean `cifar100`?"]),
     ({"dataset": "ImageNet16"}, ["dataset='ImageNet16'", "Did you mean `imagenet16-120`?"]),
-    ({"dataset": None}, ["dataset=None", "allowed are digits"]),
+    ({"dataset": None}, ["dataset=None", "allowed are cluttered_digits"]),
     ({"method": "dart"}, ["method='dart'", "allowed are rsps, enas, darts", "Did you mean `darts`?"]),
     ({"method": "drnas", "tau_start": 1.0}, ["tau_start=1.0 with method='drnas'", "only gdas, snas read it"]),
     ({"method": "gdas", "step": "weights_only"}, ["step='weights_only' with method='gdas'", "allowed are arch_first"]),
@@ -97,7 +97,7 @@ BAD = [
     ({"keep": 6}, ["keep=[6]", "keeps all 5 operations."]),
     ({"keep": [5, 0], "progressive": True}, ["keep=[5, 0]", "from 1 to 8"]),
     ({"arch_warmup": -1}, ["arch_warmup=-1", "0 or more"]),
-    ({"k": 3}, ["k=[3] with channels=16", "3 does not divide the channels"]),
+    ({"k": 3}, ["k=[3] with channels=8", "3 does not divide the channels"]),
     ({"k": 4, "channels": 6}, ["k=[4] with channels=6", "4 does not divide"]),
     ({"keep": 4}, ["keep=[4]", "keeps all 5"]),
     # what a space cannot have
@@ -107,7 +107,7 @@ BAD = [
     ({"space": "s2", "progressive": True}, ["progressive=True with space='s2'", "nothing to prune"]),
     ({"space": "s3", "keep": 2}, ["keep=[2]", "keeps all 3 operations"]),
     ({"macro": "imagenet"}, ["macro='imagenet' with space='nb201'", "allowed is cifar"]),
-    ({"space": "darts", "macro": "imagenet"}, ["dataset='digits', whose images have 8 pixels,", "multiple of 32"]),
+    ({"space": "darts", "macro": "imagenet"}, ["dataset='cluttered_digits', whose images have 16 pixels,", "multiple of 32"]),
     ({"drop_path": 0.2}, ["drop_path=0.2 with space='nb201'"]),
     ({"space": "s4", "drop_path": 1}, ["drop_path=1", "from 0 to below 1"]),
     (TWO_STAGES | {"keep": [5, 3, 4], "k": [4, 2, 1], "epochs": [9, 9, 9]}, ["keep=[5, 3, 4]", "cannot grow from 3 to 4"]),
@@ -119,19 +119,21 @@ BAD = [
     ({"arch_warmup": [0, 0]}, ["arch_warmup=[0, 0]", "Set also epochs, k, keep"]),
     (TWO_STAGES | {"arch_warmup": [4]}, ["arch_warmup=[4]", "one entry for every stage"]),
     ({"epochs": 5, "arch_warmup": 5}, ["arch_warmup=[5] with epochs=[5]", "eta would not move in 5 epochs"]),
-    ({"protocol": "paper", "epochs": [20, 3]}, ["arch_warmup=[4, 4] with epochs=[20, 3]", "eta would not move in 3 epochs"]),
+    ({"protocol": "paper", "epochs": [20, 2]}, ["arch_warmup=[2, 2] with epochs=[20, 2]", "eta would not move in 2 epochs"]),
     (TWO_STAGES | {"progressive": False}, ["progressive=False with epochs=[20, 20], k=[4, 2], keep=[5, 3]", "one stage"]),
     ({"progressive": True, "epochs": 40}, ["progressive=True with epochs=[40]", "several stages"]),
     # pairs
-    ({"evaluate": "table"}, ["evaluate='table' with dataset='digits'", "Allowed are train, none"]),
+    ({"evaluate": "table"}, ["evaluate='table' with dataset='cluttered_digits'", "Allowed are train, none"]),
     ({"dataset": "folder", "data_folder": "pictures", "evaluate": "table"}, ["evaluate='table' with dataset='folder'"]),
     ({"evaluate": "none", "train_epochs": 5}, ["train_epochs=5 with evaluate='none'", "nothing is trained. Allowed is evaluate='train'"]),
     ({"dataset": "cifar10", "train_epochs": 5}, ["train_epochs=5 with evaluate='table'"]),
-    ({"data_folder": "pictures"}, ["data_folder='pictures' with dataset='digits'", "only dataset='folder' and dataset='imagenet'"]),
+    ({"dataset": "cifar10", "random_cells": 5, "train_seeds": 2}, ["random_cells=5 with evaluate='table'", "train_seeds=2 with"]),
+    ({"random_cells": 0}, ["random_cells=0", "from 1 to 1000"]),
+    ({"data_folder": "pictures"}, ["data_folder='pictures' with dataset='cluttered_digits'", "only dataset='folder' and"]),
     ({"dataset": "folder"}, ["dataset='folder' without data_folder"]),
     ({"dataset": "cifar10", "image_size": 32}, ["image_size=32 with dataset='cifar10'", "only dataset='folder'"]),
     ({"dataset": "folder", "data_folder": "pictures", "image_size": 30}, ["image_size=30", "multiple of 4"]),
-    ({"cutout": 100}, ["cutout=100 with images of 8 pixels a side", "at least half of the image", "even numbers from 0 to 4"]),
+    ({"cutout": 100}, ["cutout=100 with images of 16 pixels a side", "at least half of the image", "even numbers from 0 to 10"]),
     ({"space": "s3", "dataset": "cifar10", "cutout": 24}, ["cutout=24 with images of 32 pixels", "from 0 to 22"]),
     ({"cutout": 1}, ["cutout=1", "an even number, 0 or more"]),
     # images that are read as they are needed
@@ -145,9 +147,9 @@ BAD = [
     (IMAGENET | {"index_lists": "ten.json"}, ["index_lists='ten.json'", "two files", "for the weights and for eta"]),
     (IMAGENET | {"index_lists": "no.json,neither.json"}, ["index_lists=['no.json', 'neither.json']", "not two index lists", "no.json"]),
     (IMAGENET | {"index_lists": ["params/paper/table1.json"] * 2}, ["these are not two index lists ('percent')"]),
-    ({"index_lists": "a.json,b.json"}, ["index_lists=['a.json', 'b.json'] with dataset='digits'", "only imagenet reads them"]),
+    ({"index_lists": "a.json,b.json"}, ["index_lists=['a.json', 'b.json'] with dataset='cluttered_digits'", "only imagenet reads them"]),
     (IMAGENET | {"workers": -1}, ["workers=-1", "from 0 to 256"]),
-    ({"lr_warmup": 41}, ["lr_warmup=41 with epochs=[40]", "not more than all epochs"]),
+    ({"lr_warmup": 21}, ["lr_warmup=21 with epochs=[20]", "not more than all epochs"]),
     ({"lr_after_widening": "continued"}, ["lr_after_widening='continued' with one stage", "nothing is widened"]),
     ({"epochs": 100_001}, ["epochs=100001", "from 1 to 100000"]),
     ({"workers": 257}, ["workers=257", "from 0 to 256"]),
@@ -207,7 +209,7 @@ def test_ways_to_say_the_epochs_of_one_stage(given):
 
 @pytest.mark.parametrize("given", [[9, 8], (9, 8), "[9, 8]", "9,8", ["9", 8.0]])
 def test_ways_to_say_the_epochs_of_two_stages(given):
-    assert stages(protocol="paper", epochs=given) == [(9, 8, 5, 4), (8, 4, 3, 4)]
+    assert stages(protocol="paper", epochs=given) == [(9, 8, 5, 2), (8, 4, 3, 2)]
 
 
 def test_yaml_numbers_arrive_as_text():
@@ -242,16 +244,16 @@ def test_a_configuration_made_directly_is_checked_when_it_is_used():
 @pytest.mark.parametrize(
     ("values", "stem"),
     [
-        ({}, "nb201_digits_drnas_released"),
+        ({}, "nb201_cluttered_digits_drnas_released"),
         ({"dataset": "cifar10", "protocol": "paper"}, "nb201_cifar10_drnas_paper"),
         ({"dataset": "cifar10", "k": 4, "cells": 1, "subset": 5000}, "nb201_cifar10_drnas_released_k4_cells1_subset5000"),
         ({"dataset": "cifar10", "progressive": True}, "nb201_cifar10_drnas_released_progressive"),
         ({"dataset": "cifar10", "protocol": "paper", "progressive": False}, "nb201_cifar10_drnas_paper_plain"),
-        ({"protocol": "paper", "epochs": [9, 8], "arch_lr": 1e-5}, "nb201_digits_drnas_paper_epochs9-8_arch-lr1e-05"),
-        ({"regulariser": "kl", "lam": 0.5}, "nb201_digits_drnas_released_lam0.5_regulariserkl"),
+        ({"protocol": "paper", "epochs": [9, 8], "arch_lr": 1e-5}, "nb201_cluttered_digits_drnas_paper_epochs9-8_arch-lr1e-05"),
+        ({"regulariser": "kl", "lam": 0.5}, "nb201_cluttered_digits_drnas_released_lam0.5_regulariserkl"),
         ({"dataset": "folder", "data_folder": "docs/images/"}, "nb201_folder_drnas_released_folderimages"),
         ({"dataset": "folder", "data_folder": "docs", "image_size": 64}, "nb201_folder_drnas_released_image-size64_folderdocs"),
-        ({"channels": 16, "seed": 0, "evaluate": "none", "rerun": True, "device": "cpu"}, "nb201_digits_drnas_released"),
+        ({"channels": 8, "seed": 0, "evaluate": "none", "rerun": True, "device": "cpu"}, "nb201_cluttered_digits_drnas_released"),
         (IMAGENET, "darts_imagenet_drnas_released"),
         (IMAGENET | {"data_folder": "docs", "image_size": 64}, "darts_imagenet_drnas_released_image-size64_folderdocs"),
         ({"name": "first-try", "cells": 2}, "first-try"),
@@ -279,7 +281,7 @@ def test_a_folder_of_images_that_is_not_there_is_told_with_the_parameters(config
 
 
 def test_folder():
-    assert settings(seed=3).folder == "results/search/nb201_digits_drnas_released/seed3"
+    assert settings(seed=3).folder == "results/search/nb201_cluttered_digits_drnas_released/seed3"
     assert settings(name="mine", results="elsewhere/").folder == "elsewhere/mine/seed0"
 
 
@@ -288,7 +290,7 @@ def test_a_long_stem_is_cut_without_two_runs_sharing_it():
     one, other = settings(**many, lam=0.25).stem, settings(**many, lam=0.5).stem
     assert len(one) == len(other) == 100
     assert one != other
-    assert one.startswith("nb201_digits_drnas_released_channels32_cells2_subset999_weight-lr0.0125_")
+    assert one.startswith("nb201_cluttered_digits_drnas_released_channels32_cells2_subset999_weight-lr0.0125_")
 
 
 @pytest.mark.parametrize(

@@ -63,10 +63,11 @@ def test_the_derived_cell_follows_the_rule_of_the_protocol(settings):
 
 
 def test_training_compares_the_cell_with_others(settings):
-    these = settings(TINY | dict(space="s2", channels=4, cells=3, epochs=[1]), evaluate="train", train_epochs=1)
+    judged = dict(evaluate="train", train_epochs=1, random_cells=1, train_seeds=1)
+    these = settings(TINY | dict(space="s2", channels=4, cells=3, epochs=[1]), **judged)
     list(run(these))
     cells = read_json(RunFolder(these.folder).file("record.json"))["evaluation"]["cells"]
-    assert [cell["cell"] for cell in cells] == ["derived", "random", "all_skip"]
+    assert [cell["cell"] for cell in cells] == ["derived", "random_1", "all_skip"]
     assert cells[2]["parameters"] <= min(cell["parameters"] for cell in cells)
     assert cells[2]["genotype"].count("skip_connect") == 16
 

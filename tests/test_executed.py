@@ -15,7 +15,7 @@ from drnas_lib.records import PROJECT, read_json
 from tests.data.images import collection
 
 QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}
-SEARCH = dict(epochs=[3], channels=8, subset=256, batch_size=32, train_epochs=1)
+SEARCH = dict(epochs=[3], channels=8, subset=256, batch_size=32, train_epochs=1, random_cells=2, train_seeds=2)
 
 
 def outputs(path, kind):
@@ -32,22 +32,23 @@ def test_search_end_to_end(tmp_path, where):
     assert {"record.json", "history.csv", "eta.csv", "genotype.json", "done.json"} <= {path.name for path in folder.iterdir()}
     assert len(outputs(out, "image/png")) == 5, "live display, trajectory, concentrations, cell, accuracy"
     said = "".join("".join(text) for text in outputs(out, "text/markdown"))
-    assert "the derived cell reaches" in said and "This was a reduced run" in said
+    assert "rank" in said and "beside 2 random cells" in said and "with 2 seeds each" in said and "This was a reduced run" in said
     assert read_json(folder / "record.json")["genotype"] in json.dumps(nbformat.read(out, as_version=4))
 
 
 def test_a_search_of_the_darts_space_end_to_end(tmp_path):
     out = tmp_path / "out.ipynb"
-    size = dict(channels=12, cells=3, subset=128, batch_size=32, train_epochs=1, epochs=[1, 1], k=[6, 3], keep=[7, 4], arch_warmup=[0, 0])
-    values = size | {"space": "darts", "results": str(tmp_path / "runs")}
+    size = dict(channels=12, cells=3, subset=128, batch_size=32, epochs=[1, 1], k=[6, 3], keep=[7, 4], arch_warmup=[0, 0])
+    size |= dict(train_epochs=1, random_cells=1, train_seeds=1)
+    values = size | {"dataset": "digits", "space": "darts", "results": str(tmp_path / "runs")}
     papermill.execute_notebook(PROJECT / "notebooks" / "search.ipynb", out, values, cwd=PROJECT, **QUIET)
     assert len(outputs(out, "image/png")) == 5, "live display, trajectory, concentrations, both cells, accuracy"
-    assert "the derived cell reaches" in "".join("".join(text) for text in outputs(out, "text/markdown"))
+    assert "beside 1 random cell of" in "".join("".join(text) for text in outputs(out, "text/markdown"))
 
 
 def test_a_long_search_stays_one_small_display(tmp_path):
     out = tmp_path / "out.ipynb"
-    long = SEARCH | {"epochs": [60], "evaluate": "none", "train_epochs": None, "channels": 4, "subset": 64, "results": str(tmp_path)}
+    long = dict(epochs=[60], channels=4, subset=64, batch_size=32, evaluate="none", dataset="digits", results=str(tmp_path))
     papermill.execute_notebook(PROJECT / "notebooks" / "search.ipynb", out, long, cwd=PROJECT, **QUIET)
     assert out.stat().st_size < 1_000_000
     assert len(outputs(out, "image/png")) == 4

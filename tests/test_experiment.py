@@ -10,6 +10,7 @@ import torch
 from drnas_lib import bilevel, checkpoint, experiment
 from drnas_lib.benchmark import Benchmark, Standing, how_to_get
 from drnas_lib.checkpoint import CheckpointError
+from drnas_lib.data.sources import load
 from drnas_lib.experiment import run
 from drnas_lib.records import RecordError, RunFolder, RunLocked, read_json
 from drnas_lib.search import SearchError
@@ -155,28 +156,36 @@ def test_arch_warmup_holds_eta_and_stages_prune_and_widen(settings):
     assert float(rows[3]["activation_mb"]) != float(rows[1]["activation_mb"])
 
 
-def test_training_compares_three_cells_and_continues(settings):
-    these = settings(evaluate="train", train_epochs=2)
+def test_training_compares_cells_with_several_seeds_and_continues(settings):
+    these = settings(evaluate="train", train_epochs=2, random_cells=2, train_seeds=2)
     generator = run(these)
     for progress in generator:
-        if isinstance(progress, experiment.Training) and progress.cell == "random":
+        if isinstance(progress, experiment.Training) and progress.cell == "random_1" and progress.seed == 1:
             generator.close()
             break
     list(run(these))
-    whole = settings(evaluate="train", train_epochs=2, name="whole")
+    whole = settings(evaluate="train", train_epochs=2, random_cells=2, train_seeds=2, name="whole")
     list(run(whole))
     found, expected = (read_json(RunFolder(s.folder).file("record.json"))["evaluation"] for s in (these, whole))
     assert found == expected
-    assert [cell["cell"] for cell in found["cells"]] == ["derived", "random", "all_skip"]
-    assert all(10 <= cell["digits_test_acc_pct"] <= 100 and cell["parameters"] > 0 for cell in found["cells"])
+    assert [cell["cell"] for cell in found["cells"]] == ["derived", "random_1", "random_2", "all_skip"]
+    assert (found["seeds"], found["random_cells"], found["test_images"]) == (2, 2, len(load("digits", None).test.labels))
+    for cell in found["cells"]:
+        one, other = cell["digits_test_acc_pct_by_seed"]
+        assert cell["digits_test_acc_pct"] == (one + other) / 2 and one != other and cell["parameters"] > 0
+    assert found["cells"][1]["genotype"] != found["cells"][2]["genotype"]
+    assert not list(RunFolder(these.folder).path.glob("*/checkpoint-*")), "finished trainings leave none"
 
 
 def test_a_finished_search_is_judged_in_another_way_without_searching_again(settings):
     list(run(settings()))
-    progress = list(run(settings(evaluate="train", train_epochs=1)))
+    asked = dict(evaluate="train", train_epochs=1, random_cells=1, train_seeds=1)
+    progress = list(run(settings(**asked)))
     assert len(progress) == 3 and all(isinstance(entry, experiment.Training) for entry in progress)
     assert read_json(RunFolder(settings().folder).file("record.json"))["evaluation"]["epochs"] == 1
-    assert list(run(settings(evaluate="train", train_epochs=1))) == []
+    assert list(run(settings(**asked))) == []
+    again = list(run(settings(**asked | {"random_cells": 2})))
+    assert [(progress.cell, progress.number, progress.trainings) for progress in again][-2:] == [("random_2", 3, 4), ("all_skip", 4, 4)]
 
 
 def test_real_cifar10_and_the_table(settings, data_root):

@@ -23,7 +23,7 @@ def through(job, progresses):
 
 def test_epochs_of_a_search_and_of_its_cells_come_across():
     epochs = [Epoch(ROWS[i], ROWS[: i + 1], [[[0.5, 0.5]]], 3) for i in range(3)]
-    cells = [Training(cell, ROWS[i], ROWS[: i + 1], 2) for cell in ("derived", "random") for i in range(2)]
+    cells = [Training(cell, s, ROWS[i], ROWS[: i + 1], 2, 1, 4) for cell in ("derived", "random_1") for s in range(2) for i in range(2)]
     found = through(SearchJob, [*epochs, *cells])
     for (line, heard, history), progress in zip(found, [*epochs, *cells], strict=True):
         assert type(heard) is type(progress) and heard.row == progress.row and history == progress.history

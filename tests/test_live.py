@@ -98,8 +98,8 @@ def test_the_next_run_is_drawn_at_once_and_only_then(outputs, monkeypatch):
 def test_a_training_after_the_search_keeps_the_picture(outputs):
     display = Live("nb201")
     row = {"epoch": 3, "seconds": 60.0, "train_loss_nats": 0.25}
-    display.show(Training("all_skip", row, [row], 5))
-    assert "epoch 3 of 5, about 2 min left; training the all-skip cell, loss 0.250" in outputs[0].text
+    display.show(Training("all_skip", 2, row, [row], 5, number=33, trainings=33))
+    assert "epoch 3 of 5, about 2 min left; training 33 of 33: the all-skip cell, seed 2, loss 0.250" in outputs[0].text
     assert len(outputs[1].shown) == 1
 
 

@@ -10,13 +10,14 @@ import yaml
 from drnas_lib import study_config
 from drnas_lib.parameters import ParameterError
 from drnas_lib.records import PROJECT
-from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, TheoryConfig
+from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, MainJobConfig, TheoryConfig
 
 CONFIGS = {
     "constrained": ConstrainedConfig,
     "exploration": ExplorationConfig,
     "hessian": HessianConfig,
     "lambda_ablation": LambdaConfig,
+    "main_job": MainJobConfig,
     "theory": TheoryConfig,
 }
 BOTH = ("hessian", "lambda_ablation")

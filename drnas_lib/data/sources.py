@@ -41,6 +41,7 @@ class Dataset:
         return self.train.images.shape[1]
 
 
+TRAIN_COPIES, TEST_COPIES = 2, 8
 Loaded = tuple[ImageSet, ImageSet | None, str]  # train, test, source
 
 
@@ -94,6 +95,18 @@ def read_digits(root: Path, folder: Path | None, size: int | None) -> Loaded:
     return ImageSet(images[~test], labels[~test]), ImageSet(images[test], labels[test]), source
 
 
+def read_cluttered_digits(root: Path, folder: Path | None, size: int | None) -> Loaded:
+    """The same scans amid clutter: two images of each training scan, eight of each test scan, so that no scan is on both sides."""
+    from drnas_lib.data.cluttered import cluttered
+
+    train, test, _ = read_digits(root, folder, size)
+    parts = [
+        ImageSet(cluttered(part.images[:, 0], copies, seed), part.labels.repeat(copies))
+        for part, copies, seed in ((train, TRAIN_COPIES, 0), (test, TEST_COPIES, 1))
+    ]
+    return *parts, "UCI optical digits as embedded in scikit-learn, 16x16: at a random place, size and angle, beside a fragment of another."
+
+
 def every_fifth(labels: Tensor) -> Tensor:
     """True for every fifth image of each class, in file order: a split that never changes."""
     chosen = torch.zeros(len(labels), dtype=torch.bool)
@@ -124,6 +137,7 @@ def _folder(root: Path, folder: Path | None, size: int | None) -> Loaded:
 
 
 DATASETS = {
+    "cluttered_digits": Row(read_cluttered_digits, 10, (0.1997,), (0.2962,), pad=2, flip=False),
     "digits": Row(read_digits, 10, (0.3052,), (0.3760,), pad=1, flip=False),
     "cifar10": Row(
         _cifar("cifar10"), 10, (0.49139968, 0.48215827, 0.44653124), (0.24703233, 0.24348505, 0.26158768), pad=4

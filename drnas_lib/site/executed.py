@@ -14,6 +14,7 @@ from drnas_lib import seal
 from drnas_lib.comparison import Wanted
 from drnas_lib.lines import CONFIGS
 from drnas_lib.parameters import ParameterError, Parameters
+from drnas_lib.presets import FAMILIES
 from drnas_lib.records import RecordError, RunFolder
 
 FULL, REDUCED, READS, MEASURES, UNKNOWN, STOPPED = (
@@ -97,7 +98,7 @@ def _of_searches(config: Parameters) -> tuple[str, str]:
     """Of a comparison or a study, its searches; the lookups of a comparison are always whole."""
     settings = [search.settings if isinstance(search, Wanted) else search for search in config.searches()]
     protocols = " and ".join(dict.fromkeys(one.protocol for one in settings))
-    return protocols or "lookup", REDUCED if any(one.reduced or one.dataset == "digits" for one in settings) else FULL
+    return protocols or "lookup", REDUCED if any(one.reduced or FAMILIES[one.dataset] == "own" for one in settings) else FULL
 
 
 def _of_run(config: Parameters) -> tuple[str, str]:
@@ -119,6 +120,7 @@ LENGTHS: dict[str, Callable[[Parameters], tuple[str, str] | str]] = {
     "exploration": _of_run,
     "hessian": _of_searches,
     "lambda_ablation": _of_searches,
+    "main_job": _of_searches,
     "theory": _of_run,
     "constrained": _of_run,
     "speed": lambda _: MEASURES,

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt insta
 
 TOKEN, PATIENCE_S = "known", 120
 SMALL = {"epochs": "[6]", "channels": "8", "subset": "256", "batch_size": "32", "train_epochs": "1", "results": "'{runs}'"}
+SMALL |= {"random_cells": "1", "train_seeds": "1"}
 ERROR = "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
 
 

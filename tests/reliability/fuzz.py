@@ -28,7 +28,7 @@ from drnas_lib.retrain_config import RetrainConfig
 from drnas_lib.search_report import SearchReport
 from drnas_lib.space_rules import RULES
 from drnas_lib.speed_config import SpeedConfig
-from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, TheoryConfig
+from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, MainJobConfig, TheoryConfig
 from drnas_lib.table_search import POLICIES, TableSearchConfig
 from drnas_lib.tables_config import ReportConfig, TablesConfig
 
@@ -42,6 +42,7 @@ CONFIGS: dict[str, type[Parameters]] = {
     "exploration": ExplorationConfig,
     "hessian": HessianConfig,
     "lambda_ablation": LambdaConfig,
+    "main_job": MainJobConfig,
     "theory": TheoryConfig,
     "constrained": ConstrainedConfig,
     "speed": SpeedConfig,

@@ -13,7 +13,7 @@ from tests.conftest import SMALL, SMALL_STAGES
 
 SEARCH = SMALL | {"epochs": [5], "device": "cpu", "snapshots": 2}
 PROGRESSIVE = SMALL_STAGES | {"epochs": [3, 3], "device": "cpu", "snapshots": 2}
-JUDGED = SMALL | {"device": "cpu", "evaluate": "train", "train_epochs": 3}
+JUDGED = SMALL | {"device": "cpu", "evaluate": "train", "train_epochs": 3, "random_cells": 1, "train_seeds": 1}
 RETRAIN = dict(dataset="digits", channels=2, cells=3, subset=96, batch_size=32, epochs=6, cutout=2, device="cpu")
 LOOKED_UP = dict(dataset="cifar10", method="reinforce", seeds=400)
 BEGUN = "begun"
