@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.candidates import Judged, accuracies
 from drnas_lib.methods.controller import Controller
-from drnas_lib.methods.method import Arena
+from drnas_lib.methods.method import MethodContext
 from drnas_lib.nets.single_path import SinglePathNet
 from drnas_lib.spaces.space import Space
 
@@ -73,7 +73,7 @@ class ENAS(Judged):
         chosen, _, _ = self.controller(256, torch.Generator().manual_seed(0))
         return self._cells(chosen).mean(0).to(self.variables.eta.device)
 
-    def after_epoch(self, arena: Arena, last: bool) -> None:
+    def after_epoch(self, arena: MethodContext, last: bool) -> None:
         self.rewards = []
         before = self.baseline
         for _ in range(self.updates):
@@ -84,7 +84,7 @@ class ENAS(Judged):
                 cells = self._cells(self.controller(count, _on_cpu(arena.chance))[0])
             self.keep_best(arena, cells, arena.augmented(count))
 
-    def _update(self, arena: Arena, before: float | None) -> None:
+    def _update(self, arena: MethodContext, before: float | None) -> None:
         chosen, log_p, entropy = self.controller(self.samples, _on_cpu(arena.chance))
         accuracy = accuracies(arena.net, self._cells(chosen), arena.augmented(self.samples))
         reward = accuracy + ENTROPY_WEIGHT * entropy
