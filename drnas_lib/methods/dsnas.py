@@ -68,7 +68,7 @@ class DSNAS(Method):
         self.before.copy_(self.variables.eta)
 
     @torch.no_grad()
-    def after_epoch(self, arena: MethodContext, last: bool) -> None:
+    def after_epoch(self, context: MethodContext, last: bool) -> None:
         """Put the eta of fixed edges back: momentum and decay have moved it a little, though its gradient is zero."""
         fixed = self.open.sum(-1, keepdim=True) == 1
         self.variables.eta.copy_(torch.where(fixed, self.before, self.variables.eta))

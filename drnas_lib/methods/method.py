@@ -80,7 +80,7 @@ class Method(nn.Module, ABC):
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """`epoch` (from 0) of all `epochs` starts. Schedules live in buffers, which a captured graph reads anew."""
 
-    def after_epoch(self, arena: MethodContext, last: bool) -> None:
+    def after_epoch(self, context: MethodContext, last: bool) -> None:
         """A phase of its own after the weights of an epoch are trained; `last`: the search ends here."""
 
     def logits(self) -> Tensor:

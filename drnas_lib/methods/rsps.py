@@ -30,7 +30,7 @@ class RSPS(Judged):
     def mean(self) -> Tensor:
         return torch.full_like(self.variables.eta, 1 / self.variables.eta.shape[-1])
 
-    def after_epoch(self, arena: MethodContext, last: bool) -> None:
+    def after_epoch(self, context: MethodContext, last: bool) -> None:
         count = self.candidates if last else self.monitored
         if count:
-            self.keep_best(arena, self._draw(count, arena.chance), arena.plain(self.candidate_batch, count))
+            self.keep_best(context, self._draw(count, context.chance), context.plain(self.candidate_batch, count))

@@ -177,8 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         there = made(found)
         print(listing((job for job in found if job.out not in there), options.cores))
         return 0
-    for name in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(name) != signal.SIG_IGN:  # nohup ignores the second
+    # A shell starts what it puts in the background with SIGINT ignored, and Snakemake, which is stopped by it, would inherit that.
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if name == signal.SIGINT or signal.getsignal(name) != signal.SIG_IGN:  # nohup ignores the last
             signal.signal(name, signal.default_int_handler)
     try:
         return run(plan, options.cores)

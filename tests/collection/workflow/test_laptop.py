@@ -86,11 +86,15 @@ def test_the_plan_goes_through_snakemakes_configuration():
 
 @needs_snakemake
 def test_the_whole_at_the_smoke_scale_is_stopped_and_continued(tmp_path):
-    """Every search, table, study and the report; Ctrl-C after the first notebooks, then the same command."""
+    """Every search, table, study and the report; SIGINT after the first notebooks, then the same command.
+
+    The first one starts as a shell starts what it puts in the background: with SIGINT ignored.
+    """
     arguments = ["--scale", "smoke", "--dataset", "digits", "--seeds", "0", "--results", str(tmp_path)]
     command = [sys.executable, "-m", "drnas_lib.collection.workflow.laptop", *arguments]
     found = jobs(plan_of({"scale": "smoke", "dataset": "digits", "seeds": "0", "results": str(tmp_path)}))
-    first = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ignored = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
+    first = subprocess.Popen(ignored, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     search = next(job for job in found if job.notebook == "search")
     while not Path(search.out).exists():
         assert first.poll() is None, first.stdout.read()
