@@ -5,7 +5,7 @@ step lies in tensors that stay where they are: the plans of the epoch, or its ne
 the step, the learning rate, the offset of the random stream.
 
 A graph is used only where it is proved right: once per stage, its step and the same step run eagerly must lead from one state to
-equal ones. Otherwise the search goes on eagerly, with a warning.
+equal ones. Otherwise the search goes on eagerly to its end, with one warning.
 """
 
 import warnings
@@ -41,7 +41,7 @@ class Launcher:
     ):
         self.step, self.train, self.valid, self.generator = step, train.epoch(), valid.epoch(), generator
         self.device = train.device
-        self.captures = capture and step.capturable and self.device.type == "cuda"
+        self.captures = capture and step.capturable and self.device.type == "cuda"  # False too once a capture has failed
         self.number = torch.zeros((), dtype=torch.int64, device=self.device)  # of the step within the epoch
         self.graphs: dict[bool, torch.cuda.CUDAGraph | None] = {}  # by whether eta moves; None: run eagerly
         if self.captures:
@@ -102,11 +102,13 @@ class Launcher:
             graph = self._capture(moves_eta)
             if self._equals_the_step(graph, moves_eta):
                 return graph
-        except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError):
-                raise
-            why = str(error).partition("\n")[0]
-        torch.cuda.set_stream(here)  # a failed capture leaves its own stream current
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            why = str(error).partition("\n")[0] or type(error).__name__
+        finally:
+            torch.cuda.set_stream(here)  # a failed capture leaves its own stream current
+        self.captures = False
         warnings.warn(f"steps are launched one by one, several times slower, because {why}", stacklevel=2)
         return None
 
@@ -140,8 +142,8 @@ class Launcher:
         self.stream.wait_stream(here)
         with torch.cuda.stream(self.stream):
             for _ in range(WARM_UP):
-                self.number.zero_()  # an epoch may be shorter than the warm-up
                 self.one(moves_eta)
+                self.number.zero_()  # an epoch may be shorter than the warm-up
         here.wait_stream(self.stream)
 
 

@@ -113,7 +113,7 @@ class PartialChannelsConfig(Parameters):
     rerun: Truth = False
 
     def _problems(self) -> list[str]:
-        return refused(self.searches)
+        return [f"ks={self.ks}: {line}" if line.startswith("k=") else line for line in refused(self.searches)]
 
     def searches(self) -> list[Wanted]:
         """One K after another, then the progressive search, for each data set and seed."""

@@ -151,9 +151,8 @@ class SearchConfig(Parameters):
         own, values = FAMILIES[self.dataset] == "own", self._resolved()
         if self.evaluate == "table" and own:
             yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark does not know this data set. Allowed are train, none."
-        for name in JUDGING:
-            if getattr(self, name) is not None and values["evaluate"] != "train":
-                yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: only evaluate='train' trains."
+        for name in (name for name in JUDGING if getattr(self, name) is not None and values["evaluate"] != "train"):
+            yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
         if self.data_folder is None and self.dataset == "folder":
             yield "dataset='folder' without data_folder: say where the image folder is."
         yield from stream_rules.contradictions(self, values)
@@ -191,20 +190,21 @@ class SearchConfig(Parameters):
         yield from first_keep(self.space, lists["keep"])
         for earlier, later in pairwise(lists["keep"]):
             if later > earlier:
-                yield f"keep={lists['keep']}: it cannot grow from {earlier} to {later}, since stages prune."
+                yield f"keep={lists['keep']}: it cannot grow from {earlier} to {later}, since stages prune. Allowed is the same or less."
         for earlier, later in pairwise(lists["k"]):
             if later > earlier:
-                yield f"k={lists['k']}: it cannot grow from {earlier} to {later}, since stages widen."
+                yield f"k={lists['k']}: it cannot grow from {earlier} to {later}, since stages widen. Allowed is the same or less."
         for k in lists["k"]:
             if channels % k:
-                yield f"k={lists['k']} with channels={channels}: {k} does not divide the channels."
+                yield f"k={lists['k']} with channels={channels}: {k} does not divide the channels. Allowed is what divides {channels}."
         if (warmup := self._resolved()["lr_warmup"]) > sum(lists["epochs"]):
             yield f"lr_warmup={warmup} with epochs={lists['epochs']}: the rate would never be reached, so not more than all epochs."
         if self.lr_after_widening is not None and len(lists["epochs"]) == 1:
             yield f"lr_after_widening={self.lr_after_widening!r} with one stage: nothing is widened, so leave it out, or add a stage."
-        for epochs, warmup in zip(lists["epochs"], lists["arch_warmup"]):
-            if warmup >= epochs:
-                yield f"arch_warmup={lists['arch_warmup']} with epochs={lists['epochs']}: eta would not move in {epochs} epochs."
+        still = [epochs for epochs, warmup in zip(lists["epochs"], lists["arch_warmup"]) if warmup >= epochs]
+        if still:
+            both = f"arch_warmup={lists['arch_warmup']} with epochs={lists['epochs']}"
+            yield f"{both}: eta would not move in {still[0]} epochs. Allowed are fewer than the epochs of the stage, from 0 on."
 
     def _progressive(self) -> bool:
         if self.progressive is not None:

@@ -39,7 +39,7 @@ class Trace:
         """Raises ExplorationError for a method that learns no Dirichlet distribution, RecordError for an eta.csv of another space."""
         settings = report.record["parameters"]
         if settings["method"] not in DIRICHLET:
-            raise ExplorationError(f"method={settings['method']!r} learns no Dirichlet distribution. Allowed is a run of drnas.")
+            raise ExplorationError(f"method={settings['method']!r} of this run learns no Dirichlet distribution. Allowed is drnas.")
         space, epochs, kept_by_epoch = SPACES[settings["space"]], report.history.epoch.to_numpy(), report.history.operations_kept
         kept = np.empty((len(epochs), *space.shape), dtype=bool)
         kept[0] = space.start(int(kept_by_epoch.iloc[0]))

@@ -56,7 +56,7 @@ class HessianError(Told, ValueError):
 def variable(method: str, name: str) -> Variable:
     """Raises HessianError for a method without a twice differentiable point, or a variable that it does not have."""
     if method not in VARIABLES:
-        raise HessianError(f"method={method!r}: no twice differentiable point is known for it. Allowed are {', '.join(VARIABLES)}.")
+        raise HessianError(f"method={method!r} of this run: theta has no twice differentiable point. Allowed are {', '.join(VARIABLES)}.")
     if name not in VARIABLES[method]:
         raise HessianError(f"variable={name!r}: {method} has no such variable. Allowed are {', '.join(VARIABLES[method])}.")
     return VARIABLES[method][name]

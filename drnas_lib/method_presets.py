@@ -120,13 +120,13 @@ def contradictions(method: str, protocol: str, given: dict, settings: dict, keep
     row, usual = METHODS[method], options(method, protocol)
     for name in sorted(given.keys() - usual.keys()):
         readers = [other for other in METHODS if name in options(other, protocol)]
-        yield f"{name}={given[name]} with method={method!r}: only {', '.join(readers)} read it."
+        yield f"{name}={given[name]} with method={method!r}: only {', '.join(readers)} read it. Leave it out."
     if settings["step"] not in row.steps:
         yield f"step={settings['step']!r} with method={method!r}: allowed are {', '.join(row.steps)}."
     if settings["step"] == "single_level" and settings["bilevel"] == "second":
-        yield "step='single_level' with bilevel='second': the second order looks one training step ahead, which is another batch."
+        yield "step='single_level' with bilevel='second': that looks one step ahead, on another batch. Allowed is bilevel='first'."
     if row.steps == WEIGHTS_ONLY and min(keep) < max(keep):
-        yield f"keep={keep} with method={method!r}: it learns nothing to prune by."
+        yield f"keep={keep} with method={method!r}: it learns nothing to prune by. Leave it out."
     if min(keep) == 1 and (usual | given).get("none_in_cell") is False:
         yield f"keep={keep} with none_in_cell=False: none may be all that is kept on an edge. Keep 2 or more, or set none_in_cell=True."
 

@@ -81,7 +81,7 @@ def evaluate(path: str | Path, config: TheoryConfig) -> Bound:
     run, device, dtype = TrainedRun.read(path), choose(config.device), torch.float64
     of = hessian.variable(run.settings["method"], "mu")
     if run.settings["method"] != "drnas":
-        raise hessian.HessianError(f"method={run.settings['method']!r}: the proposition is about a Dirichlet. Allowed is drnas.")
+        raise hessian.HessianError(f"method={run.settings['method']!r} of this run: it has no Dirichlet distribution. Allowed is drnas.")
     snapshot = run.snapshot(run.snapshots()[-1], device)
     with reproducible(device):
         net = run.network(snapshot, config.normalisation == "batch", dtype, device)

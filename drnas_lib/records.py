@@ -25,7 +25,7 @@ LOCK, HOLDER = "run.lock", "holder.lock"
 LEFTOVERS = "*.tmp"  # of a writer that was killed
 CODE = ("drnas_lib", "notebooks", "pyproject.toml", "setup.py", "constraints.txt")  # what a result depends on besides its parameters
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "papermill", "nbclient", "matplotlib")
-
+NAME_ONE = "Name the folder of one seed, like results/search/NAME/seed0"
 
 ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "The disk is full: free some space")
 ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Make it writable, or choose another folder with `results`")
@@ -103,6 +103,8 @@ def read_json(path: Path):
     """The value in a JSON file; RecordError says which file is missing or damaged, NaN and infinity among it as in `write_json`."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
+    except FileNotFoundError as error:
+        raise RecordError(f"could not read {path}: there is no such file. Correct the path, or make the file first.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"could not read {path}: {error}. If it is damaged, delete it and run again with rerun=True.") from error
 
@@ -176,6 +178,15 @@ class RunFolder:
     def done(self) -> bool:
         """True once the run has ended well: done.json is written after everything else."""
         return os.path.isfile(self.file(DONE))
+
+    def must_be_done(self, what: str) -> None:
+        """Raises RecordError where no finished search or training, as `what` says, is here; whether the folder is there at all."""
+        if self.done:
+            return
+        if not self.path.is_dir():
+            raise RecordError(f"there is no folder {self.path}. {NAME_ONE}; a relative path begins at {PROJECT}.")
+        advice = "An interrupted one continues by the same command"
+        raise RecordError(f"{self.path} holds no finished {what} (no done.json). {NAME_ONE}. {advice}.")
 
     def finish(self, summary: dict) -> None:
         write_json(self.file(DONE), summary)

@@ -14,6 +14,7 @@ from drnas_lib.data.seeds import seeded
 from drnas_lib.errors import Told
 from drnas_lib.identity import Identity
 from drnas_lib.learning_rate import drop_path, learning_rate
+from drnas_lib.precision import FLOAT32, Precision
 from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.recipes import Recipe
 from drnas_lib.records import RunFolder
@@ -33,11 +34,20 @@ class Training:
     """
 
     def __init__(
-        self, net: nn.Module, feed: Feed, recipe: Recipe, seed: int, device: torch.device, identity: Identity, ranks: Ranks = ALONE
+        self,
+        net: nn.Module,
+        feed: Feed,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        identity: Identity,
+        ranks: Ranks = ALONE,
+        precision: Precision = FLOAT32,
     ):
         self.net, self.feed, self.recipe, self.seed = net, feed, recipe, seed
         self.device, self.identity, self.ranks = device, identity, ranks
         self.model = ranks.wrap(net.to(device))
+        self.train_forward, self.test_forward = precision.forward(self.model), precision.forward(net)  # images -> logits
         self.parameters = list(net.parameters())
         self.optimiser = torch.optim.SGD(
             self.parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov, foreach=True
@@ -101,7 +111,7 @@ class Training:
 
     def _step(self, x: Tensor, y: Tensor) -> Tensor:
         """One step of the weights; (summed loss, right, images) of the batch."""
-        outputs = self.model(x)
+        outputs = self.train_forward(x)
         logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
         smoothing = self.recipe.label_smoothing
         loss = F.cross_entropy(logits, y, label_smoothing=smoothing)
@@ -122,7 +132,7 @@ class Training:
         sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # loss, right, among the first five, images
         for x, y in self.feed.test():
             if len(y):
-                sums += score(self.net(x), y)
+                sums += score(self.test_forward(x), y)
         loss, first, among, images = self.ranks.total(sums).tolist()
         return dict(zip(TESTED, (loss / images, 100 * first / images, 100 * among / images)))
 

@@ -26,11 +26,13 @@ from drnas_lib.config import (
     Pixels,
     Place,
     Positive,
+    Precision,
     Scale,
     Seed,
     Workers,
     equal_shares,
 )
+from drnas_lib.darts_presets import ROBUST_SPACES
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
 from drnas_lib.genotype_text import reader
 from drnas_lib.parameters import Extremes, ParameterError, Parameters, Truth, checked_path, choice, integer, listed, number
@@ -62,12 +64,11 @@ MACROS = {  # cells and channels of the published networks, and by what the imag
     "imagenet": {"cells": 14, "channels": 48, "divisor": 32},
 }
 FEWEST_CELLS = {"nb201": 1, "cifar": 3, "imagenet": 3}
-ROBUST_SPACES = ("s1", "s2", "s3", "s4")
 OF_THE_RECIPE = (
     "epochs", "batch_size", "lr", "weight_decay", "grad_clip", "warmup_epochs", "label_smoothing", "auxiliary", "drop_path", "cutout",
 )  # fmt: skip
 NOT_OF_THE_RESULT = ("genotype", "cell", "device", "workers", "data_folder", "index_list", "scale")
-CHOICES = ("genotype", "dataset", "protocol", "scale", "seed", "device", "workers", "data_folder", "index_list")
+CHOICES = ("genotype", "dataset", "protocol", "scale", "seed", "device", "precision", "workers", "data_folder", "index_list")
 
 Published = tuple[Recipe, dict[str, int]]  # the recipe; channels and cells
 Asked = tuple[Recipe, dict[str, int], int | None]  # and the number of training images, None for all
@@ -105,6 +106,7 @@ class RetrainSettings:
     changed: tuple[str, ...]  # what else differs from the recipe
     fingerprint: str  # of everything that the result depends on
     scale: str = "full"  # of which these are the settings, but for what `changed` names
+    precision: str = "float32"  # what products round to
 
     @property
     def batch_size(self) -> int:
@@ -128,6 +130,7 @@ class RetrainConfig(Parameters):
     scale: Scale = "full"
     seed: Seed = 0
     device: Device = "auto"
+    precision: Precision = "float32"
     processes: Count = 1
     workers: Workers = 4
     results: Place = "results/retrain"
@@ -152,8 +155,7 @@ class RetrainConfig(Parameters):
             cell = self._cell()
         except (UnknownCell, GenotypeError, RecordError) as error:
             return [f"genotype={self.genotype!r}: {error}"]
-        macro = self._macro(cell)
-        if self.scale not in (there := scales.for_training(macro, self.dataset)):
+        if self.scale not in (there := scales.for_training(self._macro(cell), self.dataset)):
             of = f"dataset={self.dataset!r} and a cell of this kind"
             return [f"scale={self.scale!r} with {of}: they have no such scale. Allowed are {', '.join(there)}."]
         return list(self._contradictions(cell))
@@ -215,14 +217,14 @@ class RetrainConfig(Parameters):
         if not streamed:
             yield from holes.problems(recipe.cutout, self._size())
         if macro == "nb201" and (recipe.auxiliary or recipe.drop_path):
-            yield f"recipe={self._recipe_name(cell)!r} with a NAS-Bench-201 cell: its network has neither auxiliary head nor drop path."
+            yield f"recipe={self._recipe_name(cell)!r} with a NAS-Bench-201 cell: allowed are auxiliary=0 and drop_path=0, which it lacks."
         if recipe.warmup_epochs >= recipe.epochs:
-            yield f"warmup_epochs={recipe.warmup_epochs} with epochs={recipe.epochs}: fewer than the epochs."
+            yield f"warmup_epochs={recipe.warmup_epochs} with epochs={recipe.epochs}: allowed are 0 to {recipe.epochs - 1}."
         if recipe.schedule == "linear_tail" and recipe.epochs <= TAIL_EPOCHS:
-            yield f"epochs={recipe.epochs} with protocol='released': its last {TAIL_EPOCHS} epochs are a tail of their own; more than that."
+            yield f"epochs={recipe.epochs} with protocol='released': the last {TAIL_EPOCHS} are its tail, so allowed are more than those."
         yield from equal_shares(self.processes, recipe.batch_size)
         if subset is not None and subset < recipe.batch_size:
-            yield f"subset={subset} with batch_size={recipe.batch_size}: an epoch needs a whole batch."
+            yield f"subset={subset} with batch_size={recipe.batch_size}: allowed are {recipe.batch_size} or more, a whole batch."
 
     def settings(self) -> RetrainSettings:
         """The complete settings. Raises ParameterError where parameters contradict each other."""
@@ -234,8 +236,8 @@ class RetrainConfig(Parameters):
         values = {name: getattr(self, name) for name in CHOICES} | shape | {"image_size": size, "subset": subset, "recipe": recipe}
         values |= {"macro": self._macro(cell), "recipe_name": self._recipe_name(cell)}
         values |= {"cell": cell.name, "cell_json": cell.genotype.to_json()}
-        # The images that folder and list name have a fingerprint of their own, recorded beside this one.
-        relevant = {n: v for n, v in values.items() if n not in NOT_OF_THE_RESULT}
+        # The images that folder and list name have a fingerprint of their own, recorded beside this one. It is older than `precision`.
+        relevant = {n: v for n, v in values.items() if n not in NOT_OF_THE_RESULT and (n, v) != ("precision", "float32")}
         identity = json.dumps(relevant | {"recipe": asdict(recipe)}, sort_keys=True)
         stem = self.name or self._stem(cell, asked)
         folder = PurePath(self.results, stem, f"seed{self.seed}").as_posix()
@@ -264,14 +266,14 @@ class RetrainConfig(Parameters):
         differences: dict[str, Any] = {n: v for n, v in vars(recipe).items() if v != getattr(usual, n)}
         differences |= {n: v for n, v in shape.items() if v != usual_shape[n]}
         differences |= {"subset": subset if subset != usual_subset else None, "image_size": self.image_size}
+        differences |= {"precision": self.precision if self.precision != "float32" else None}
         differences |= {"list": self.index_list and PurePath(self.index_list).stem}
         differences |= {"folder": self.data_folder and self.dataset == "folder" and PurePath(self.data_folder).name}
         for name, value in differences.items():
             if value is not None and value is not False:
                 shown = f"{value:.12g}" if isinstance(value, float) else re.sub(r"(?a:[^\w.-]+)", "-", str(value))
                 parts.append(name.replace("_", "-") + shown)
-        stem = "_".join(parts)
-        if len(stem) > LONGEST_STEM:
+        if len(stem := "_".join(parts)) > LONGEST_STEM:
             stem = f"{stem[: LONGEST_STEM - 9]}_{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
         return stem
 
@@ -283,9 +285,7 @@ class RetrainConfig(Parameters):
             yield f"{subset} training images instead of all"
         if self.index_list is not None:
             yield f"the training images of {PurePath(self.index_list).name} instead of all"
-        for name, value in shape.items():
-            if value < usual[name]:
-                yield f"{value} instead of {usual[name]} {name}"
+        yield from (f"{value} instead of {usual[name]} {name}" for name, value in shape.items() if value < usual[name])
         if self._size() < (pixels := PIXELS[self.dataset]):
             yield f"images of {self._size()} instead of {pixels} pixels"
 
@@ -295,6 +295,6 @@ class RetrainConfig(Parameters):
             if value != getattr(published, name) and not (name == "epochs" and value < published.epochs):
                 why = f", as {self._size()} is to {holes.OF_THE_RECIPES} pixels" if name == "cutout" and self.cutout is None else ""
                 yield f"{name} {value} instead of {getattr(published, name)}{why}"
-        for name, value in shape.items():
-            if value > usual[name]:
-                yield f"{value} instead of {usual[name]} {name}"
+        yield from (f"{value} instead of {usual[name]} {name}" for name, value in shape.items() if value > usual[name])
+        if self.precision != "float32":
+            yield f"precision {self.precision} instead of float32"

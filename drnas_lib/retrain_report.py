@@ -12,7 +12,7 @@ from drnas_lib.cell_plots import darts_cell
 from drnas_lib.darts_tables import OF_DATASET, paper_row
 from drnas_lib.genotype import DartsGenotype, Genotype, genotype_from_json
 from drnas_lib.plots import cell_graph
-from drnas_lib.records import RecordError, RunFolder
+from drnas_lib.records import RunFolder
 from drnas_lib.training_plots import training_curves
 
 
@@ -29,8 +29,7 @@ class RetrainReport:
     def read(cls, folder: str) -> "RetrainReport":
         """Raises RecordError where the run is unfinished or a file is damaged."""
         run = RunFolder(folder)
-        if not run.done:
-            raise RecordError(f"{run.path} holds no finished training (no done.json). Run it first; it continues where it stopped.")
+        run.must_be_done("training")
         record = seal.record(run)
         history = seal.table(run.file("history.csv"), record)
         parameters = record["parameters"]

@@ -22,6 +22,7 @@ from drnas_lib.identity import Identity
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_discrete import DartsNetwork
 from drnas_lib.nets.discrete import DiscreteNetwork
+from drnas_lib.precision import PRECISIONS
 from drnas_lib.presets import STREAMED
 from drnas_lib.ranks import ALONE, Ranks
 from drnas_lib.records import RunFolder, atomic_write, data_root, environment, resolve, write_csv, write_json
@@ -66,20 +67,20 @@ def run(
     with folder.lock() if ranks.first else nullcontext():
         if not rerun and ranks.share.of == 1 and _finished(folder, settings):  # by another process, since the first look
             return
-        device = choose(settings.device)
+        device = choose(settings.device, settings.precision)
         data = read(settings)
         feed = _feed(data, device, ranks)
         if rerun and ranks.first:
             folder.clear()
             folder.file(WEIGHTS).unlink(missing_ok=True)
         ranks.wait()
-        shape = settings.recipe.batch_size, settings.channels, settings.image_size
-        with reproducible(device), threads.computing(threads.suited(device, *shape)):
+        precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
+        with reproducible(device, precision), threads.computing(threads.suited(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
             if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
                 net = net.to(memory_format=torch.channels_last)
             identity = Identity.of(settings, data.described)
-            training = Training(net, feed, settings.recipe, settings.seed, device, identity, ranks)
+            training = Training(net, feed, settings.recipe, settings.seed, device, identity, ranks, precision)
             for row in training.run(folder, on_step):
                 yield Progress(row, training.history, settings.recipe.epochs)
             if ranks.first:

@@ -1,6 +1,5 @@
 """The one search loop, ignorant of method and space: a row per epoch, a checkpoint per epoch, exact resume."""
 
-import itertools
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from drnas_lib.errors import Told
 from drnas_lib.identity import Identity
 from drnas_lib.memory import activation_bytes
 from drnas_lib.methods import METHODS
-from drnas_lib.methods.method import Arena, Batch
+from drnas_lib.methods.method import Arena
 from drnas_lib.nets.networks import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.optimisers import Adam, WeightOptimiser
@@ -93,7 +92,7 @@ class Search:
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
         self.unreadable: list[str] = []  # files that were met and could not be read
-        self._enter(self._net(0), 0)
+        self.enter(self._net(0), 0)
 
     def _net(self, stage: int) -> torch.nn.Module:
         """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
@@ -103,7 +102,8 @@ class Search:
             net = supernet(self.space, self.settings, self.method.network, *sizes, self.noise)
         return self.ranks.common(net.to(self.device)).train()
 
-    def _enter(self, net: torch.nn.Module, stage: int) -> None:
+    def enter(self, net: torch.nn.Module, stage: int) -> None:
+        """Go on with `net` as the network of a stage, with a new optimiser of its weights."""
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
@@ -118,6 +118,7 @@ class Search:
     def advance(self, stage: int) -> None:
         """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
         old, velocity = self.step.net, self.step.momentum()
+        self.capture = self.launcher.captures  # where a capture has failed no other is tried
         self.variables.prune_(self.stages[stage].keep)
         self.method.pruned()
         for moment in self.arch_optimiser.state[self.variables.eta].values():
@@ -126,7 +127,7 @@ class Search:
         new = self._net(stage)
         maps = channel_maps(old, new, torch.Generator().manual_seed(self.settings.seed + stage))
         new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
-        self._enter(new, stage)
+        self.enter(new, stage)
         self.step.set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]))
 
     def state(self) -> dict:
@@ -163,7 +164,7 @@ class Search:
         self.method.load_state_dict(state["method"])
         self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
-        self._enter(self._net(state["stage"]), state["stage"])
+        self.enter(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
         self.step.set_momentum(state["momentum"])
         self.activation = state["activation"]
@@ -273,18 +274,8 @@ class Search:
         return self.space.genotype(scores.detach())
 
     def _arena(self) -> Arena:
-        """What a method sees between epochs: full batches of the architecture half, shuffled, or drawn and augmented."""
-
-        def plain(size: int, count: int) -> Iterator[Batch]:
-            size = min(size, len(self.valid))
-            passes = (self.valid.evaluation(size, self.order) for _ in itertools.repeat(None))
-            return itertools.islice((batch for batch in itertools.chain.from_iterable(passes) if len(batch[1]) == size), count)
-
-        def augmented(count: int) -> Iterator[Batch]:
-            plan = self.valid.plan(self.settings.batch_size, self.order, steps=count, replacement=True)
-            return (self.valid.batch(plan, i) for i in range(count))
-
-        return Arena(self.step.net, plain, augmented, self.chance)
+        """What a method sees between epochs."""
+        return Arena(self.step.net, self.valid, self.settings.batch_size, self.order, self.chance)
 
     def activation_mb(self) -> float:
         """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search.

@@ -11,7 +11,7 @@ from pandas.io.formats.style import Styler
 from drnas_lib import cell_plots, plots, seal, tables
 from drnas_lib.benchmark import Benchmark, Standing
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype, genotype_from_json
-from drnas_lib.records import RecordError, RunFolder, read_json
+from drnas_lib.records import RunFolder, read_json
 from drnas_lib.trained_cells import TrainedCells
 
 NAMED = 5  # unreadable files in the summary; record.json has them all
@@ -31,8 +31,7 @@ class SearchReport:
     def read(cls, folder: str) -> "SearchReport":
         """Raises RecordError where the run is unfinished or a file is damaged."""
         run = RunFolder(folder)
-        if not run.done:
-            raise RecordError(f"{run.path} holds no finished run (no done.json). Run the search first; it continues where it stopped.")
+        run.must_be_done("search")
         record = seal.record(run)
         history, eta = (seal.table(run.file(name), record) for name in ("history.csv", "eta.csv"))
         genotype = read_json(seal.checked(run.file("genotype.json"), record))

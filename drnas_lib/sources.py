@@ -14,10 +14,11 @@ from typing import Any
 from drnas_lib import darts_tables, lines, scales
 from drnas_lib.cells import USUAL_DECAY
 from drnas_lib.config import SearchConfig, SearchSettings
+from drnas_lib.darts_presets import ROBUST_SPACES
 from drnas_lib.finished import Measured, Results, Run
 from drnas_lib.lines import Line
 from drnas_lib.presets import FAMILIES, STREAMED
-from drnas_lib.retrain_config import ROBUST_SPACES, RetrainConfig, RetrainSettings
+from drnas_lib.retrain_config import RetrainConfig, RetrainSettings
 from drnas_lib.scales import FULL, LAPTOP
 from drnas_lib.table_search import TableSearchConfig
 

@@ -45,9 +45,9 @@ def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
     if values["macro"] not in rules.macros:
         yield f"macro={values['macro']!r} {of_space}: allowed is {', '.join(rules.macros)}."
     if values["drop_path"] and not rules.drops_paths:
-        yield f"drop_path={values['drop_path']} {of_space}: only the DARTS space and S1 to S4 leave out paths."
+        yield f"drop_path={values['drop_path']} {of_space}: only the DARTS space and S1 to S4 leave out paths. Allowed is 0."
     if config.progressive and len(rules.operations) == 1 and not rules.benchmark:
-        yield f"progressive=True {of_space}: an edge has no more than {rules.operations[0]} operations, nothing to prune."
+        yield f"progressive=True {of_space}: an edge has no more than {rules.operations[0]} operations, nothing to prune. Allowed is False."
     size, shrinks = config.image_size or PIXELS[config.dataset], SHRINKS[values["macro"]]
     if size % shrinks:
         name = f"image_size={size}" if config.image_size else f"dataset={config.dataset!r}, whose images have {size} pixels,"

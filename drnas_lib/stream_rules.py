@@ -41,11 +41,11 @@ def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
         return
     without = {
         "subset": f"make index lists instead ({COMMAND}) and name them.",
-        "cutout": "the ImageNet search has none.",
+        "cutout": "the ImageNet search has none. Allowed is 0.",
     }
     yield from (f"{name}={values[name]} {of_data}: {reason}" for name, reason in without.items() if values[name])
     if values["split"] != "halves":
-        yield f"split={values['split']!r} {of_data}: which images move eta is said by index_lists."
+        yield f"split={values['split']!r} {of_data}: index_lists say which images move eta. Allowed is halves."
     if values["evaluate"] == "train":
         yield f"evaluate='train' {of_data}: the cell is trained by notebooks/retrain.ipynb, -p genotype FOLDER_OF_THE_SEARCH."
     try:
@@ -55,13 +55,14 @@ def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
 
 
 def absent(config, run: str) -> Iterator[str]:
-    """A sentence where there is no folder of images; `run` is the folder of the run, which needs none once it is finished."""
-    if config.data_folder is None or config.dataset not in OF_ONES_OWN:
+    """A sentence where images or index list are not there; `run` is the folder of the run, which needs none once it is finished."""
+    if config.dataset not in OF_ONES_OWN or not config.rerun and RunFolder(run).done:
         return
-    place = resolve(config.data_folder)
-    if not os.path.isdir(place) and (config.rerun or not RunFolder(run).done):
-        what = "that is a file, and allowed is a folder" if os.path.exists(place) else "there is no such folder"
-        yield f"data_folder={config.data_folder!r}: {what}. Looked for was {place}; a relative path starts at {PROJECT}."
+    for name, kind, there in (("data_folder", "folder", os.path.isdir), ("index_list", "file", os.path.isfile)):
+        path = getattr(config, name, None)  # a search has two lists, which `percents` reads
+        if path is not None and not there(place := resolve(path)):
+            what = f"allowed is a {kind}, and that is none" if os.path.exists(place) else f"there is no such {kind}"
+            yield f"{name}={path!r}: {what}. Looked for was {place}; a relative path starts at {PROJECT}."
 
 
 def percents(config) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ from drnas_lib.config import (
     SearchSettings,
     Seed,
 )
-from drnas_lib.parameters import Parameters, Truth, choice, integer, number, refused
+from drnas_lib.parameters import Extremes, Parameters, Truth, choice, integer, number, refused
 from drnas_lib.presets import FAMILIES, searched
 
 # One's own folder is searched by notebooks/search.ipynb.
@@ -45,7 +45,7 @@ Images = integer(2)  # normalisation needs two images
 
 def several(of, example: str, least: int = 1):
     """`least` or more of a kind, each once: a list, one alone, or text with commas, since papermill's -p passes no lists."""
-    (check,) = (entry for entry in of.__metadata__ if isinstance(entry, BeforeValidator))
+    check, ends = of.__metadata__
 
     def read(value: Any) -> list:
         if isinstance(value, str):
@@ -61,7 +61,10 @@ def several(of, example: str, least: int = 1):
             raise ValueError(f"{twice[0]!r} is there twice. Allowed is each entry once, such as {example}.")
         return entries
 
-    return Annotated[list, BeforeValidator(read)]
+    first, last = ends.inside[0], ends.inside[-1]
+    inside, outside = [[first], [last]], [*([value] for value in ends.outside), [first, first]]
+    (outside if least else inside).insert(0, [])
+    return Annotated[list, BeforeValidator(read), Extremes(tuple(inside), tuple(outside))]
 
 
 Folders = several(Place, "['results/search/NAME/seed0', 'results/search/NAME/seed1']", least=0)

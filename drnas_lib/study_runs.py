@@ -4,7 +4,7 @@ from drnas_lib import seal
 from drnas_lib.config import SearchSettings
 from drnas_lib.experiment import run
 from drnas_lib.live import Live
-from drnas_lib.records import RecordError, RunFolder
+from drnas_lib.records import NAME_ONE, RecordError, RunFolder
 
 
 def ensure(searches: list[SearchSettings], given: list[str] | str | None = None) -> list[str]:
@@ -24,6 +24,7 @@ def ensure(searches: list[SearchSettings], given: list[str] | str | None = None)
 
 def _finished(path: str) -> str:
     folder = RunFolder(path)
-    if not folder.done or "stages" not in seal.record(folder):
-        raise RecordError(f"{folder.path} holds no finished search. Name the folder of one seed, like results/search/NAME/seed0.")
+    folder.must_be_done("search")
+    if "stages" not in seal.record(folder):
+        raise RecordError(f"{folder.path} holds a training, and a study needs a search. {NAME_ONE}.")
     return path

@@ -33,12 +33,12 @@ class TrainedRun:
     def read(cls, path: str | Path) -> "TrainedRun":
         """Raises RecordError where the run is unfinished or its data have changed, MissingData, DamagedData."""
         folder = RunFolder(path)
-        if not folder.done:
-            raise RecordError(f"{folder.path} holds no finished run (no done.json). Run the search first; it continues where it stopped.")
+        folder.must_be_done("search")
         record = seal.record(folder)
         settings = record["parameters"]
         if settings["dataset"] not in DATASETS:
-            raise RecordError(f"{folder.path} searched {settings['dataset']}, which is not held in memory as this study needs it.")
+            allowed = f"Allowed are searches of {', '.join(DATASETS)}"
+            raise RecordError(f"{folder.path} searched {settings['dataset']}, and this study holds all images in memory. {allowed}.")
         own = settings["data_folder"] and resolve(settings["data_folder"])
         dataset = load(settings["dataset"], data_root(), own, settings["image_size"])
         if changed := images_differ(record["data"], described(dataset)):

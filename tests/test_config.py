@@ -125,7 +125,7 @@ BAD = [
     # pairs
     ({"evaluate": "table"}, ["evaluate='table' with dataset='cluttered_digits'", "Allowed are train, none"]),
     ({"dataset": "folder", "data_folder": "pictures", "evaluate": "table"}, ["evaluate='table' with dataset='folder'"]),
-    ({"evaluate": "none", "train_epochs": 5}, ["train_epochs=5 with evaluate='none'", "only evaluate='train' trains"]),
+    ({"evaluate": "none", "train_epochs": 5}, ["train_epochs=5 with evaluate='none'", "nothing is trained. Allowed is evaluate='train'"]),
     ({"dataset": "cifar10", "train_epochs": 5}, ["train_epochs=5 with evaluate='table'"]),
     ({"dataset": "cifar10", "random_cells": 5, "train_seeds": 2}, ["random_cells=5 with evaluate='table'", "train_seeds=2 with"]),
     ({"random_cells": 0}, ["random_cells=0", "from 1 to 1000"]),
@@ -276,7 +276,7 @@ def test_a_folder_of_images_that_is_not_there_is_told_with_the_parameters(config
         config.of(given | {"data_folder": "nowhere"}).settings()
     assert f"data_folder='nowhere': there is no such folder. Looked for was {PROJECT / 'nowhere'}; a relative path" in str(error.value)
     (tmp_path / "file").touch()
-    with pytest.raises(ParameterError, match="that is a file, and allowed is a folder"):
+    with pytest.raises(ParameterError, match="allowed is a folder, and that is none"):
         config.of(given | {"data_folder": str(tmp_path / "file")}).settings()
 
 

@@ -40,7 +40,7 @@ CASES = {
     "darts, K 6 to 3": TINY | STAGES | dict(space="darts", channels=12, cells=3, k=[6, 3], keep=[7, 4], weight_lr=0.01),
 }  # fmt: skip
 FROM_FILES = TINY | dict(space="darts", dataset="imagenet", image_size=32, channels=4, cells=3, workers=0)
-FROM_FILES |= dict(epochs=[1], k=[2], keep=[7], arch_warmup=[0])
+FROM_FILES |= dict(epochs=[1], lr_warmup=1, k=[2], keep=[7], arch_warmup=[0])
 NAMES = (*CASES, "imagenet, from files")
 NOISE = TINY | dict(space="s4", channels=4, cells=3, subset=48, epochs=[3], drop_path=0.3, cutout=4)
 

@@ -59,9 +59,10 @@ def test_speed(tmp_path, space, cells, ks):
     out = tmp_path / "out.ipynb"
     small = dict(space=space, cells=cells, repeats=1, batch_size=8, ks=ks, images=64, at_once=[1, 2], results=str(tmp_path))
     papermill.execute_notebook(PROJECT / "notebooks" / "speed.ipynb", out, small, cwd=PROJECT, **QUIET)
-    assert len(outputs(out, "image/png")) == 5, "arithmetic, whole steps, memory, company, profile"
+    assert len(outputs(out, "image/png")) == 6, "arithmetic, operators, whole steps, memory, company, profile"
     said = "".join("".join(text) for text in outputs(out, "text/markdown"))
-    for part in ("The arithmetic of a step takes", "From the batch to the metrics", "activations kept", "Searches at once", "GFLOP"):
+    steps = "The arithmetic of a step takes", "launches more operators", "From the batch to the metrics"
+    for part in (*steps, "activations kept", "Searches at once", "GFLOP"):
         assert part in said
     stem = f"{space}_cpu_batch8_cells{cells}_channels16_float32"
     kept = [f"{stem}{ending}" for ending in (".json", "_company.csv", "_profile.csv", "_profile.png", "_steps.csv", "_whole.csv")]

@@ -142,9 +142,19 @@ def test_json_comes_back_and_a_missing_or_damaged_file_is_named(tmp_path):
     write_json(tmp_path / "x.json", value)
     assert read_json(tmp_path / "x.json") == value
     (tmp_path / "half.json").write_text('{"a": [1, 2')
-    for name in ("half.json", "none.json"):
-        with pytest.raises(RecordError, match=f"{name}.*rerun=True"):
+    for name, said in (("half.json", "rerun=True"), ("none.json", "there is no such file")):
+        with pytest.raises(RecordError, match=f"{name}.*{said}"):
             read_json(tmp_path / name)
+
+
+def test_a_run_that_is_not_done_is_told_from_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(RecordError, match="there is no folder .*nothing. Name the folder of one seed, like results/search/NAME/seed0"):
+        RunFolder(tmp_path / "nothing").must_be_done("search")
+    folder = RunFolder(tmp_path)
+    with pytest.raises(RecordError, match="holds no finished training .*Name the folder of one seed"):
+        folder.must_be_done("training")
+    folder.finish({})
+    folder.must_be_done("search")
 
 
 def test_floats_in_a_csv_keep_every_bit(tmp_path):

@@ -13,6 +13,7 @@ from drnas_lib.checkpoint import CheckpointError
 from drnas_lib.data.feed import UNREADABLE
 from drnas_lib.data.image_files import scan
 from drnas_lib.data.index_lists import write as write_lists
+from drnas_lib.device import DeviceError
 from drnas_lib.identity import Identity
 from drnas_lib.recipes import RECIPES
 from drnas_lib.records import RunFolder, RunLocked, read_json
@@ -23,7 +24,7 @@ from tests.data.images import collection
 
 CPU = torch.device("cpu")
 SMALL = dict(dataset="digits", channels=2, cells=3, subset=96, batch_size=32, epochs=3, cutout=2)
-OF_THE_CLOCK = ("seconds", "images_per_s")
+NOT_OF_THE_RESULT = ("seconds", "images_per_s", "peak_memory_mb")
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def results(settings):
     """All that a run leaves, without the clock's part."""
     folder = RunFolder(settings.folder)
     with open(folder.file("history.csv")) as file:
-        history = [{k: v for k, v in row.items() if k not in OF_THE_CLOCK} for row in csv.DictReader(file)]
+        history = [{k: v for k, v in row.items() if k not in NOT_OF_THE_RESULT} for row in csv.DictReader(file)]
     return history, read_json(folder.file("record.json"))["network"]
 
 
@@ -175,6 +176,21 @@ def test_another_seed_gives_another_result(settings):
     one, other = settings(), settings(seed=1)
     list(run(one)), list(run(other))
     assert results(one)[1]["sha256"] != results(other)[1]["sha256"]
+
+
+def test_a_narrower_precision_is_another_run_and_says_so(settings):
+    """Continued after a stop as any other, and tested as it was trained."""
+    wide, narrow, stopped = settings(), settings(precision="bf16"), settings(precision="bf16", name="stopped")
+    list(run(wide)), list(run(narrow))
+    generator = run(stopped)
+    next(generator)
+    generator.close()
+    list(run(stopped))
+    assert results(narrow) == results(stopped) and results(narrow)[1]["sha256"] != results(wide)[1]["sha256"]
+    records = [read_json(RunFolder(these.folder).file("record.json")) for these in (wide, narrow)]
+    assert [record["parameters"]["precision"] for record in records] == ["float32", "bf16"]
+    with pytest.raises(DeviceError, match="precision='tf32' on a CPU"):
+        next(run(settings(precision="tf32")))
 
 
 def test_a_finished_run_of_other_settings_is_not_taken_for_this_one(settings):

@@ -56,9 +56,14 @@ def test_what_makes_a_run_reduced_or_changed():
     )  # fmt: skip
     assert found.changed == ("batch_size 32 instead of 64", "lr 0.01 instead of 0.025")
     assert settings(epochs=700, cells=24).reduced == () and settings(epochs=700, cells=24).changed
-    assert settings(dataset="imagenet", image_size=64, index_list="a/ten.json").reduced == (
-        "the training images of ten.json instead of all", "images of 64 instead of 224 pixels",
+    assert settings(dataset="imagenet", image_size=64, index_list="params/paper/table1.json").reduced == (
+        "the training images of table1.json instead of all", "images of 64 instead of 224 pixels",
     )  # fmt: skip
+
+
+def test_an_index_list_that_is_not_there_is_told_with_the_parameters():
+    with pytest.raises(ParameterError, match=r"index_list='a/ten.json': there is no such file. Looked for was /.*/a/ten.json"):
+        settings(dataset="imagenet", index_list="a/ten.json")
 
 
 def test_the_fingerprint_is_of_what_the_result_depends_on():
@@ -66,6 +71,14 @@ def test_the_fingerprint_is_of_what_the_result_depends_on():
     assert same == settings(device="cpu", workers=9, results="x", name="y", genotype="drnas_CIFAR10").fingerprint
     others = [settings(**{name: value}).fingerprint for name, value in (("seed", 1), ("lr", 0.1), ("genotype", "darts_v2"), ("cells", 8))]
     assert len({same, *others}) == 5
+
+
+def test_only_another_precision_is_named_and_part_of_the_fingerprint():
+    """Runs are older than the parameter."""
+    usual, stated, narrow = settings(), settings(precision="float32"), settings(precision="bf16")
+    assert usual.fingerprint == stated.fingerprint != narrow.fingerprint and usual.stem == stated.stem
+    assert "precision" not in usual.stem and narrow.stem == f"{usual.stem}_precisionbf16"
+    assert usual.changed == () and narrow.changed == ("precision bf16 instead of float32",)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +92,7 @@ def test_the_fingerprint_is_of_what_the_result_depends_on():
         ({"cells": 2}, "3 or more"),
         ({"subset": 10}, "subset=10 with batch_size=64"),
         ({"warmup_epochs": 600}, "warmup_epochs=600 with epochs=600"),
-        ({"dataset": "imagenet", "epochs": 5, "warmup_epochs": 0}, "tail of their own"),
+        ({"dataset": "imagenet", "epochs": 5, "warmup_epochs": 0}, "the last 5 are its tail, so allowed are more than those"),
         ({"dataset": "imagenet", "subset": 100}, "make an index list"),
         ({"dataset": "imagenet", "image_size": 100}, "multiple of 32"),
         ({"dataset": "imagenet", "cutout": 16}, "cutout=16 with dataset='imagenet': images that are streamed get no hole"),
@@ -93,7 +106,7 @@ def test_the_fingerprint_is_of_what_the_result_depends_on():
         ({"data_folder": "x"}, "only folder and imagenet read it"),
         ({"image_size": 32}, "only folder and imagenet resize"),
         ({"genotype": "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "dataset": "imagenet"}, "for small images"),
-        ({"genotype": "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "recipe": "drnas"}, "neither auxiliary head nor drop path"),
+        ({"genotype": "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", "recipe": "drnas"}, "allowed are auxiliary=0 and drop_path=0"),
     ],
 )
 def test_refused(parameters, said):

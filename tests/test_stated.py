@@ -7,7 +7,7 @@ from traitlets.config import Config
 
 from drnas_lib.study_config import TheoryConfig
 
-PARAMETERS = "epochs: int = 20  # of the search\nseed: int = 0  # of the draws"
+PARAMETERS = "draws: int = 200  # of theta\nseed: int = 0  # of the draws"
 CONFIGURATION = "config = TheoryConfig.from_notebook(globals())"
 
 
@@ -28,24 +28,24 @@ def notebook():
 
 def test_a_scratch_variable_is_no_parameter(notebook):
     assert notebook("before = 1", PARAMETERS, CONFIGURATION, "notes = 'good'\nlr = 0.1", CONFIGURATION) == TheoryConfig()
-    assert notebook(PARAMETERS.replace("20", "7"), CONFIGURATION).epochs == 7
+    assert notebook(PARAMETERS.replace("200", "7"), CONFIGURATION).draws == 7
 
 
 @pytest.mark.parametrize(
     "cells",
     [
-        [PARAMETERS.replace("epochs", "epoch")],
-        [PARAMETERS, "# Parameters\nepoch = 7"],  # as papermill puts it
-        [PARAMETERS, CONFIGURATION, PARAMETERS.replace("epochs", "epoch")],
-        ["epoch = 7"],  # no cell looks like parameters
+        [PARAMETERS.replace("draws", "draw")],
+        [PARAMETERS, "# Parameters\ndraw = 7"],  # as papermill puts it
+        [PARAMETERS, CONFIGURATION, PARAMETERS.replace("draws", "draw")],
+        ["draw = 7"],  # no cell looks like parameters
     ],
 )
 def test_a_typing_error_is_found_wherever_parameters_are_stated(notebook, cells):
-    assert "epoch=" in notebook(*cells, CONFIGURATION)
+    assert "draw=" in notebook(*cells, CONFIGURATION)
 
 
 def test_a_mended_typing_error_is_forgotten(notebook):
-    assert "epoch=" in notebook(PARAMETERS.replace("epochs", "epoch"), CONFIGURATION)
+    assert "draw=" in notebook(PARAMETERS.replace("draws", "draw"), CONFIGURATION)
     assert notebook(PARAMETERS, CONFIGURATION) == TheoryConfig()
 
 

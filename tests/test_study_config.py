@@ -64,7 +64,11 @@ def test_lists_as_papermill_passes_them():
         (HessianConfig, {"methods": ["drna"]}, "Did you mean `drnas`"),
         (HessianConfig, {"measure": "exakt"}, "allowed are literature, exact"),
         (LambdaConfig, {"lams": [0, -1]}, r"in a list such as .* 0 or more"),
-        (LambdaConfig, {"epochs": [0]}, "1 or more"),
+        (LambdaConfig, {"epochs": [0]}, "a whole number from 1 to 100000, for each stage"),
+        (LambdaConfig, {"seeds": []}, r"seeds=\[\]: the list is empty. Allowed is one entry or more, such as \[0, 1, 2, 3\]."),
+        (ConstrainedConfig, {"samples": "10,10"}, "samples='10,10': 10 is there twice. Allowed is each entry once"),
+        (LambdaConfig, {"space": "s1"}, "space='s1': there is no such parameter"),
+        (LambdaConfig, {"runs": ["a/seed0"]}, "there is no such parameter"),  # Table 5 is made of its own searches
         (HessianConfig, {"scale": "laptop"}, "dataset='digits': they have no such scale"),
         (TheoryConfig, {"scale": "laptop"}, "allowed are full, smoke"),
         (HessianConfig, {"epochs": [5, 5]}, "each needs one entry for every stage"),

@@ -1,7 +1,8 @@
 """What the search loop asks of a method. A new method overrides what it does differently, usually `sample` and `mean`."""
 
+import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.data.batches import DeviceImages
 from drnas_lib.nets.supernet import SuperNet
 from drnas_lib.spaces.space import Space
 
@@ -17,12 +19,24 @@ Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
 
 @dataclass(frozen=True)
 class Arena:
-    """What a method may look at between epochs: the supernet with its present weights, and images of the architecture half."""
+    """What a method may look at between epochs: the supernet with its present weights, and `images` of the architecture half."""
 
     net: SuperNet
-    plain: Callable[[int, int], Iterable[Batch]]  # (batch size, count): shuffled, not augmented, shuffled anew when used up
-    augmented: Callable[[int], Iterable[Batch]]  # (count): random augmented batches of the search's own size
-    chance: torch.Generator  # on the device
+    images: DeviceImages
+    batch_size: int  # of the search
+    order: torch.Generator  # of images and augmentation
+    chance: torch.Generator  # of theta, on the device
+
+    def plain(self, size: int, count: int) -> Iterator[Batch]:
+        """`count` full batches, shuffled, not augmented, shuffled anew when used up; of all images where these are fewer than `size`."""
+        size = min(size, len(self.images))
+        passes = (self.images.evaluation(size, self.order) for _ in itertools.repeat(None))
+        return itertools.islice((batch for batch in itertools.chain.from_iterable(passes) if len(batch[1]) == size), count)
+
+    def augmented(self, count: int) -> Iterator[Batch]:
+        """`count` random augmented batches of the search's own size."""
+        plan = self.images.plan(self.batch_size, self.order, steps=count, replacement=True)
+        return (self.images.batch(plan, i) for i in range(count))
 
 
 class Method(nn.Module, ABC):

@@ -1,7 +1,7 @@
 """Whole steps, from the batch to the metrics: one search against a plain one, and several at once."""
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import pandas as pd
@@ -29,11 +29,11 @@ def noise(images: int) -> Dataset:
     return Dataset("noise", ImageSet(pixels, labels), None, CLASSES, *described)
 
 
-def settings(config: SpeedConfig, k: int, seed: int = 0) -> SearchSettings:
-    """The released CIFAR-10 search, in one stage with this `k` and all operations, eta moving from the first epoch on."""
+def settings(config: SpeedConfig, k: int, seed: int = 0, **changes) -> SearchSettings:
+    """The released CIFAR-10 search with `changes`, in one stage with this `k` and all operations, eta moving from the first epoch on."""
     size = {name: getattr(config, name) for name in ("space", "batch_size", "cells", "channels", "precision", "device")}
     stage = dict(epochs=[EPOCHS[config.space]], k=[k], keep=[len(SPACES[config.space].operations)], arch_warmup=[0])
-    return SearchConfig.of(size | stage | dict(dataset="cifar10", seed=seed)).settings()
+    return SearchConfig.of(size | stage | dict(dataset="cifar10", seed=seed) | changes).settings()
 
 
 def plain(these: SearchSettings, dataset: Dataset, device: torch.device, count: int) -> Iterator[object]:
@@ -41,15 +41,21 @@ def plain(these: SearchSettings, dataset: Dataset, device: torch.device, count: 
     return PlainSearch(these, dataset, device).steps(count)
 
 
-def ours(these: SearchSettings, dataset: Dataset, device: torch.device, count: int) -> Iterator[object]:
+def ours(these: SearchSettings, dataset: Dataset, device: torch.device, count: int, capture: bool = True) -> Iterator[object]:
     """`count` steps of the library's search, one launched with each turn."""
-    search = Search(these, dataset, device)
-    search.step.set_lr(these.weight_lr)
-    train = search.train.plan(these.batch_size, search.order, steps=count)
-    return search.launcher.epoch(train, search.valid.plan(these.batch_size, search.order, steps=count, replacement=True), True)
+    return launched_steps(Search(these, dataset, device, capture), count)
 
 
-IMPLEMENTATIONS = {"plain": plain, "ours": ours}
+def launched_steps(search: Search, count: int) -> Iterator[int]:
+    """`count` steps of a search that moves weights and eta, one launched with each turn."""
+    batch_size = search.settings.batch_size
+    search.step.set_lr(search.settings.weight_lr)
+    train = search.train.plan(batch_size, search.order, steps=count)
+    return search.launcher.epoch(train, search.valid.plan(batch_size, search.order, steps=count, replacement=True), True)
+
+
+Steps = Callable[[SearchSettings, Dataset, torch.device, int], Iterator[object]]
+IMPLEMENTATIONS: dict[str, Steps] = {"plain": plain, "ours": ours}
 
 
 def in_a_row(config: SpeedConfig, device: torch.device, images: int) -> int:
@@ -58,8 +64,8 @@ def in_a_row(config: SpeedConfig, device: torch.device, images: int) -> int:
     return config.steps or (1 if device.type == "cpu" else max(1, (of_epoch - 1) // config.repeats))
 
 
-def whole_steps(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
-    """Batches, augmentation, theta, both steps, both optimisers and metrics, plain and ours in turn, for each K.
+def whole_steps(config: SpeedConfig, device: torch.device, implementations: dict[str, Steps] = IMPLEMENTATIONS) -> pd.DataFrame:
+    """Batches, augmentation, theta, both steps, both optimisers and metrics, of all implementations in turn, for each K.
 
     Columns: k, implementation, step_ms (median of the rounds), step_ms_min, step_ms_max, timed_steps, images_per_s (of the training
     half; as many validation images pass), epoch_s and search_s (step_ms times their steps), gpu_peak_mb and paper_gpu_mb (Table 1; None
@@ -70,7 +76,7 @@ def whole_steps(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
     count = 1 + config.repeats * together
     for k in config.ks:
         searches, times, peaks = {}, {}, {}
-        for name, make in IMPLEMENTATIONS.items():
+        for name, make in implementations.items():
             _reset_peak(device)
             searches[name], times[name] = make(settings(config, k), dataset, device, count), []
             next(searches[name])  # warms up, and captures

@@ -1,12 +1,13 @@
 """ENAS: the controller learns, its gradient is REINFORCE's, and its state travels."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.controller import WIDTH, Controller
 from drnas_lib.methods.enas import ENAS, _on_cpu
-from drnas_lib.methods.method import Arena
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]
@@ -28,7 +29,7 @@ def made(updates=40, lr=0.02):
 
 def arena(seed=0):
     batch = torch.zeros(60, 1, 2, 2), torch.zeros(60, dtype=torch.long)
-    return Arena(Likes(), None, lambda count: [batch] * count, torch.Generator().manual_seed(seed))
+    return SimpleNamespace(net=Likes(), augmented=lambda count: [batch] * count, chance=torch.Generator().manual_seed(seed))
 
 
 def test_the_log_probability_is_that_of_the_choices():

@@ -1,4 +1,4 @@
-"""All that a run leaves in its folder, without what the clock says: equal for a run that was interrupted and one that was not."""
+"""All that a run leaves in its folder but times and a GPU's memory: equal for a run that was interrupted and one that was not."""
 
 import csv
 import hashlib
@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-OF_THE_CLOCK = {"seconds", "images_per_s", "searches_at_once", "search_s", "evaluation_s", "train_s", "wall_s", "environment"}
+TIMES = {"seconds", "images_per_s", "search_s", "evaluation_s", "train_s", "wall_s"}
+OF_THE_MACHINE = {"searches_at_once", "peak_memory_mb", "gpu_peak_memory_mb", "environment"}
 OF_ITS_PLACE = {"sha256", "sha256_of", "folder", "results"}  # seals are of files with times in them
 NOT_OF_THE_RUN = (".lock", ".tmp", ".ipynb")
 
@@ -25,7 +26,7 @@ def _content(path: Path) -> object:
 
 
 def _rows(content: bytes) -> list[dict]:
-    return [{k: v for k, v in row.items() if k not in OF_THE_CLOCK} for row in csv.DictReader(io.StringIO(content.decode()))]
+    return [{k: v for k, v in row.items() if k not in TIMES | OF_THE_MACHINE} for row in csv.DictReader(io.StringIO(content.decode()))]
 
 
 def _values(content: bytes) -> object:
@@ -34,7 +35,7 @@ def _values(content: bytes) -> object:
 
 def _timeless(value: object) -> object:
     if isinstance(value, dict):
-        return {k: _timeless(v) for k, v in value.items() if k not in OF_THE_CLOCK | OF_ITS_PLACE}
+        return {k: _timeless(v) for k, v in value.items() if k not in TIMES | OF_THE_MACHINE | OF_ITS_PLACE}
     return [_timeless(entry) for entry in value] if isinstance(value, list) else value
 
 
