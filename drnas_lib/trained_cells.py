@@ -3,8 +3,8 @@
 A test accuracy of p % has two errors. That of the seeds: the variance between the seeds of a cell, over their number; since three seeds say
 little of one, the found and the random cells share the mean of their variances, and all-skip, whose training may be another matter, has its
 own. That of the test images: p (100 - p) / images, as of a proportion, which more seeds do not lower. The standard error is the root of
-their sum. A difference of two cells is within the noise when it is at most twice the root of their summed squared errors. Cells see the same
-test images, which makes this cautious; images made of one scan are alike, which makes it less so.
+their sum. A difference of two cells is within the noise when it is at most twice the root of their summed squared errors. The cells see the
+same test images, which makes this cautious; images made of one scan are alike, which makes it less so.
 """
 
 from dataclasses import dataclass
