@@ -159,9 +159,8 @@ class SearchConfig(Parameters):
         own, values = FAMILIES[self.dataset] == "own", self._resolved()
         if self.evaluate == "table" and own:
             yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark does not know this data set. Allowed are train, none."
-        for name in JUDGING:
-            if getattr(self, name) is not None and values["evaluate"] != "train":
-                yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
+        for name in (name for name in JUDGING if getattr(self, name) is not None and values["evaluate"] != "train"):
+            yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
         if self.data_folder is None and self.dataset == "folder":
             yield "dataset='folder' without data_folder: say where the image folder is."
         yield from stream_rules.contradictions(self, values)

@@ -74,8 +74,7 @@ def run(
             folder.clear()
             folder.file(WEIGHTS).unlink(missing_ok=True)
         ranks.wait()
-        precision = PRECISIONS[settings.precision]
-        shape = settings.recipe.batch_size, settings.channels, settings.image_size
+        precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
         with reproducible(device, precision), threads.computing(threads.suited(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
             if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there

@@ -1,9 +1,10 @@
 """How many threads a CPU computes with: one where the work is small, so that no small operator waits for a second thread.
 
-A step of a small network is thousands of operators of microseconds each; OpenMP's barrier after each costs as much as the second thread
-gains, and where other programs keep a core busy the barrier waits for them. Sums over a batch are split among the threads, so their number
-decides the last digits of a result: with one thread they do not depend on how many cores there are. The record says how many it was.
-Threads wait without spinning (see drnas_lib/__init__.py). OMP_NUM_THREADS, where it is set, is obeyed.
+A step of a small network is thousands of operators of microseconds each, with OpenMP's barrier after each: where other programs keep a core
+busy, the barrier waits for them. Measured on two idle cores, the second thread makes a search step of 2^17 values 1.2 times as quick, of
+2^19 1.4 times, of 2^20 1.6 times. Sums over a batch are split among the threads, so their number decides the last digits of a result: with
+one thread they do not depend on how many cores there are. The record says how many it was. Threads wait without spinning (see
+drnas_lib/__init__.py). OMP_NUM_THREADS, where it is set, is obeyed.
 """
 
 import os

@@ -1,16 +1,17 @@
 """The found cell beside cells that owe nothing to the search, all trained alike: rank, and what of a difference is noise. No torch.
 
-A test accuracy of p % has two errors. That of the seeds: the variance between the seeds of a cell, the mean of all cells' since three
-seeds say little of one, over the number of seeds. That of the test images: p (100 - p) / images, as of a proportion, which more seeds
-do not lower. The standard error is the root of their sum. A difference of two cells is within the noise when it is at most twice the root
-of their summed squared errors. Cells see the same test images, which makes this cautious; images made of one scan are alike, which makes
-it less so.
+A test accuracy of p % has two errors. That of the seeds: the variance between the seeds of a cell, over their number; since three seeds say
+little of one, the found and the random cells share the mean of their variances, and all-skip, whose training may be another matter, has its
+own. That of the test images: p (100 - p) / images, as of a proportion, which more seeds do not lower. The standard error is the root of
+their sum. A difference of two cells is within the noise when it is at most twice the root of their summed squared errors. The cells see the
+same test images, which makes this cautious; images made of one scan are alike, which makes it less so.
 """
 
 from dataclasses import dataclass
 from statistics import mean, median, variance
 
 FOUND, RANDOM, ALL_SKIP = "derived", "random_", "all_skip"  # cells as the record names them; random ones have a number
+MEDIAN = "median"  # of the random cells, which counts as a cell
 ERRORS = 2  # standard errors that a difference must exceed
 
 
@@ -47,37 +48,32 @@ class TrainedCells:
         return len(self.accuracies[FOUND])
 
     def mean(self, cell: str) -> float:
-        return mean(self.accuracies[cell])
-
-    @property
-    def median(self) -> float:
-        """Of the means of the random cells."""
-        return median(map(self.mean, self.random))
+        return median(map(self.mean, self.random)) if cell == MEDIAN else mean(self.accuracies[cell])
 
     @property
     def rank(self) -> int:
         """Of the found cell among itself and the random ones; 1 is the best, and who is equal does not come before it."""
         return 1 + sum(self.mean(cell) > self.mean(FOUND) for cell in self.random)
 
-    def error(self, accuracy: float) -> float:
+    def error(self, cell: str) -> float:
         """Standard error of a cell's mean accuracy; with one seed, of the test images alone."""
-        of_seeds = mean(map(variance, self.accuracies.values())) / self.seeds if self.seeds > 1 else 0.0
+        alike, accuracy = [ALL_SKIP] if cell == ALL_SKIP else [FOUND, *self.random], self.mean(cell)
+        of_seeds = mean(variance(self.accuracies[one]) for one in alike) / self.seeds if self.seeds > 1 else 0.0
         return (of_seeds + accuracy * (100 - accuracy) / self.images) ** 0.5
 
-    def noise(self, one: float, other: float) -> float:
-        """How far two mean accuracies may lie apart by chance; the median of the random cells counts as a cell's."""
-        return ERRORS * (self.error(one) ** 2 + self.error(other) ** 2) ** 0.5
+    def noise(self, cell: str) -> float:
+        """How far the found cell and this one may lie apart by chance."""
+        return ERRORS * (self.error(FOUND) ** 2 + self.error(cell) ** 2) ** 0.5
 
     def not_told_apart(self) -> list[str]:
         """The random cells whose difference to the found one is within the noise."""
-        found = self.mean(FOUND)
-        return [cell for cell in self.random if abs(found - self.mean(cell)) <= self.noise(found, self.mean(cell))]
+        return [cell for cell in self.random if abs(self.mean(FOUND) - self.mean(cell)) <= self.noise(cell)]
 
-    def against(self, other: float) -> str:
-        """'67.6 %, is 7.5 points lower, more than the noise of 2.4': another mean accuracy than the found cell's."""
-        difference, noise = other - self.mean(FOUND), self.noise(self.mean(FOUND), other)
+    def against(self, cell: str) -> str:
+        """'67.6 %, is 7.5 points lower, more than the noise of 2.4': a cell than the found one."""
+        difference, noise = self.mean(cell) - self.mean(FOUND), self.noise(cell)
         side, verdict = "higher" if difference > 0 else "lower", "more than" if abs(difference) > noise else "within"
-        return f"{other:.1f} %, is {abs(difference):.1f} points {side}, {verdict} the noise of {noise:.1f}"
+        return f"{self.mean(cell):.1f} %, is {abs(difference):.1f} points {side}, {verdict} the noise of {noise:.1f}"
 
     def sentence(self, dataset: str) -> str:
         """Rank, distance to the median random cell and to all-skip, and what of it is noise."""
@@ -86,10 +82,10 @@ class TrainedCells:
             f"Trained alike for {_counted(self.epochs, 'epoch')} with {_counted(self.seeds, 'seed')} each, the found cell reaches "
             f"{self.mean(FOUND):.1f} % test accuracy on {dataset}: rank {self.rank} of {len(means) + 1}, beside "
             f"{_counted(len(means), 'random cell')} of {min(means):.1f} to {max(means):.1f} %. "
-            f"Their median, {self.against(self.median)}"
+            f"Their median, {self.against(MEDIAN)}"
         )
         if ALL_SKIP in self.accuracies:
-            said += f"; all-skip, {self.against(self.mean(ALL_SKIP))}"
+            said += f"; all-skip, {self.against(ALL_SKIP)}"
         hidden = f"Noise hides how it differs from {_counted(alike, 'random cell')}." if alike else "It differs from every random cell."
         of = "seeds and" if self.seeds > 1 else "the seed, whose part one alone does not show, and"
         return f"**{said}. {hidden}** Noise is twice the standard error of a difference, of {of} {self.images:,} test images."

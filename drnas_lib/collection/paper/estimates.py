@@ -39,7 +39,7 @@ ASSUMPTIONS = {
     "notebook": Assumption(0.4, "minute", "of one thread to start a notebook and draw its figures"),
     "look": Assumption(1, "minute", "one Hessian of 30 variables, one notebook that only looks things up or draws"),
 }
-PIXELS = {"imagenet16-120": 16, "digits": 8}  # of the other searched ones 32
+PIXELS = {"imagenet16-120": 16, "cluttered_digits": 16, "digits": 8}  # of the other searched ones 32
 SINGLE_PATH = ("rsps", "enas", "gdas", "dsnas")  # one operation of each edge is computed; which one, is taken as the mean of all
 WEIGHTS = 1 + 9  # of one channel pair in the operations of an edge that cost anything: 1x1 and 3x3
 OPERATIONS = 5

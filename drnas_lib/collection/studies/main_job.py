@@ -8,7 +8,7 @@ from drnas_lib.collection.studies.config import MainJobConfig
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import RunFolder, environment, resolve, write_csv
-from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, TrainedCells
+from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, MEDIAN, TrainedCells
 
 TABLE = "seeds.csv"
 
@@ -27,10 +27,10 @@ def _row(report: SearchReport) -> dict:
         "rank": cells.rank,
         "of_cells": len(random) + 1,
         "random_least_pct": min(random),
-        "random_median_pct": cells.median,
+        "random_median_pct": cells.mean(MEDIAN),
         "random_most_pct": max(random),
-        "above_median_points": found - cells.median,
-        "noise_points": cells.noise(found, cells.median),
+        "above_median_points": found - cells.mean(MEDIAN),
+        "noise_points": cells.noise(MEDIAN),
         "all_skip_pct": cells.mean(ALL_SKIP),
         "search_s": metrics["search_s"],
         "evaluation_s": metrics["evaluation_s"],
@@ -63,6 +63,7 @@ def keep(rows: pd.DataFrame, config: MainJobConfig) -> Path:
         "metrics": {"search_s": rows.search_s.sum(), "evaluation_s": rows.evaluation_s.sum()},
         **{name: first[name] for name in ("data", "device", "threads")},
         "environment": environment(),
+        "environment_of_the_first_search": first["environment"],
     }
     integrity.write(folder / integrity.RECORD, record, beside=(TABLE,))
     return folder

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from drnas_lib.search.trained_cells import ALL_SKIP, ERRORS, FOUND, TrainedCells, shown
+from drnas_lib.search.trained_cells import ALL_SKIP, ERRORS, FOUND, MEDIAN, TrainedCells, shown
 
 OPERATION_COLOURS = dict(zip(("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"), sns.color_palette("colorblind", 5)))
 OPERATION_COLOURS |= dict(  # the DARTS space's: no space has both 1x1 convolutions and these
@@ -162,13 +162,13 @@ def trained_cells(cells: TrainedCells) -> Figure:
     figure, ((ax,),) = new_figure(width=7.5, height=1.3 + 0.33 * len(order))
     ax.grid(axis="y", color="0.9")
     found = cells.mean(FOUND)
-    ax.axvspan(found - ERRORS * cells.error(found), found + ERRORS * cells.error(found), color=OURS, alpha=0.12, lw=0)
+    ax.axvspan(found - ERRORS * cells.error(FOUND), found + ERRORS * cells.error(FOUND), color=OURS, alpha=0.12, lw=0)
     for place, cell in enumerate(order):
         colour = OURS if cell == FOUND else REFERENCE if cell == ALL_SKIP else "0.45"
         ax.scatter(cells.accuracies[cell], [place] * cells.seeds, s=24, color=colour, alpha=0.7, zorder=3)
         ax.vlines(cells.mean(cell), place - 0.32, place + 0.32, color=colour, lw=2.5, zorder=4)
         ax.annotate(f"{cells.mean(cell):.1f}", (1.01, place), xycoords=("axes fraction", "data"), va="center", color=colour)
-    ax.axvline(cells.median, color="0.45", ls="--", lw=1)
+    ax.axvline(cells.mean(MEDIAN), color="0.45", ls="--", lw=1)
     ax.set_yticks(range(len(order)), [shown(cell) for cell in order])
     ax.set(ylim=(len(order) - 0.5, -0.5), xlabel="test accuracy (%)")
     ax.set_title("dots: seeds; lines: means; dashed: median of the random cells; band: noise of the found cell", fontsize=8, color="0.35")
