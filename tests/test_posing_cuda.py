@@ -182,7 +182,7 @@ def test_an_epoch_of_retraining(cell):
         feed = read(these).feed(CUDA, None)
         training = Training(built(0, lambda: network(these, feed.classes, 1)), feed, these.recipe, 0, CUDA, None)
         training._epoch(0, lambda done, of: device.reports.clear())
-        assert files(device.reports) <= {"tolist reads back @ retrain/loop.py", "to copies from the host to the device @ batches.py"}
+        assert files(device.reports) <= {"tolist reads back @ loop.py", "to copies from the host to the device @ batches.py"}
         x, y = next(feed.epoch(0))
         device.reports.clear()
         training._step(x, y)
@@ -198,5 +198,5 @@ def test_an_epoch_of_retraining_on_images_from_files(tmp_path):
         training = Training(built(0, lambda: network(these, feed.classes, 3)), feed, these.recipe, 0, CUDA, None)
         device.reports.clear()
         training._epoch(0, None)
-        known = {"to copies from the host to the device @ stream.py", "tolist reads back @ retrain/loop.py"}
+        known = {"to copies from the host to the device @ stream.py", "tolist reads back @ loop.py"}
         assert files(device.reports) == known, "a batch is copied as it comes, the sums are read at the end"

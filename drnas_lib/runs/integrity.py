@@ -26,6 +26,8 @@ def write(path: Path, content: dict, beside: Iterable[str] = ()) -> None:
 
 def read(path: Path) -> dict:
     """What `write` was given, with the seals of the files beside it. Raises RecordError where it is missing, damaged or changed."""
+    if not path.exists():
+        raise RecordError(f"{path} is missing. {WHAT_TO_DO}.")
     content = read_json(path)
     if not isinstance(content, dict):
         raise RecordError(f"{path} holds a {type(content).__name__}, no record. {WHAT_TO_DO}.")

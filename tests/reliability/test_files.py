@@ -73,7 +73,7 @@ def test_a_benchmark_is_not_opened_without_trust(tmp_path, evil):
     (tmp_path / "NATS").mkdir()
     (tmp_path / "NATS" / META_FILE).write_bytes(pickle.dumps(evil))
     for source in ("official.pth", "NATS"):
-        command = [sys.executable, "-m", "drnas_lib.benchmark.table", "convert", "--source", tmp_path / source, "--out", tmp_path / "table"]
+        command = [sys.executable, "-m", "drnas_lib.benchmark", "convert", "--source", tmp_path / source, "--out", tmp_path / "table"]
         answer = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
         assert answer.returncode and "--trust-pickle" in answer.stderr and source in answer.stderr
     assert not evil.marker.exists()

@@ -89,7 +89,7 @@ def test_the_detector_finds_nothing_in_arithmetic_in_place():
 )
 def test_the_detector_finds_host_and_device_waiting_for_each_other(action, expected):
     found = twice(lambda: action(torch.randn(4, 3)))
-    assert any(expected in problem and "test_captured.py" in problem for problem in found)
+    assert any(expected in problem and "test_cuda_graph.py" in problem for problem in found)
 
 
 def test_the_detector_finds_copies_between_host_and_device():

@@ -95,6 +95,7 @@ def run(plan: Plan, cores: int) -> int:
     """Make all that is left; Snakemake's exit status. Raises KeyboardInterrupt after everything has stopped."""
     log = PROJECT / plan.results / "notebooks" / plan.scale / LOG
     log.parent.mkdir(parents=True, exist_ok=True)
+    (PROJECT / plan.results / "retrain").mkdir(exist_ok=True)  # Tables 2, 3 and 6 read it, also where nothing was trained
     progress = Progress(jobs(plan), cores, time.time())
     with log.open("a", encoding="utf-8") as file:
         process = subprocess.Popen(_snakemake(plan, cores), cwd=PROJECT, stdout=file, stderr=file, start_new_session=True)

@@ -131,7 +131,7 @@ def test_what_a_record_says_is_not_read_as_html(tmp_path):
 
 @pytest.mark.parametrize(("options", "said"), [([], "Table 4: 5 reproduced, 12 within spread"), (["--missing"], "Most valuable first")])
 def test_the_command_needs_no_torch_and_takes_seconds(options, said):
-    code = f"import sys\nfrom drnas_lib.collection.paper.report import main\nmain({options})\nassert 'torch' not in sys.modules"
+    code = f"import sys\nfrom drnas_lib.collection.paper.__main__ import main\nmain({options})\nassert 'torch' not in sys.modules"
     answer = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=600)
     assert answer.returncode == 0 and said in answer.stdout, answer.stderr
 
