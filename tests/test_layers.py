@@ -83,12 +83,12 @@ def test_a_newcomer_can_take_in_the_tree():
     assert not {name: size for name, size in sizes.items() if size > MOST_FILES}
 
 
-def test_the_readme_says_what_each_package_is_for():
-    readme = (PROJECT / "README.md").read_text()
+def test_a_page_says_what_each_package_is_for():
+    page = (PROJECT / "docs" / "layout.md").read_text()
     for name in (*LIBRARY, *(f"collection.{name}" for name in COLLECTION)):
         purpose = ast.get_docstring(ast.parse(MODULES[name].read_text())).partition("\n")[0]
         line = f"`drnas_lib/{name.replace('.', '/')}/` | {purpose} |"
-        assert line in readme, f"README, Where things are: {line}"
+        assert line in page, f"docs/layout.md lacks: {line}"
 
 
 def test_the_package_re_exports_nothing():
