@@ -48,7 +48,7 @@ paper-smoke: $(WORKFLOW)
 	@echo "Done: open results/smoke/notebooks/report.ipynb, for instance with 'make lab'."
 
 laptop: $(WORKFLOW)
-	@$(BIN)/python -m drnas_lib.workflow.laptop $(ARGS)
+	@$(BIN)/python -m drnas_lib.collection.workflow.laptop $(ARGS)
 
 # As many jobs that compute as there are GPUs; without one, as there are cores.
 paper $(TARGETS): $(WORKFLOW)
@@ -56,7 +56,7 @@ paper $(TARGETS): $(WORKFLOW)
 
 dag: $(WORKFLOW)
 	$(SNAKEMAKE) $(TARGETS) results/notebooks/report.ipynb --forceall --dag dot | \
-	  $(BIN)/python -m drnas_lib.workflow.picture results/figures/dag.png
+	  $(BIN)/python -m drnas_lib.collection.workflow.picture results/figures/dag.png
 
 # Snakemake, which nothing but the targets above needs.
 workflow: $(WORKFLOW)
@@ -67,7 +67,7 @@ $(WORKFLOW): $(STAMP)
 	@touch $@
 
 site: $(STAMP)
-	$(BIN)/python -m drnas_lib.site $(ARGS)
+	$(BIN)/python -m drnas_lib.collection.site $(ARGS)
 
 # The stamp is written last, so that an interrupted installation is taken up again. Without build isolation, because an
 # environment that has everything already must need no network.

@@ -10,7 +10,7 @@
 
 import sys
 
-from drnas_lib.workflow.needs import run_folder, searches
+from drnas_lib.collection.workflow.needs import run_folder, searches
 
 RESULTS = config.get("results", "results")
 SEEDS = range(4)
@@ -70,7 +70,7 @@ TRAININGS = {  # behind a table: published cells, the paper's own with all seeds
 }
 
 # Gives papermill a GPU of its own, and the notebook its name when it has ended well.
-shell.prefix('set -euo pipefail; papermill() {{ {sys.executable} -m drnas_lib.workflow.job "$@"; }}; ')
+shell.prefix('set -euo pipefail; papermill() {{ {sys.executable} -m drnas_lib.collection.workflow.job "$@"; }}; ')
 
 
 def notebooks(results, names):

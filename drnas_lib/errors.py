@@ -8,7 +8,7 @@ _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 3, 20, 20, 20, 300, 300
 
 
-class Told:
+class UserError:
     """Mixed into an exception. The message names what is wrong, why, and what to do about it."""
 
     def _render_traceback_(self) -> list[str]:
@@ -23,3 +23,11 @@ def shown(value: Any) -> str:
         return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
     except ValueError:  # Python refuses to print an integer of thousands of digits
         return f"<{type(value).__name__} too long to print>"
+
+
+class MissingData(UserError, FileNotFoundError):
+    """A data set is not there; the message says which files were looked for, who publishes them, and what to do."""
+
+
+class DamagedData(UserError, ValueError):
+    """A data set is there but cannot be used; the message names the file and what is wrong with it."""

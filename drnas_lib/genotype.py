@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from drnas_lib.errors import Told, shown
+from drnas_lib.errors import UserError, shown
 
 NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NB201_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (source, target), in the order of the printed string
@@ -34,7 +34,7 @@ DARTS_CELL_INPUTS = 2  # nodes 0 and 1 are the outputs of the two cells before
 Edge = tuple[int, int, str]  # source node, target node, operation
 
 
-class GenotypeError(Told, ValueError):
+class GenotypeError(UserError, ValueError):
     """A cell description that stands for no cell. The message says what is wrong, where, and what is allowed."""
 
 
@@ -70,9 +70,7 @@ class Nb201Genotype:
                 raise GenotypeError(f"node {target} must start and end with '|', got {shown(node)} in {shown(text)}")
             inputs = barred.group(1).split("|")
             if len(inputs) != target:
-                raise GenotypeError(
-                    f"node {target} must have {target} inputs, got {len(inputs)} in {shown(node)} of {shown(text)}"
-                )
+                raise GenotypeError(f"node {target} must have {target} inputs, got {len(inputs)} in {shown(node)} of {shown(text)}")
             for source, entry in enumerate(inputs):
                 operation, tilde, index = entry.partition("~")
                 if not tilde or index != str(source):
@@ -159,10 +157,7 @@ class DartsGenotype:
     def edges(self, kind: str) -> tuple[Edge, ...]:
         """(source, target, operation) of the edges of the cell `kind`, 'normal' or 'reduce'."""
         cells = {"normal": self.normal, "reduce": self.reduce}
-        return tuple(
-            (source, DARTS_CELL_INPUTS + position // 2, operation)
-            for position, (operation, source) in enumerate(cells[kind])
-        )
+        return tuple((source, DARTS_CELL_INPUTS + position // 2, operation) for position, (operation, source) in enumerate(cells[kind]))
 
     def to_json(self) -> dict:
         """A dict of plain JSON types; `genotype_from_json` reads it back."""
@@ -252,9 +247,7 @@ def _as_nodes(concat, kind: str) -> tuple[int, ...]:
 
 def _check_cell(cell: DartsCell, concat: tuple[int, ...], kind: str) -> None:
     if not cell or len(cell) % 2:
-        raise GenotypeError(
-            f"{kind} cell: every node has two inputs, so the number of entries is even and above 0; got {len(cell)}"
-        )
+        raise GenotypeError(f"{kind} cell: every node has two inputs, so the number of entries is even and above 0; got {len(cell)}")
     for position, (operation, source) in enumerate(cell):
         target = DARTS_CELL_INPUTS + position // 2
         where = f"{kind} cell, node {target}"
@@ -263,6 +256,4 @@ def _check_cell(cell: DartsCell, concat: tuple[int, ...], kind: str) -> None:
             raise GenotypeError(f"{where}: input {source} is not an earlier node; allowed: 0 to {target - 1}")
     computed = _computed(len(cell) // 2)
     if not concat or len(set(concat)) != len(concat) or not set(concat) <= set(computed):
-        raise GenotypeError(
-            f"{kind}_concat: expected distinct nodes out of {', '.join(map(str, computed))}, got {list(concat)}"
-        )
+        raise GenotypeError(f"{kind}_concat: expected distinct nodes out of {', '.join(map(str, computed))}, got {list(concat)}")

@@ -8,9 +8,9 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: networks this s
 
 import pytest  # noqa: E402
 
-from drnas_lib.config import SearchConfig  # noqa: E402
-from drnas_lib.experiment import run  # noqa: E402
-from drnas_lib.records import PROJECT  # noqa: E402
+from drnas_lib.config.search import SearchConfig  # noqa: E402
+from drnas_lib.runs.records import PROJECT  # noqa: E402
+from drnas_lib.search.run import run  # noqa: E402
 from tests.reliability.processes import heed_interrupts  # noqa: E402
 
 SMALL = dict(dataset="digits", epochs=[2], channels=8, subset=256, batch_size=32, evaluate="none")

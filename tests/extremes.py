@@ -1,20 +1,27 @@
 """Every parameter of the notebooks at its extremes, from the kinds themselves: a new parameter is covered without a new line here.
 
-    python -m tests.extremes              # what each of them leads to, as a table
+python -m tests.extremes              # what each of them leads to, as a table
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from drnas_lib.comparison import ComparisonConfig, PartialChannelsConfig
-from drnas_lib.config import SearchConfig
+from drnas_lib.collection.speed.config import SpeedConfig
+from drnas_lib.collection.studies.comparison import ComparisonConfig, PartialChannelsConfig
+from drnas_lib.collection.studies.config import (
+    ConstrainedConfig,
+    ExplorationConfig,
+    HessianConfig,
+    LambdaConfig,
+    ReportConfig,
+    TablesConfig,
+    TheoryConfig,
+)
+from drnas_lib.config.parameters import Extremes, ParameterError, Parameters
+from drnas_lib.config.retrain import RetrainConfig
+from drnas_lib.config.search import SearchConfig
 from drnas_lib.errors import shown
-from drnas_lib.parameters import Extremes, ParameterError, Parameters
-from drnas_lib.retrain_config import RetrainConfig
-from drnas_lib.speed_config import SpeedConfig
-from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, TheoryConfig
-from drnas_lib.tables_config import ReportConfig, TablesConfig
 
 CONFIGS: dict[str, type[Parameters]] = {
     "search": SearchConfig,

@@ -10,8 +10,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from drnas_lib import search
-from drnas_lib.captured import Launcher
+from drnas_lib.search import loop as search
+from drnas_lib.search.cuda_graph import GraphedSteps
 
 
 class Graph(TorchDispatchMode):
@@ -122,7 +122,7 @@ class Streams:
         yield
 
 
-class CapturingLauncher(Launcher):
+class CapturingLauncher(GraphedSteps):
     """Captures on a CPU what the launcher captures on a GPU."""
 
     def __init__(self, step, train, valid, generator, capture=True):
@@ -131,7 +131,7 @@ class CapturingLauncher(Launcher):
         self.stream, self.pool = torch.cuda.Stream(self.device), torch.cuda.graph_pool_handle()
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, graph: type[Graph], launcher: type[Launcher] = CapturingLauncher) -> Streams:
+def stand_in(monkeypatch: pytest.MonkeyPatch, graph: type[Graph], launcher: type[GraphedSteps] = CapturingLauncher) -> Streams:
     """From here on searches capture their steps as `graph`; with the usual launcher only those on a GPU, such as one that poses."""
     streams = Streams()
     for name in ("current_stream", "set_stream", "stream", "graph", "device"):
@@ -139,5 +139,5 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, graph: type[Graph], launcher: type
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "CUDAGraph", graph)
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
-    monkeypatch.setattr(search, "Launcher", launcher)
+    monkeypatch.setattr(search, "GraphedSteps", launcher)
     return streams

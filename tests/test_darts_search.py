@@ -5,16 +5,16 @@ import csv
 import pytest
 import torch
 
+from drnas_lib.data.search_images import halves
 from drnas_lib.data.sources import DATASETS, Dataset, ImageSet, load
-from drnas_lib.experiment import run
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
-from drnas_lib.records import RunFolder, read_json
-from drnas_lib.search import Search
-from drnas_lib.search_data import halves
+from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.search.loop import Search
+from drnas_lib.search.run import run
 from drnas_lib.spaces import SPACES
 from tests.conftest import run_with_stops
 from tests.fake_capture import problems, recorded
-from tests.test_experiment import history, results
+from tests.search.test_run import history, results
 
 TINY = dict(dataset="digits", subset=128, batch_size=32, evaluate="none")
 DARTS = TINY | dict(space="darts", channels=12, cells=3, epochs=[2, 2], k=[6, 3], keep=[7, 4], arch_warmup=[0, 1])

@@ -1,4 +1,4 @@
-"""A search on several processes on a CPU (gloo) against one: drnas_lib.ranks, nets.rank_norm, bilevel, search, jobs and launch."""
+"""A search on several processes on a CPU (gloo) against one."""
 
 import os
 from functools import partial
@@ -7,24 +7,25 @@ from itertools import islice
 import pytest
 import torch
 
-from drnas_lib import checkpoint, search
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.bilevel import Meter
-from drnas_lib.checkpoint import CheckpointError
-from drnas_lib.config import SearchConfig
+from drnas_lib.config.parameters import ParameterError
+from drnas_lib.config.search import SearchConfig
 from drnas_lib.data.batches import DeviceImages
+from drnas_lib.data.search_images import read
 from drnas_lib.data.streamed_images import StreamedImages
-from drnas_lib.experiment import Training, run
-from drnas_lib.launch import start
-from drnas_lib.parameters import ParameterError
-from drnas_lib.ranks import ALONE, Together
-from drnas_lib.records import RunFolder, read_json
-from drnas_lib.search import Company, Epoch, Search
-from drnas_lib.search_data import read
+from drnas_lib.distributed.launch import start
+from drnas_lib.parallel.process_group import SINGLE_PROCESS, DistributedGroup
+from drnas_lib.runs import checkpoint
+from drnas_lib.runs.checkpoint import CheckpointError
+from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.search import loop as search
+from drnas_lib.search.bilevel import Meter
+from drnas_lib.search.loop import Epoch, Search, SharedDevice
+from drnas_lib.search.run import Training, run
 from tests.conftest import SMALL
 from tests.data.images import fill
-from tests.test_distributed import lose_a_process, torchrun
-from tests.test_experiment import results
+from tests.distributed.test_distributed import lose_a_process, torchrun
+from tests.search.test_run import results
 
 CPU = torch.device("cpu")
 TINY = dict(dataset="digits", batch_size=12, evaluate="none", device="cpu", weight_lr=0.1, arch_lr=0.1)
@@ -54,11 +55,12 @@ def in_double():
         images.batch = lambda self, *which, of_batch=of_batch: (lambda x, y: (x.double(), y))(*of_batch(self, *which))
     StreamedImages.normalised = lambda self, images: images.double().sub_(self.mean).div_(self.std)
 
+
 def state_after(case, ranks, folder, epochs=None):
     """Weights, running statistics, momentum, what is learnt about the cell; and the rows of the history, at the end or after `epochs`."""
     settings = SearchConfig.of(case | {"results": str(folder)}).settings()
     these = Search(settings, read(settings), CPU, ranks=ranks)
-    ended = (progress.row for progress in these.run(RunFolder(settings.folder), Company()) if isinstance(progress, Epoch))
+    ended = (progress.row for progress in these.run(RunFolder(settings.folder), SharedDevice()) if isinstance(progress, Epoch))
     rows = list(islice(ended, epochs))
     net = {name: value.clone() for name, value in these.step.net.state_dict().items()}
     momentum = {f"momentum of {name}": value.clone() for name, value in these.step.momentum().items()}
@@ -71,10 +73,10 @@ def worker(number, folder, cases):
     """Process 0 and 1 search together, process 2 alone."""
     torch.set_num_threads(1)
     in_double()
-    ranks = ALONE
+    ranks = SINGLE_PROCESS
     if number < 2:
         torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=number, world_size=2)
-        ranks = Together()
+        ranks = DistributedGroup()
     found = {name: state_after(case, ranks, folder / ("two" if number < 2 else "one") / name) for name, case in cases.items()}
     torch.save(found, folder / f"process{number}")
     if number < 2:
@@ -108,7 +110,6 @@ def test_two_processes_equal_one_on_the_same_batches(states, case):
             for key in ("train_loss_nats", "train_acc_pct", "valid_loss_nats", "valid_acc_pct", "beta_min", "beta_max"):
                 assert ours[key] == pytest.approx(row[key], abs=1e-6)
             assert ours["genotype"] == row["genotype"]
-
 
 
 def test_noise_and_dropped_paths_are_each_process_own_and_come_again_after_a_stop(states):

@@ -9,10 +9,11 @@ import papermill
 import pytest
 import torch
 
-from drnas_lib import experiment, method_presets
-from drnas_lib.method_presets import MethodRow
-from drnas_lib.nets.darts_supernet import DartsSuperNet
-from drnas_lib.records import PROJECT
+from drnas_lib.config import method_presets
+from drnas_lib.config.method_presets import MethodRow
+from drnas_lib.nets.darts import DartsSuperNet
+from drnas_lib.runs.records import PROJECT
+from drnas_lib.search import run as experiment
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 FILES = r"(?<!results/)(?:notebooks|params|drnas_lib|tests|docs|profiles)/[\w./-]*\.(?:ipynb|py|yaml|json|csv|png|md)"

@@ -4,8 +4,8 @@ import nbformat
 import papermill
 import pytest
 
-from drnas_lib.records import PROJECT
-from drnas_lib.report import PLACES, Report
+from drnas_lib.collection.paper.report import PLACES, Report
+from drnas_lib.runs.records import PROJECT
 
 QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}
 
@@ -22,7 +22,8 @@ def test_a_folder_without_runs_shows_every_table_and_figure_with_a_verdict(tmp_p
     said = written(out, "text/markdown")
     assert all(any(text.startswith(f"**{place}: ") for text in said) for place in PLACES)
     tables, report = " ".join(written(out, "text/html")), Report.read(tmp_path / "smoke")
-    assert tables.count("○ not run</td>") == sum(finding.verdict == "not run" for finding in report.findings) + 1  # and the legend
+    verdicts = [*(finding.verdict for finding in report.findings), *(claim.outcome.verdict for claim in report.claims)]
+    assert tables.count("○ not run</td>") == verdicts.count("not run") + 2  # and the two legends
     assert len(written(out, "image/png")) == 8, "summary, five figures, two cells of our own"
 
 

@@ -7,7 +7,7 @@ import papermill
 import pytest
 import yaml
 
-from drnas_lib.records import PROJECT
+from drnas_lib.runs.records import PROJECT
 
 QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}
 FIGURES = {"exploration": 3, "hessian": 3, "lambda_ablation": 3, "main_job": 2, "theory": 5, "constrained": 3}  # with the live display

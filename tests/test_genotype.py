@@ -90,9 +90,7 @@ def test_wrong_number_of_operations_is_refused():
 def test_lists_and_tuples_make_the_same_cell():
     of_list, of_tuple = Nb201Genotype(["none"] * 6), Nb201Genotype(("none",) * 6)
     assert of_list == of_tuple and hash(of_list) == hash(of_tuple)
-    assert darts(normal=[[SEP, 0], [SEP, 1]], normal_concat=[2]) == darts(
-        normal=((SEP, 0), (SEP, 1)), normal_concat=(2,)
-    )
+    assert darts(normal=[[SEP, 0], [SEP, 1]], normal_concat=[2]) == darts(normal=((SEP, 0), (SEP, 1)), normal_concat=(2,))
 
 
 def test_cells_cannot_be_changed():
@@ -179,9 +177,7 @@ def test_table_4_gives_the_gains_that_the_paper_states():
 
 
 def test_module_imports_neither_torch_nor_pandas():
-    script = (
-        "import sys, drnas_lib.genotype; sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'numpy')))"
-    )
+    script = "import sys, drnas_lib.genotype; sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", script], cwd=PROJECT, check=False).returncode == 0
 
 

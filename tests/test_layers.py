@@ -1,4 +1,4 @@
-"""The library's order (design, section 3): a module imports only from rows above its own, and never in a circle."""
+"""The library's order: a package imports only from packages before its own, and files never import in a circle."""
 
 import ast
 import graphlib
@@ -6,54 +6,36 @@ import subprocess
 import sys
 from pathlib import Path
 
-from drnas_lib.records import PROJECT
+from drnas_lib.runs.records import PROJECT
 
-ROWS = (  # a name without a file of its own stands for the package of that name
-    (
-        *("errors", "stated", "genotype", "records", "seal", "config", "search_settings", "presets", "darts_presets"),
-        *("method_presets", "space_rules", "parameters", "speed_config", "study_config", "recipes", "cells", "retrain_config"),
-        *("tables_config", "paper", "stream_rules", "genotype_text", "holes", "identity", "scales"),
-    ),
-    (
-        *("benchmark", "benchmark_check", "benchmark_convert", "tables", "plots", "cell_plots", "search_report", "table_search"),
-        *("pareto", "trained_cells", "study_plots", "verdict", "finished"),
-    ),
-    (
-        *("comparison", "main_job", "comparison_plots", "comparison_report", "training_plots", "darts_tables", "retrain_report"),
-        *("lines", "estimates", "sources", "figure_sources", "cell_sources", "findings", "missing"),
-        *("claim_rules", "claims", "report_claims"),
-        *("report", "report_figures", "report_style", "report_readme", "site", "workflow"),
-    ),
-    ("data", "spaces"),
-    ("architecture",),
-    ("nets",),
-    ("methods",),
-    (
-        *("device", "threads", "precision", "schedule", "learning_rate", "checkpoint", "snapshots", "optimisers"),
-        *("bilevel", "steps", "captured", "ranks", "memory"),
-    ),
-    (
-        *("search", "retrain", "retrain_run", "evaluation", "experiment", "together", "live", "live_training", "speed"),
-        *("comparison_run", "distributed", "jobs", "launch", "darts_costs", "search_data"),
-    ),
-    ("trained", "study_runs", "hessian", "exploration", "theory"),
-    ("hessian_study", "proposition", "constrained"),
-    ("lambda_ablation",),
+MODULES_OF_THE_TOP = ("errors", "genotype")
+LIBRARY = (
+    "runs", "config", "benchmark", "spaces", "data", "architecture", "nets", "parallel", "methods", "retrain", "search", "distributed",
+)  # fmt: skip
+COLLECTION = ("views", "speed", "studies", "paper", "site", "workflow")  # below `collection`
+ORDER = (*MODULES_OF_THE_TOP, *LIBRARY, *(f"collection.{name}" for name in COLLECTION))
+WITHOUT_TORCH = (
+    *("errors", "genotype", "config", "benchmark", "collection.paper", "collection.site", "collection.views", "collection.workflow"),
+    *("runs.records", "runs.integrity", "runs.identity", "runs.index", "search.trained_cells"),
+    *("collection.studies.config", "collection.studies.comparison", "collection.studies.comparison_report"),
 )
-ROW = {name: number for number, names in enumerate(ROWS, start=1) for name in names}
-WITHOUT_TORCH = {name for names in ROWS[:3] for name in names}
-LONGEST = 300
-LIBRARY = PROJECT / "drnas_lib"
-FILES = sorted(LIBRARY.rglob("*.py"))
+MOST_MODULES, MOST_PACKAGES, MOST_FILES, MOST_LINES = 3, 14, 15, 300
+ROOT = PROJECT / "drnas_lib"
+FILES = sorted(ROOT.rglob("*.py"))
 PYTHON = [*FILES, *sorted((PROJECT / "tests").rglob("*.py"))]
 
 
 def module(path: Path) -> str:
-    """`drnas_lib/nets/supernet.py` is `nets.supernet`, `drnas_lib/nets/__init__.py` is `nets`."""
-    return ".".join(path.relative_to(LIBRARY).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
+    """`drnas_lib/nets/nb201.py` is `nets.nb201`, `drnas_lib/nets/__init__.py` is `nets`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").removesuffix(".")
 
 
 MODULES = {module(path): path for path in FILES}
+
+
+def package(name: str) -> str:
+    """Of a module; inside the collection the level below it counts."""
+    return ".".join(name.split(".")[: 2 if name.startswith("collection.") else 1])
 
 
 def imports(path: Path, everywhere: bool = True) -> set[str]:
@@ -70,42 +52,54 @@ def imports(path: Path, everywhere: bool = True) -> set[str]:
 
 
 def own_imports(path: Path, everywhere: bool = True) -> set[str]:
-    """The modules of this library that a file imports."""
+    """The modules of this project that a file imports."""
     inside = {name.removeprefix("drnas_lib.") for name in imports(path, everywhere) if name.startswith("drnas_lib.")}
     return inside & MODULES.keys()
 
 
-def row(name: str) -> int:
-    return ROW[name.partition(".")[0]]
+def test_every_package_has_its_place_in_the_order():
+    assert {package(name) for name in MODULES} - {"", "collection"} == set(ORDER)
 
 
-def test_every_module_has_a_row():
-    without = sorted({name.partition(".")[0] for name in MODULES if name} - ROW.keys())
-    assert not without, "say in ROWS what they may import"
-
-
-def test_imports_come_from_the_same_row_or_one_above():
+def test_packages_import_from_packages_before_them():
     wrong = [
-        f"{name} (row {row(name)}) imports {other} (row {row(other)})"
+        f"{name} imports {other}"
         for name, path in MODULES.items()
-        for other in sorted(own_imports(path) - {""})
-        if row(other) > row(name)
+        for other in sorted(own_imports(path) - {"", "collection"})
+        if name and ORDER.index(package(other)) > ORDER.index(package(name))
     ]
     assert not wrong
 
 
-def test_no_circles():
+def test_files_import_in_no_circle():
     graph = {name: own_imports(path, everywhere=False) - {name} for name, path in MODULES.items()}
     list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
+def test_a_newcomer_can_take_in_the_tree():
+    top = [path for path in ROOT.iterdir() if path.name not in ("__init__.py", "__pycache__")]
+    assert sum(path.is_file() for path in top) <= MOST_MODULES and sum(any(path.glob("*.py")) for path in top) <= MOST_PACKAGES
+    sizes = {name: sum(package(m) == name and not p.name.startswith("__") for m, p in MODULES.items()) for name in ORDER}
+    assert not {name: size for name, size in sizes.items() if size > MOST_FILES}
+
+
+def test_the_readme_says_what_each_package_is_for():
+    readme = (PROJECT / "README.md").read_text()
+    for name in (*LIBRARY, *(f"collection.{name}" for name in COLLECTION)):
+        purpose = ast.get_docstring(ast.parse(MODULES[name].read_text())).partition("\n")[0]
+        line = f"`drnas_lib/{name.replace('.', '/')}/` | {purpose} |"
+        assert line in readme, f"README, Where things are: {line}"
+
+
 def test_the_package_re_exports_nothing():
-    assert imports(LIBRARY / "__init__.py") == {"os"}
+    assert imports(ROOT / "__init__.py") <= {"os"}
 
 
 def test_reading_results_needs_no_torch():
     """In a process of its own, since this one has imported torch already."""
-    names = sorted(f"drnas_lib.{name}" for name in MODULES if name.partition(".")[0] in WITHOUT_TORCH)
+    parts = tuple(f"{name}." for name in WITHOUT_TORCH)
+    without = {name for name in MODULES if f"{name}.".startswith(parts) and not name.endswith(("__main__", ".live", ".live_training"))}
+    names = sorted(f"drnas_lib.{name}" for name in without)
     code = f"import sys, {', '.join(names)}\nassert 'torch' not in sys.modules\nprint('instant')"
     answer = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
     assert answer.stdout == "instant\n", answer.stderr
@@ -113,7 +107,7 @@ def test_reading_results_needs_no_torch():
 
 def test_files_hold_one_idea():
     lengths = {path.name: path.read_text().count("\n") for path in FILES}
-    assert not {name: lines for name, lines in lengths.items() if lines > LONGEST}
+    assert not {name: lines for name, lines in lengths.items() if lines > MOST_LINES}
     assert not {"utils.py", "util.py", "helpers.py", "misc.py", "common.py"} & lengths.keys()
 
 

@@ -5,12 +5,12 @@ import csv
 import pytest
 import torch
 
+from drnas_lib.config.method_presets import METHODS, options
 from drnas_lib.data.sources import load
-from drnas_lib.experiment import run
-from drnas_lib.method_presets import METHODS, options
 from drnas_lib.methods import METHODS as CLASSES
-from drnas_lib.records import RunFolder, read_json
-from drnas_lib.search import Search
+from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.search.loop import Search
+from drnas_lib.search.run import run
 from drnas_lib.spaces import SPACES
 from tests.conftest import SMALL, run_with_stops
 from tests.fake_capture import problems, recorded

@@ -7,10 +7,10 @@ from contextlib import suppress
 import pytest
 import yaml
 
-from drnas_lib.comparison import ComparisonConfig, PartialChannelsConfig
-from drnas_lib.config import ParameterError, SearchConfig
-from drnas_lib.method_presets import METHODS
-from drnas_lib.records import PROJECT, read_json
+from drnas_lib.collection.studies.comparison import ComparisonConfig, PartialChannelsConfig
+from drnas_lib.config.method_presets import METHODS
+from drnas_lib.config.search import ParameterError, SearchConfig
+from drnas_lib.runs.records import PROJECT, read_json
 
 FILES = sorted((PROJECT / "params" / "search").glob("*.yaml"))
 EXPECTED = {

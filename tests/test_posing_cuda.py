@@ -4,18 +4,18 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from drnas_lib.config.method_presets import METHODS
+from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.data.image_files import only_train, train_and_test
-from drnas_lib.data.seeds import built
+from drnas_lib.data.search_images import StreamedDataset
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import StreamFeed
-from drnas_lib.method_presets import METHODS
 from drnas_lib.methods import METHODS as CLASSES
-from drnas_lib.records import RunFolder
-from drnas_lib.retrain import Training
-from drnas_lib.retrain_config import RetrainConfig
-from drnas_lib.retrain_run import network, read
-from drnas_lib.search import Company, Search
-from drnas_lib.search_data import Listing
+from drnas_lib.retrain.loop import Training
+from drnas_lib.retrain.run import network, read
+from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.seeds import built
+from drnas_lib.search.loop import Search, SharedDevice
 from tests.conftest import SMALL
 from tests.data.images import fill
 from tests.posing_cuda import CUDA, Generator, posing
@@ -118,7 +118,7 @@ def test_a_step_and_a_whole_search_of_every_method(settings, method, tmp_path):
         search = Search(settings(these), load("digits", None), CUDA, capture=False)
         met = files(a_step(search, device))
         assert not met if CLASSES[method].capturable else met <= KNOWN
-        list(search.run(RunFolder(tmp_path), Company()))
+        list(search.run(RunFolder(tmp_path), SharedDevice()))
         assert not refused(device)
 
 
@@ -151,7 +151,7 @@ def test_a_search_through_two_stages(settings, tmp_path):
     these = settings(SMALL | TINY | IN_SPACE["nb201"], epochs=[1, 1], k=[4, 2], keep=[5, 3], arch_warmup=[0, 0])
     with posing() as device:
         search = Search(these, load("digits", None), CUDA, capture=False)
-        list(search.run(RunFolder(tmp_path), Company()))
+        list(search.run(RunFolder(tmp_path), SharedDevice()))
         assert search.stage == 1 and not refused(device)
         assert a_step(search, device) == []
 
@@ -163,7 +163,7 @@ def test_images_from_files_are_copied_when_they_arrive_and_never_in_a_step(setti
     from_files = dict(dataset="imagenet", image_size=32, subset=None, lr_warmup=0, k=[2], keep=[7], workers=0)
     these = settings(SMALL | TINY | IN_SPACE["darts"] | from_files)
     with posing() as device:
-        search = Search(these, Listing(images, images, "photographs", ()), CUDA, capture=False)
+        search = Search(these, StreamedDataset(images, images, "photographs", ()), CUDA, capture=False)
         assert a_step(search, device) == []
         search.launcher._arrive(True)
         assert files(device.reports) == {"aten.copy_ copies between host and device @ streamed_images.py"}
@@ -182,7 +182,7 @@ def test_an_epoch_of_retraining(cell):
         feed = read(these).feed(CUDA, None)
         training = Training(built(0, lambda: network(these, feed.classes, 1)), feed, these.recipe, 0, CUDA, None)
         training._epoch(0, lambda done, of: device.reports.clear())
-        assert files(device.reports) <= {"tolist reads back @ retrain.py", "to copies from the host to the device @ batches.py"}
+        assert files(device.reports) <= {"tolist reads back @ retrain/loop.py", "to copies from the host to the device @ batches.py"}
         x, y = next(feed.epoch(0))
         device.reports.clear()
         training._step(x, y)
@@ -198,5 +198,5 @@ def test_an_epoch_of_retraining_on_images_from_files(tmp_path):
         training = Training(built(0, lambda: network(these, feed.classes, 3)), feed, these.recipe, 0, CUDA, None)
         device.reports.clear()
         training._epoch(0, None)
-        known = {"to copies from the host to the device @ stream.py", "tolist reads back @ retrain.py"}
+        known = {"to copies from the host to the device @ stream.py", "tolist reads back @ retrain/loop.py"}
         assert files(device.reports) == known, "a batch is copied as it comes, the sums are read at the end"

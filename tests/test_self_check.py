@@ -1,19 +1,19 @@
-"""drnas_lib.captured: a capture is used where it is right; where it is not, the search is the eager one, with one warning."""
+"""drnas_lib.search.cuda_graph: a capture is used where it is right; where it is not, the search is the eager one, with one warning."""
 
 import warnings
 
 import pytest
 import torch
 
-from drnas_lib.captured import Launcher, traceless
 from drnas_lib.data.sources import load
-from drnas_lib.records import RunFolder
-from drnas_lib.search import Company, Launched, Search, SearchError
+from drnas_lib.runs.records import RunFolder
+from drnas_lib.search.cuda_graph import GraphedSteps, traceless
+from drnas_lib.search.loop import Launched, Search, SearchError, SharedDevice
 from tests.conftest import SMALL_STAGES
 from tests.posing_cuda import CUDA, posing
+from tests.search.test_cuda_graph import assert_same, content, run_epoch
+from tests.search.test_run import NOT_OF_THE_RESULT
 from tests.stand_in_graphs import FrozenDraws, Graph, NotPermitted, OutOfMemory, Raising, stand_in
-from tests.test_captured import assert_same, content, run_epoch
-from tests.test_experiment import NOT_OF_THE_RESULT
 
 CPU = torch.device("cpu")
 # Two steps an epoch; stages of K 8 and 4, of which the first has an epoch in which eta rests.
@@ -33,7 +33,7 @@ def searched(settings, tmp_path):
         search = Search(settings(TINY | changes), load("digits", None), CPU)
         folder = tmp_path / name
         folder.mkdir()
-        list(search.run(RunFolder(folder), Company()))
+        list(search.run(RunFolder(folder), SharedDevice()))
         return search, [{key: value for key, value in row.items() if key not in NOT_OF_THE_RESULT} for row in search.history]
 
     return run
@@ -62,7 +62,7 @@ def test_a_good_capture_is_used_and_its_search_is_the_eager_one(searched, monkey
 
 def test_steps_on_a_gpu_are_captured_unless_told_otherwise(settings, monkeypatch):
     """On one that poses, with the launcher as it is."""
-    stand_in(monkeypatch, Graph, Launcher)
+    stand_in(monkeypatch, Graph, GraphedSteps)
     with posing():
         captured, eager = (Search(settings(TINY), load("digits", None), CUDA, capture) for capture in (True, False))
         run_epoch(captured), run_epoch(eager)
@@ -128,7 +128,7 @@ def test_a_captured_search_is_stopped_and_continued_exactly(searched, settings, 
     folder.mkdir()
     for epochs in (1, 2, 3):  # each counts that of the checkpoint
         search = Search(settings(TINY), load("digits", None), CPU)
-        progress = search.run(RunFolder(folder), Company())
+        progress = search.run(RunFolder(folder), SharedDevice())
         while epochs:
             epochs -= not isinstance(next(progress), Launched)
         next(progress, None)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from drnas_lib import constrained, exploration, hessian_study, proposition
-from drnas_lib.config import SearchConfig
-from drnas_lib.experiment import run
-from drnas_lib.exploration import ExplorationError
-from drnas_lib.hessian import HessianError
-from drnas_lib.hessian_study import Protocol
-from drnas_lib.space_rules import RULES
-from drnas_lib.study_config import ConstrainedConfig, HessianConfig, TheoryConfig
+from drnas_lib.collection.studies import budgets, eigenvalues, exploration, proposition
+from drnas_lib.collection.studies.config import ConstrainedConfig, HessianConfig, TheoryConfig
+from drnas_lib.collection.studies.eigenvalues import Protocol
+from drnas_lib.collection.studies.exploration import ExplorationError
+from drnas_lib.collection.studies.hessian import HessianError
+from drnas_lib.config.search import SearchConfig
+from drnas_lib.config.space_rules import RULES
+from drnas_lib.search.run import run
 
 SMALL = {"dataset": "digits", "evaluate": "none", "device": "cpu", "subset": 32, "batch_size": 8, "channels": 2, "snapshots": 2}
 ONE = {"progressive": False, "epochs": [1], "k": [1], "arch_warmup": [0], "cells": 3}
@@ -32,9 +32,9 @@ def test_every_study_works(space, tmp_path, data_root):
     folder = searched(tmp_path, **SEARCHES[space])
     explored = exploration.study(folder, 5, 0, "test")
     assert (explored.accuracy is None) == bool(explored.unknown) == (space != "nb201")
-    picked = constrained.study(folder, CONSTRAINED).picked
+    picked = budgets.study(folder, CONSTRAINED).picked
     assert 1 <= len(picked) <= 5 and np.isfinite(picked.log_probability).all()
-    (row,) = hessian_study.study(folder, Protocol.of(HessianConfig(images=2)), "cpu").to_dict("records")
+    (row,) = eigenvalues.study(folder, Protocol.of(HessianConfig(images=2)), "cpu").to_dict("records")
     assert (row["space"], row["variables"]) == (space, COUNTS[space]) and np.isfinite(row["dominant"])
     bound = proposition.evaluate(folder, THEORY)
     assert np.isfinite([bound.expected, bound.right, bound.least, bound.largest]).all()
@@ -46,9 +46,9 @@ def test_what_needs_a_distribution_says_so(tmp_path):
     with pytest.raises(ExplorationError, match=said):
         exploration.study(folder, 5, 0, "test")
     with pytest.raises(ExplorationError, match=said):
-        constrained.study(folder, CONSTRAINED)
+        budgets.study(folder, CONSTRAINED)
     with pytest.raises(HessianError, match=said):
         proposition.evaluate(folder, THEORY)
     with pytest.raises(HessianError, match="variable='beta': darts has no such variable. Allowed are eta, mean, mu"):
-        hessian_study.study(folder, Protocol.of(HessianConfig(variable="beta", methods=["drnas"])), "cpu")
-    assert len(hessian_study.study(folder, Protocol.of(HessianConfig(images=2)), "cpu")) == 1
+        eigenvalues.study(folder, Protocol.of(HessianConfig(variable="beta", methods=["drnas"])), "cpu")
+    assert len(eigenvalues.study(folder, Protocol.of(HessianConfig(images=2)), "cpu")) == 1

@@ -59,9 +59,7 @@ class DeviceImages:
         the set is smaller than a batch, or one pass has fewer than `steps`.
         """
         if len(self) < batch_size:
-            raise ValueError(
-                f"{len(self)} images do not fill a batch of {batch_size}: lower batch_size or use more images"
-            )
+            raise ValueError(f"{len(self)} images do not fill a batch of {batch_size}: lower batch_size or use more images")
         one_pass = len(self) // batch_size
         steps = one_pass if steps is None else steps
         if replacement:

@@ -6,7 +6,7 @@ A flipped bit in a JPEG is another picture, not an error, so nothing else would 
 import hashlib
 from pathlib import Path
 
-from drnas_lib.data.errors import DamagedData
+from drnas_lib.errors import DamagedData
 
 SUMS = "SHA256SUMS"
 

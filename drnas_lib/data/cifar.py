@@ -13,8 +13,8 @@ from torchvision import datasets
 from torchvision.io import ImageReadMode, decode_image
 
 from drnas_lib.data import checksums
-from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.sources import ImageSet, Loaded
+from drnas_lib.errors import DamagedData, MissingData
 
 TORCHVISION = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
 PUBLISHED = "https://www.cs.toronto.edu/~kriz/cifar.html"

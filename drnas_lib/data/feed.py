@@ -11,8 +11,8 @@ from torch import Tensor
 
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages, Share
-from drnas_lib.data.seeds import derived
 from drnas_lib.data.sources import Dataset
+from drnas_lib.runs.seeds import derived
 
 UNREADABLE = -100  # the label of a test image that could not be read; cross_entropy leaves it out
 TEST_BATCH = 500

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from drnas_lib.data.decode import open_rgb
-from drnas_lib.data.errors import DamagedData, MissingData
+from drnas_lib.data.image_files import open_rgb
 from drnas_lib.data.sources import ImageSet, Loaded, every_fifth
+from drnas_lib.errors import DamagedData, MissingData
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 TEST_NAMES = ("test", "val", "valid", "validation")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageOps
 
-from drnas_lib import seal
-from drnas_lib.data.errors import DamagedData, MissingData
+from drnas_lib.errors import DamagedData, MissingData
+from drnas_lib.runs import integrity
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 IMAGENET = (1_281_167, 1000)  # training images and classes of ILSVRC2012
@@ -104,7 +105,7 @@ def listing_digest(files: Files) -> str:
 
 def chosen(files: Files, path: Path) -> Files:
     """The files of an index list. Raises RecordError, or DamagedData where the list was made from other files."""
-    content = seal.read(path)
+    content = integrity.read(path)
     if not {"listing_sha256", "images"} <= content.keys() or not isinstance(content["images"], dict):
         raise DamagedData(f"{path} is not an index list; make one with python -m drnas_lib.data.index_lists")
     if content["listing_sha256"] != listing_digest(files):
@@ -129,3 +130,22 @@ def _check_places(places, images: int, where: str) -> None:
         raise DamagedData(f"{where} needs a list of numbers from 0 to {images - 1}. Make the list again, or use its own folder.")
     if len(set(places)) < len(places):
         raise DamagedData(f"{where} names an image twice. Make the list again.")
+
+
+def open_rgb(path: Path) -> Image.Image:
+    """Grey, CMYK, palette and 16-bit images become RGB, transparency falls away, a camera's rotation is applied.
+
+    Raises whatever the decoder raises for a file that is no whole image.
+    """
+    with Image.open(path) as image:
+        return _rgb(ImageOps.exif_transpose(image))
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))  # convert() would turn all but black white
+    elif image.mode in ("I", "F"):
+        raise ValueError(f"mode {image.mode} does not say which value is white")
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+    return image.convert("RGB")

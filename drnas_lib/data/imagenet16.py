@@ -10,8 +10,8 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.sources import ImageSet, Loaded
+from drnas_lib.errors import DamagedData, MissingData
 
 FOLDER = "ImageNet16"
 CLASSES = 120

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from drnas_lib import seal
-from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.image_files import Files, listing_digest, scan
-from drnas_lib.records import resolve
+from drnas_lib.errors import DamagedData, MissingData
+from drnas_lib.runs import integrity
+from drnas_lib.runs.records import resolve
 
 
 def draw(files: Files, percents: list[float], seed: int) -> list[dict[str, list[int]]]:
@@ -46,7 +46,7 @@ def write(files: Files, percents: list[float], seed: int, out: Path) -> list[Pat
         path = out.with_name(f"{out.name}_{percent:g}pct{number}_seed{seed}.json")
         count = sum(map(len, images.values()))
         head = {"percent": percent, "seed": seed, "count": count, "of": len(files), "listing_sha256": listing_digest(files)}
-        seal.write(path, head | {"images": images})
+        integrity.write(path, head | {"images": images})
         paths.append(path)
     return paths
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from drnas_lib.data.errors import DamagedData
+from drnas_lib.errors import DamagedData
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,8 @@ def _folder(root: Path, folder: Path | None, size: int | None) -> Loaded:
 DATASETS = {
     "cluttered_digits": Row(read_cluttered_digits, 10, (0.1997,), (0.2962,), pad=2, flip=False),
     "digits": Row(read_digits, 10, (0.3052,), (0.3760,), pad=1, flip=False),
-    "cifar10": Row(
-        _cifar("cifar10"), 10, (0.49139968, 0.48215827, 0.44653124), (0.24703233, 0.24348505, 0.26158768), pad=4
-    ),
+    "cifar10": Row(_cifar("cifar10"), 10, (0.49139968, 0.48215827, 0.44653124), (0.24703233, 0.24348505, 0.26158768), pad=4),
     "cifar100": Row(_cifar("cifar100"), 100, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), pad=4),
-    "imagenet16-120": Row(
-        _imagenet16, 120, (122.68 / 255, 116.66 / 255, 104.01 / 255), (63.22 / 255, 61.26 / 255, 65.09 / 255), pad=2
-    ),
+    "imagenet16-120": Row(_imagenet16, 120, (122.68 / 255, 116.66 / 255, 104.01 / 255), (63.22 / 255, 61.26 / 255, 65.09 / 255), pad=2),
     "folder": Row(_folder, None, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), pad=4, shuffled=False),
 }

@@ -16,11 +16,10 @@ from torchvision import transforms
 from torchvision.transforms.functional import pil_to_tensor
 
 from drnas_lib.data.batches import Share
-from drnas_lib.data.decode import open_rgb
-from drnas_lib.data.errors import DamagedData
 from drnas_lib.data.feed import UNREADABLE, Batch
-from drnas_lib.data.image_files import Files
-from drnas_lib.data.seeds import derived
+from drnas_lib.data.image_files import Files, open_rgb
+from drnas_lib.errors import DamagedData
+from drnas_lib.runs.seeds import derived
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 JITTER = (0.4, 0.4, 0.4, 0.2)  # brightness, contrast, saturation, hue

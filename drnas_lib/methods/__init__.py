@@ -1,9 +1,9 @@
-"""The search methods: `METHODS[name]` is the class that its row in method_presets.py names. A new method is a file here, a row there."""
+"""The search methods. A new method is a file here and a row in config/method_presets.py, which `METHODS` looks up."""
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 
-from drnas_lib import method_presets
+from drnas_lib.config import method_presets
 
 
 class _Methods(Mapping):

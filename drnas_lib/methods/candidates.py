@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drnas_lib.methods.method import Arena, Batch, Method
+from drnas_lib.methods.method import Batch, Method, MethodContext
 
 
 @torch.no_grad()
@@ -36,6 +36,6 @@ class Judged(Method):
         """One-hot at the best cell so far."""
         return F.one_hot(self.best, self.variables.eta.shape[-1]).to(self.variables.eta.dtype)
 
-    def keep_best(self, arena: Arena, cells: Tensor, batches: Iterable[Batch]) -> None:
+    def keep_best(self, context: MethodContext, cells: Tensor, batches: Iterable[Batch]) -> None:
         """Make the best of `cells` (N, G, E, O), the first of equals, the answer."""
-        self.best.copy_(cells[int(accuracies(arena.net, cells, batches).argmax())].argmax(-1))
+        self.best.copy_(cells[int(accuracies(context.net, cells, batches).argmax())].argmax(-1))

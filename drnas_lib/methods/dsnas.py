@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.gumbel import gumbel
-from drnas_lib.methods.method import Arena, Method
+from drnas_lib.methods.method import Method, MethodContext
 from drnas_lib.nets.single_path import SinglePathNet
 
 SURE = 0.3  # the difference of the two largest probabilities at which an edge is fixed
@@ -68,7 +68,7 @@ class DSNAS(Method):
         self.before.copy_(self.variables.eta)
 
     @torch.no_grad()
-    def after_epoch(self, arena: Arena, last: bool) -> None:
+    def after_epoch(self, context: MethodContext, last: bool) -> None:
         """Put the eta of fixed edges back: momentum and decay have moved it a little, though its gradient is zero."""
         fixed = self.open.sum(-1, keepdim=True) == 1
         self.variables.eta.copy_(torch.where(fixed, self.before, self.variables.eta))

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.candidates import Judged, accuracies
 from drnas_lib.methods.controller import Controller
-from drnas_lib.methods.method import Arena
+from drnas_lib.methods.method import MethodContext
 from drnas_lib.nets.single_path import SinglePathNet
 from drnas_lib.spaces.space import Space
 
@@ -73,20 +73,20 @@ class ENAS(Judged):
         chosen, _, _ = self.controller(256, torch.Generator().manual_seed(0))
         return self._cells(chosen).mean(0).to(self.variables.eta.device)
 
-    def after_epoch(self, arena: Arena, last: bool) -> None:
+    def after_epoch(self, context: MethodContext, last: bool) -> None:
         self.rewards = []
         before = self.baseline
         for _ in range(self.updates):
-            self._update(arena, before)
+            self._update(context, before)
         count = self.candidates if last else self.monitored
         if count:
             with torch.no_grad():
-                cells = self._cells(self.controller(count, _on_cpu(arena.chance))[0])
-            self.keep_best(arena, cells, arena.augmented(count))
+                cells = self._cells(self.controller(count, _on_cpu(context.chance))[0])
+            self.keep_best(context, cells, context.augmented(count))
 
-    def _update(self, arena: Arena, before: float | None) -> None:
-        chosen, log_p, entropy = self.controller(self.samples, _on_cpu(arena.chance))
-        accuracy = accuracies(arena.net, self._cells(chosen), arena.augmented(self.samples))
+    def _update(self, context: MethodContext, before: float | None) -> None:
+        chosen, log_p, entropy = self.controller(self.samples, _on_cpu(context.chance))
+        accuracy = accuracies(context.net, self._cells(chosen), context.augmented(self.samples))
         reward = accuracy + ENTROPY_WEIGHT * entropy
         # As the official code has it: in the first epoch each sample is its own baseline, apart from the entropy.
         baseline = accuracy if before is None else before + (1 - BASELINE_DECAY) * (reward - before)

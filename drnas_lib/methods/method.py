@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.data.batches import DeviceImages
-from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.spaces.space import Space
 
 Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
 
 
 @dataclass(frozen=True)
-class Arena:
+class MethodContext:
     """What a method may look at between epochs: the supernet with its present weights, and `images` of the architecture half."""
 
     net: SuperNet
@@ -80,7 +80,7 @@ class Method(nn.Module, ABC):
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """`epoch` (from 0) of all `epochs` starts. Schedules live in buffers, which a captured graph reads anew."""
 
-    def after_epoch(self, arena: Arena, last: bool) -> None:
+    def after_epoch(self, context: MethodContext, last: bool) -> None:
         """A phase of its own after the weights of an epoch are trained; `last`: the search ends here."""
 
     def logits(self) -> Tensor:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.architecture.variables import STD, ArchVariables
-from drnas_lib.data.seeds import derived
 from drnas_lib.methods.method import Method
 from drnas_lib.nets.edge_weights import EdgeWeightedNet
+from drnas_lib.runs.seeds import derived
 from drnas_lib.spaces.space import Space
 
 NONE = 0  # the position of the operation 'none'

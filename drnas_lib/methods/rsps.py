@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.candidates import Judged
-from drnas_lib.methods.method import Arena
+from drnas_lib.methods.method import MethodContext
 from drnas_lib.nets.single_path import SinglePathNet
 
 
@@ -30,7 +30,7 @@ class RSPS(Judged):
     def mean(self) -> Tensor:
         return torch.full_like(self.variables.eta, 1 / self.variables.eta.shape[-1])
 
-    def after_epoch(self, arena: Arena, last: bool) -> None:
+    def after_epoch(self, context: MethodContext, last: bool) -> None:
         count = self.candidates if last else self.monitored
         if count:
-            self.keep_best(arena, self._draw(count, arena.chance), arena.plain(self.candidate_batch, count))
+            self.keep_best(context, self._draw(count, context.chance), context.plain(self.candidate_batch, count))

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.genotype import Nb201Genotype
-from drnas_lib.nets.discrete import DiscreteNetwork
-from drnas_lib.nets.skeleton import STAGES
+from drnas_lib.nets.nb201_network import STAGES, DiscreteNetwork
 
 
 @dataclass(frozen=True)

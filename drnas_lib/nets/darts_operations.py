@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drnas_lib.nets.batch_norm import ScaledBatchNorm
+from drnas_lib.nets.layers import ScaledBatchNorm
 from drnas_lib.nets.mixed import Identity, Operations
 from drnas_lib.nets.stacked import Maps, StackedConv, StackedDepthwise, under
 from drnas_lib.nets.widen import ChannelMap, channel_choice

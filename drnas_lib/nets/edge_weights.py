@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from drnas_lib.nets.layers import arrived, shuffled, split
 from drnas_lib.nets.mixed import Theta
 from drnas_lib.nets.mixture import mixture
-from drnas_lib.nets.partial import arrived, shuffled, split
-from drnas_lib.nets.supernet import SuperCell, SuperNet
+from drnas_lib.nets.nb201 import SuperCell, SuperNet
 
 
 class EdgeWeightedCell(SuperCell):

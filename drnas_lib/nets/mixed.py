@@ -4,7 +4,7 @@ They see the same input, so its ReLU and its poolings are computed once, and the
 kernels of all edges stacked. An operation that the mask drops on an edge has no weights there and is never computed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -98,3 +98,28 @@ class MixedEdges(nn.Module):
                 edges = torch.tensor([was.index(position) for position in now])
                 found |= under(f"{kind}.{name}", operation.maps(getattr(before, kind)[name], edges, generator))
         return found
+
+
+class ThetaLayout:
+    """Where the weights of the `sources` of a cell lie in theta (E, O). `leaving`: the edges that leave each of them."""
+
+    def __init__(self, sources: Sequence[MixedEdges], leaving: Sequence[Sequence[int]], names: tuple[str, ...]):
+        def places(kind: str) -> list[list[int]]:
+            return [
+                [edges[position] * len(names) + names.index(name) for position in source.positions[name]]
+                for source, edges in zip(sources, leaving)
+                for name in getattr(source, kind)
+            ]
+
+        stacked, shared = places("stacked"), places("shared")
+        self.index = torch.tensor([place for places in (*stacked, *shared) for place in places], dtype=torch.long)
+        self.stacked, self.shared = [len(places) for places in stacked], [len(places) for places in shared]
+        self.counts = [(len(source.stacked), len(source.shared)) for source in sources]
+
+    def cut(self, weights: Tensor, channels: int) -> list[Theta]:
+        """theta (E, O), flattened and indexed by `index`, for the sources of cells that mix `channels` channels."""
+        of_stacked, of_shared = weights.split([sum(self.stacked), sum(self.shared)])
+        by_channel = of_stacked[:, None].expand(-1, channels).reshape(-1)
+        stacked = iter(by_channel.split([channels * count for count in self.stacked]))
+        shared = iter(of_shared.view(-1, 1, 1, 1).split(self.shared))
+        return [Theta(tuple(next(stacked) for _ in range(a)), tuple(next(shared) for _ in range(b))) for a, b in self.counts]

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype
-from drnas_lib.nets.darts_discrete import DartsNetwork
-from drnas_lib.nets.darts_supernet import DartsSuperNet
-from drnas_lib.nets.discrete import DiscreteNetwork
-from drnas_lib.nets.supernet import SuperNet
-from drnas_lib.search_settings import SearchSettings
+from drnas_lib.nets.darts import DartsSuperNet
+from drnas_lib.nets.darts_network import DartsNetwork
+from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201_network import DiscreteNetwork
 from drnas_lib.spaces.darts import DARTS
 from drnas_lib.spaces.nb201 import NB201
 from drnas_lib.spaces.space import Space

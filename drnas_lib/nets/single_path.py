@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from drnas_lib.nets.layers import shuffled, split
 from drnas_lib.nets.mixed import MixedEdges
-from drnas_lib.nets.partial import shuffled, split
-from drnas_lib.nets.supernet import SuperCell, SuperNet
+from drnas_lib.nets.nb201 import SuperCell, SuperNet
 
 
 def one_edge(source: MixedEdges, name: str, position: int, x: Tensor, active: Tensor) -> Tensor | None:

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from drnas_lib.data.checksums import check
-from drnas_lib.data.errors import DamagedData
+from drnas_lib.errors import DamagedData
 
 
 @pytest.mark.parametrize("line", ["{sum}  train.parquet\n", "{sum} *./train.parquet\n"], ids=["text", "binary"])

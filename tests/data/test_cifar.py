@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torchvision import datasets
 
-from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.sources import load
+from drnas_lib.errors import DamagedData, MissingData
 
 
 def pictures(count: int, seed: int = 0, size: int = 32) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.sources import load
+from drnas_lib.errors import DamagedData, MissingData
 
 COLOURS = {"ant": (200, 30, 40), "bee": (30, 180, 60), "cat": (20, 50, 220)}
 ORIENTATION = 0x0112  # EXIF tag

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.imagenet16 import FOLDER, TEST_MD5, TRAIN_MD5, read_imagenet16
 from drnas_lib.data.sources import load
+from drnas_lib.errors import DamagedData, MissingData
 
 TRAIN, TEST = ("train_data_batch_1", "train_data_batch_2"), ("val_data",)
 LABELS = (1, 120, 121, 1000, 60)  # two of them beyond the first 120 classes

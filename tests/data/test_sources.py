@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from drnas_lib.data.errors import DamagedData
 from drnas_lib.data.sources import DATASETS, ImageSet, Row, every_fifth, fingerprint, load
+from drnas_lib.errors import DamagedData
 
 NOWHERE = Path("no-such-folder")
 

@@ -10,14 +10,13 @@ import torch
 from PIL import Image
 
 from drnas_lib.data.batches import Share
-from drnas_lib.data.decode import open_rgb
-from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.feed import UNREADABLE, MemoryFeed
-from drnas_lib.data.image_files import chosen, scan, train_and_test
+from drnas_lib.data.image_files import chosen, open_rgb, scan, train_and_test
 from drnas_lib.data.index_lists import draw, main, write
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import MEAN, STD, StreamFeed, centre_view, train_view
-from drnas_lib.records import PROJECT, RecordError
+from drnas_lib.errors import DamagedData, MissingData
+from drnas_lib.runs.records import PROJECT, RecordError
 from tests.data.images import CLASSES, collection, fill, odd_kinds, photographs
 
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ from scipy import stats
 from torch.nn import functional as F
 
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.method_presets import options
+from drnas_lib.config.method_presets import options
 from drnas_lib.methods import METHODS
 from drnas_lib.methods.darts import DARTS
 from drnas_lib.methods.dsnas import DSNAS, _Drawn

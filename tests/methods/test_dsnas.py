@@ -5,7 +5,7 @@ import torch
 
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.dsnas import DSNAS
-from drnas_lib.optimisers import Adam
+from drnas_lib.search.optimisers import Adam
 from tests.fake_capture import problems, recorded
 
 SURE, UNSURE = (0.551, 0.249, 0.1, 0.05, 0.05), (0.5, 0.202, 0.2, 0.05, 0.048)  # the two largest differ by 0.302 and by 0.298

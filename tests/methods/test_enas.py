@@ -27,7 +27,7 @@ def made(updates=40, lr=0.02):
     return ENAS(variables, candidates=20, monitored=5, controller_lr=lr, controller_updates=updates, controller_samples=10, seed=0)
 
 
-def arena(seed=0):
+def context(seed=0):
     batch = torch.zeros(60, 1, 2, 2), torch.zeros(60, dtype=torch.long)
     return SimpleNamespace(net=Likes(), augmented=lambda count: [batch] * count, chance=torch.Generator().manual_seed(seed))
 
@@ -50,7 +50,7 @@ def test_the_log_probability_is_that_of_the_choices():
 
 
 def test_the_expected_reward_improves():
-    method, stage = made(), arena()
+    method, stage = made(), context()
     before = float(method.mean()[0, :, 3].mean())
     for epoch in range(4):
         method.after_epoch(stage, last=epoch == 3)
@@ -61,7 +61,7 @@ def test_the_expected_reward_improves():
 
 
 def test_baseline_starts_from_the_samples_and_then_moves_one_percent():
-    method, stage = made(updates=1), arena()
+    method, stage = made(updates=1), context()
     method.after_epoch(stage, last=False)
     first = method.baseline
     method.after_epoch(stage, last=False)
@@ -75,7 +75,7 @@ def test_the_gradient_is_that_of_the_official_loop(before, monkeypatch):
     method.baseline = before
     gradients = []
     monkeypatch.setattr(method.optimiser, "step", lambda: gradients.extend(p.grad.clone() for p in method.controller.parameters()))
-    method.after_epoch(arena(), last=False)
+    method.after_epoch(context(), last=False)
 
     controller = made().controller
     chosen, log_p, entropy = controller(10, _on_cpu(torch.Generator().manual_seed(0)))
@@ -105,14 +105,14 @@ def test_the_controller_starts_as_the_official_one():
 
 def test_state_continues_exactly():
     whole, parts = made(updates=3), made(updates=3)
-    stage = arena()
+    stage = context()
     for _ in range(2):
         whole.after_epoch(stage, last=False)
-    first = arena()
+    first = context()
     parts.after_epoch(first, last=False)
     fresh = made(updates=3)
     fresh.load_state_dict(parts.state_dict())
-    second = arena()
+    second = context()
     second.chance.set_state(first.chance.get_state())
     fresh.after_epoch(second, last=False)
     assert whole.baseline == fresh.baseline

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from drnas_lib.nets.skeleton import Skeleton
+from drnas_lib.nets.nb201_network import Skeleton
 from drnas_lib.spaces.operations import OPERATIONS
 
 

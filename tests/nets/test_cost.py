@@ -8,7 +8,7 @@ from torch import nn
 
 from drnas_lib.genotype import Nb201Genotype, all_nb201
 from drnas_lib.nets.cost import Cost, macs, nb201_cost, parameters
-from drnas_lib.nets.discrete import DiscreteNetwork
+from drnas_lib.nets.nb201_network import DiscreteNetwork
 
 CIFAR10 = {"classes": 10, "resolution": 32}
 CIFAR100 = {"classes": 100, "resolution": 32}

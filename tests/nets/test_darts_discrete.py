@@ -1,4 +1,4 @@
-"""Tests of drnas_lib.nets.darts_discrete and darts_skeleton: published sizes, and the network written out."""
+"""Tests of drnas_lib.nets.darts_network and darts_skeleton: published sizes, and the network written out."""
 
 import json
 
@@ -9,9 +9,9 @@ from torch import nn
 
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
-from drnas_lib.nets.darts_discrete import DartsNetwork
+from drnas_lib.nets.darts_network import DartsNetwork
 from drnas_lib.nets.darts_skeleton import MACROS, AuxiliaryHead, DartsSkeleton, cell_places, halves, reductions
-from drnas_lib.records import PROJECT
+from drnas_lib.runs.records import PROJECT
 from drnas_lib.spaces.darts_operations import PLAIN_POOLS, FactorizedReduce
 
 

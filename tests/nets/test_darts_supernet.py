@@ -1,12 +1,12 @@
-"""drnas_lib.nets.darts_supernet, darts_operations, mixed and stacked against the plain oracle."""
+"""drnas_lib.nets.darts, darts_operations, mixed and stacked against the plain oracle."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from drnas_lib.nets.darts import DartsSuperNet
 from drnas_lib.nets.darts_operations import BY_STRIDE
-from drnas_lib.nets.darts_supernet import DartsSuperNet
 from drnas_lib.nets.mixed import MixedEdges
 from drnas_lib.spaces import SPACES
 from tests.nets.plain_darts import PlainDartsSuperNet, copy_weights, pairs

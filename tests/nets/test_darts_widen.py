@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from drnas_lib.nets.darts_supernet import DartsSuperNet
+from drnas_lib.nets.darts import DartsSuperNet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.spaces import SPACES
 

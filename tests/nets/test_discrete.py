@@ -1,4 +1,4 @@
-"""Tests of drnas_lib.nets.discrete and the macro skeleton beneath it."""
+"""Tests of drnas_lib.nets.nb201_network and the macro skeleton beneath it."""
 
 import pytest
 import torch
@@ -6,8 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from drnas_lib.genotype import Nb201Genotype, all_nb201
-from drnas_lib.nets.discrete import DiscreteCell, DiscreteNetwork
-from drnas_lib.nets.skeleton import ResidualBlock, Skeleton
+from drnas_lib.nets.nb201_network import DiscreteCell, DiscreteNetwork, ResidualBlock, Skeleton
 from drnas_lib.spaces.operations import OPERATIONS
 
 EVERY_OPERATION = Nb201Genotype(("nor_conv_3x3", "avg_pool_3x3", "nor_conv_1x1", "skip_connect", "none", "nor_conv_3x3"))

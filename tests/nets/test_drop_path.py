@@ -1,9 +1,9 @@
-"""Tests of drnas_lib.nets.darts_discrete."""
+"""Tests of drnas_lib.nets.darts_network."""
 
 import pytest
 import torch
 
-from drnas_lib.nets.darts_discrete import DropPath
+from drnas_lib.nets.darts_network import DropPath
 
 
 def test_at_probability_0_and_in_evaluation_nothing_changes():

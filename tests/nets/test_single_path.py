@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from drnas_lib.memory import activation_bytes
+from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.nets.single_path import SinglePathNet
-from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.runs.memory import activation_bytes
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]

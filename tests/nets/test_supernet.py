@@ -1,12 +1,12 @@
-"""drnas_lib.nets.supernet, mixed, mixture, stacked, theta and pool against the plain oracle."""
+"""drnas_lib.nets.nb201, mixed, mixture, stacked, theta and pool against the plain oracle."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from drnas_lib.nets.layers import avg_pool_3x3
 from drnas_lib.nets.mixture import mixture
-from drnas_lib.nets.pool import avg_pool_3x3
-from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.spaces import SPACES
 from tests.nets.plain import PlainSuperNet, copy_weights, pairs
 

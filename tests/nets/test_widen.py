@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from drnas_lib.nets.supernet import SuperNet
+from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.nets.widen import carry, channel_choice, channel_maps
 from drnas_lib.spaces import SPACES
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jupyter_client.manager import start_new_kernel
 
-from drnas_lib.records import PROJECT
+from drnas_lib.runs.records import PROJECT
 from tests.reliability.counts import Count
 from tests.reliability.kills import ATTEMPTS, NotTheSame, whole
 from tests.reliability.left_behind import left_behind
@@ -18,9 +18,9 @@ from tests.reliability.runs import KINDS, SEARCH, Kind
 
 REFUSED = "is in use by process"
 CELL = """
-from drnas_lib.experiment import run
-from drnas_lib.config import SearchConfig
-from drnas_lib.live import Live
+from drnas_lib.search.run import run
+from drnas_lib.config.search import SearchConfig
+from drnas_lib.collection.views.live import Live
 live = Live("nb201")
 for progress in run(SearchConfig.of({parameters!r}).settings(), on_step=live.tick):
     live.show(progress)
@@ -39,7 +39,7 @@ def two_at_once(name: str, count: int, seed: int, folder: Path) -> Count:
 
 
 def of_two(kind: Kind, folder: Path, apart: float, expected: dict) -> str:
-    """"told" where the second was refused, "exact" where it came when the first had ended. Raises NotTheSame."""
+    """ "told" where the second was refused, "exact" where it came when the first had ended. Raises NotTheSame."""
     one = popen(kind.command(folder))
     time.sleep(apart)
     other = popen(kind.command(folder))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from drnas_lib import checkpoint
+from drnas_lib.runs import checkpoint
 from tests.reliability.counts import Count, Executed
 from tests.reliability.damage import Target, outcome, put_back
 

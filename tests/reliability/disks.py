@@ -13,9 +13,12 @@ from pathlib import Path
 
 import torch
 
-from drnas_lib import checkpoint, experiment, retrain_run, table_search
-from drnas_lib.records import RecordError, RunFolder
-from drnas_lib.table_search import TableSearchConfig
+from drnas_lib.benchmark import policies as table_search
+from drnas_lib.benchmark.policies import TableSearchConfig
+from drnas_lib.retrain import run as retrain_run
+from drnas_lib.runs import checkpoint
+from drnas_lib.runs.records import RecordError, RunFolder
+from drnas_lib.search import run as experiment
 from tests.reliability.counts import Count
 from tests.reliability.left_behind import left_behind
 from tests.reliability.runs import LOOKED_UP, retrain_settings, search_settings

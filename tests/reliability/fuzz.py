@@ -12,25 +12,33 @@ from pathlib import Path
 import hypothesis
 from hypothesis import strategies as st
 
-from drnas_lib.cells import UnknownCell, find
-from drnas_lib.comparison import ComparisonConfig, PartialChannelsConfig
-from drnas_lib.config import SearchConfig
-from drnas_lib.data.errors import DamagedData
+from drnas_lib.benchmark.policies import POLICIES, TableSearchConfig
+from drnas_lib.collection.speed.config import SpeedConfig
+from drnas_lib.collection.studies.comparison import ComparisonConfig, PartialChannelsConfig
+from drnas_lib.collection.studies.config import (
+    ConstrainedConfig,
+    ExplorationConfig,
+    HessianConfig,
+    LambdaConfig,
+    MainJobConfig,
+    ReportConfig,
+    TablesConfig,
+    TheoryConfig,
+)
+from drnas_lib.collection.views.search_report import SearchReport
+from drnas_lib.config.cells import UnknownCell, find
+from drnas_lib.config.method_presets import METHODS
+from drnas_lib.config.parameters import ParameterError, Parameters
+from drnas_lib.config.presets import DISAGREEMENTS, FAMILIES
+from drnas_lib.config.recipes import RECIPES
+from drnas_lib.config.retrain import RetrainConfig
+from drnas_lib.config.search import SearchConfig
+from drnas_lib.config.space_rules import RULES
 from drnas_lib.data.image_files import Files, chosen, listing_digest
-from drnas_lib.distributed import parameters
+from drnas_lib.distributed.__main__ import parameters
+from drnas_lib.errors import DamagedData
 from drnas_lib.genotype import DARTS_OPERATIONS, NB201_OPERATIONS, GenotypeError, Nb201Genotype, genotype_from_json
-from drnas_lib.method_presets import METHODS
-from drnas_lib.parameters import ParameterError, Parameters
-from drnas_lib.presets import DISAGREEMENTS, FAMILIES
-from drnas_lib.recipes import RECIPES
-from drnas_lib.records import RecordError
-from drnas_lib.retrain_config import RetrainConfig
-from drnas_lib.search_report import SearchReport
-from drnas_lib.space_rules import RULES
-from drnas_lib.speed_config import SpeedConfig
-from drnas_lib.study_config import ConstrainedConfig, ExplorationConfig, HessianConfig, LambdaConfig, MainJobConfig, TheoryConfig
-from drnas_lib.table_search import POLICIES, TableSearchConfig
-from drnas_lib.tables_config import ReportConfig, TablesConfig
+from drnas_lib.runs.records import RecordError
 
 LONGEST_MESSAGE = 20_000  # characters: a reader must still find the beginning
 CONFIGS: dict[str, type[Parameters]] = {

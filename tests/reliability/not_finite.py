@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from drnas_lib import checkpoint, experiment, retrain_run
-from drnas_lib.bilevel import Bilevel
-from drnas_lib.records import RunFolder
-from drnas_lib.retrain import RetrainError, Training
-from drnas_lib.search import SearchError
+from drnas_lib.retrain import run as retrain_run
+from drnas_lib.retrain.loop import RetrainError, Training
+from drnas_lib.runs import checkpoint
+from drnas_lib.runs.records import RunFolder
+from drnas_lib.search import run as experiment
+from drnas_lib.search.bilevel import Bilevel
+from drnas_lib.search.loop import SearchError
 from tests.reliability.counts import Count
 from tests.reliability.left_behind import left_behind
 from tests.reliability.runs import retrain_settings, search_settings

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from drnas_lib.config import SearchConfig
-from drnas_lib.records import PROJECT
-from drnas_lib.retrain_config import RetrainConfig
+from drnas_lib.config.retrain import RetrainConfig
+from drnas_lib.config.search import SearchConfig
+from drnas_lib.runs.records import PROJECT
 from tests.conftest import SMALL, SMALL_STAGES
 
 SEARCH = SMALL | {"epochs": [5], "device": "cpu", "snapshots": 2}
@@ -20,16 +20,16 @@ BEGUN = "begun"
 
 SEARCHING = f"""
 import json, sys
-from drnas_lib.config import SearchConfig
-from drnas_lib.experiment import run
+from drnas_lib.config.search import SearchConfig
+from drnas_lib.search.run import run
 print("{BEGUN}", flush=True)
 for progress in run(SearchConfig.of(json.loads(sys.argv[1])).settings()): pass
 """
-RETRAINING = SEARCHING.replace("drnas_lib.config", "drnas_lib.retrain_config").replace("SearchConfig", "RetrainConfig")
-RETRAINING = RETRAINING.replace("drnas_lib.experiment", "drnas_lib.retrain_run")
+RETRAINING = SEARCHING.replace("drnas_lib.config.search", "drnas_lib.config.retrain").replace("SearchConfig", "RetrainConfig")
+RETRAINING = RETRAINING.replace("drnas_lib.search.run", "drnas_lib.retrain.run")
 LOOKING_UP = f"""
 import json, sys
-from drnas_lib.table_search import TableSearchConfig, run
+from drnas_lib.benchmark.policies import TableSearchConfig, run
 print("{BEGUN}", flush=True)
 run(TableSearchConfig.of(json.loads(sys.argv[1])).settings())
 """
@@ -49,7 +49,17 @@ def of_script(script: str, parameters: dict) -> Kind:
 
 def of_torchrun(job: str, parameters: dict) -> Kind:
     """A search or a training on two processes."""
-    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "drnas_lib.distributed", job]
+    start = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "drnas_lib.distributed.__main__",
+        job,
+    ]
 
     def command(folder: Path) -> list[str]:
         values = parameters | {"results": str(folder)}

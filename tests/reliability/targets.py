@@ -17,28 +17,32 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from drnas_lib import experiment, hessian_study, retrain_run, snapshots, table_search
-from drnas_lib.benchmark import ACCURACY_COLUMNS, Benchmark, BenchmarkError, MissingBenchmark
-from drnas_lib.cells import PUBLISHED, UnknownCell, find
-from drnas_lib.checkpoint import CheckpointError
-from drnas_lib.config import SearchConfig
+from drnas_lib.benchmark import policies as table_search
+from drnas_lib.benchmark.policies import TableSearchConfig
+from drnas_lib.benchmark.table import ACCURACY_COLUMNS, Benchmark, BenchmarkError, MissingBenchmark
+from drnas_lib.collection.studies import eigenvalues
+from drnas_lib.collection.studies.config import HessianPart
+from drnas_lib.collection.studies.eigenvalues import Protocol
+from drnas_lib.collection.views.retrain_report import RetrainReport
+from drnas_lib.collection.views.search_report import SearchReport
+from drnas_lib.config.cells import PUBLISHED, UnknownCell, find
+from drnas_lib.config.parameters import ParameterError, file_of_parameters
+from drnas_lib.config.search import SearchConfig
 from drnas_lib.data import checksums
 from drnas_lib.data.cifar import read_cifar
-from drnas_lib.data.errors import DamagedData, MissingData
 from drnas_lib.data.image_files import chosen, scan
 from drnas_lib.data.imagenet16 import read_imagenet16
 from drnas_lib.data.index_lists import write as write_lists
 from drnas_lib.data.sources import fingerprint
+from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.genotype import GenotypeError, all_nb201
-from drnas_lib.hessian_study import Protocol
-from drnas_lib.parameters import ParameterError, file_of_parameters
-from drnas_lib.records import PROJECT, RecordError, RunFolder
-from drnas_lib.retrain_report import RetrainReport
-from drnas_lib.search_report import SearchReport
-from drnas_lib.snapshots import SnapshotError
-from drnas_lib.study_config import HessianPart
-from drnas_lib.table_search import TableSearchConfig
-from drnas_lib.trained import TrainedRun
+from drnas_lib.retrain import run as retrain_run
+from drnas_lib.runs import snapshots
+from drnas_lib.runs.checkpoint import CheckpointError
+from drnas_lib.runs.records import PROJECT, RecordError, RunFolder
+from drnas_lib.runs.snapshots import SnapshotError
+from drnas_lib.search import run as experiment
+from drnas_lib.search.restore import TrainedRun
 from tests.reliability.damage import Target
 from tests.reliability.left_behind import left_behind
 from tests.reliability.runs import retrain_settings, search_settings
@@ -106,7 +110,7 @@ def of_searches(place: Path) -> dict[str, Target]:
 def of_studies(done: Path, other: Path) -> dict[str, Target]:
     """What is measured of a finished run, or for that."""
     for folder in (done, other):
-        hessian_study.study(str(folder), MEASURED, "cpu")
+        eigenvalues.study(str(folder), MEASURED, "cpu")
     identity, snapshot, spectrum = TrainedRun.read(str(done)).identity, done / "snapshot-00002", done / f"{MEASURED.stem}.json"
     look = lambda: state(snapshots.load(snapshot, identity, CPU))
     return {
@@ -131,7 +135,7 @@ def state(snapshot) -> object:
 
 
 def spectra(folder: Path) -> str:
-    return hessian_study.study(str(folder), MEASURED, "cpu").drop(columns="seconds").to_csv()
+    return eigenvalues.study(str(folder), MEASURED, "cpu").drop(columns="seconds").to_csv()
 
 
 def of_retrainings(place: Path) -> dict[str, Target]:

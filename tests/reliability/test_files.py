@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from drnas_lib.benchmark_convert import META_FILE
-from drnas_lib.records import PROJECT
-from drnas_lib.retrain_config import RetrainConfig
+from drnas_lib.benchmark.convert import META_FILE
+from drnas_lib.config.retrain import RetrainConfig
+from drnas_lib.runs.records import PROJECT
 from tests.reliability import crafted, damage
 from tests.reliability.targets import all_targets, unguarded
 
@@ -73,7 +73,7 @@ def test_a_benchmark_is_not_opened_without_trust(tmp_path, evil):
     (tmp_path / "NATS").mkdir()
     (tmp_path / "NATS" / META_FILE).write_bytes(pickle.dumps(evil))
     for source in ("official.pth", "NATS"):
-        command = [sys.executable, "-m", "drnas_lib.benchmark", "convert", "--source", tmp_path / source, "--out", tmp_path / "table"]
+        command = [sys.executable, "-m", "drnas_lib.benchmark.table", "convert", "--source", tmp_path / source, "--out", tmp_path / "table"]
         answer = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
         assert answer.returncode and "--trust-pickle" in answer.stderr and source in answer.stderr
     assert not evil.marker.exists()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from drnas_lib import experiment
 from drnas_lib.data.image_files import scan
+from drnas_lib.search import run as experiment
 from tests.reliability import fuzz
 from tests.reliability.runs import search_settings
 from tests.reliability.targets import finished, of_lists

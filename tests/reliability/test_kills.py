@@ -6,13 +6,16 @@ import sys
 
 import pytest
 
-from drnas_lib.records import PROJECT
+from drnas_lib.runs.records import PROJECT
 from tests.reliability import company, kills, writes
 from tests.reliability.processes import await_end, children
 
 WATCHED = """
 import subprocess, sys, time
-code = "import time; from drnas_lib.distributed import end_with_torchrun; end_with_torchrun(); print('up', flush=True); time.sleep(60)"
+code = (
+    "import time; from drnas_lib.distributed.__main__ import end_with_torchrun; "
+    "end_with_torchrun(); print('up', flush=True); time.sleep(60)"
+)
 child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 child.stdout.readline()
 print("up", flush=True)

@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
+from drnas_lib.config.space_rules import RULES
 from drnas_lib.genotype import DARTS_OPERATIONS
-from drnas_lib.space_rules import RULES
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.darts_operations import OPERATIONS
 

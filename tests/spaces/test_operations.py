@@ -59,9 +59,7 @@ def test_input_is_not_changed_in_place():
     assert torch.equal(x, before)
 
 
-@pytest.mark.parametrize(
-    ("name", "c_out", "stride"), [("skip_connect", 4, 1), ("skip_connect", 2, 2), ("avg_pool_3x3", 4, 1)]
-)
+@pytest.mark.parametrize(("name", "c_out", "stride"), [("skip_connect", 4, 1), ("skip_connect", 2, 2), ("avg_pool_3x3", 4, 1)])
 def test_shape_that_an_operation_cannot_give_is_refused(name, c_out, stride):
     with pytest.raises(ValueError, match=f"{name} keeps"):
         OPERATIONS[name](2, c_out, stride, True)

@@ -1,0 +1,206 @@
+"""Random search and REINFORCE on the NAS-Bench-201 table: cells are looked up, none is trained, and a simulated budget ends the search.
+
+The signal is the validation accuracy of the 12-epoch schedule; the answer is the cell with the best signal seen, reported at 200 epochs.
+Two deviations, both for want of data: our table has no training times, so every query costs the same (`seconds_per_query`), and its
+12-epoch accuracy is the mean of the benchmark's seeds where the originals draw one of them. All seeds are searched at once; each has a
+stream of its own, so that the result of a seed does not depend on how many there are.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from drnas_lib.benchmark.table import DATASETS, Benchmark
+from drnas_lib.config.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, one_of, path
+from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
+from drnas_lib.runs import integrity
+from drnas_lib.runs.identity import settings_differ
+from drnas_lib.runs.records import RecordError, RunFolder, environment, write_csv
+
+E, O = len(NB201_EDGES), len(NB201_OPERATIONS)  # noqa: E741
+INITIAL_SCALE = 1e-3
+BASELINE_DECAY = 0.9
+BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam
+
+# Of a 12-epoch training. 120 s on CIFAR-10's 25,000 images is our assumption, 100 queries in 12,000 s; the other two follow from the images
+# of an epoch, 50,000, and 151,700 of a quarter of the pixels.
+PROTOCOL = "best 12-epoch validation accuracy within the budget, judged after 200 epochs; every query costs the same"
+SECONDS_PER_QUERY = {"cifar10": 120.0, "cifar100": 240.0, "imagenet16-120": 182.0}
+
+MOST_QUERIES = 10**7  # of all seeds together: half a gigabyte of draws
+Uniforms = NDArray[np.float64]
+
+
+def draws(seeds: int, queries: int, policy: str) -> tuple[Uniforms, Uniforms]:
+    """(S, Q, E) uniform numbers, one for each choice, and (S, E, O) standard normal ones, for where a policy starts."""
+    streams = [np.random.default_rng([seed, *policy.encode()]) for seed in range(seeds)]
+    normal = np.stack([stream.standard_normal((E, O)) for stream in streams])
+    return np.stack([stream.random((queries, E)) for stream in streams]), normal
+
+
+def random_search(signal: NDArray, uniform: Uniforms, normal: Uniforms, lr: float) -> NDArray:
+    """The cells (S, Q) that are looked up: every one uniformly random. `signal` (5^6,) is not looked at."""
+    return cells((uniform * O).astype(np.int64))
+
+
+def reinforce(signal: NDArray, uniform: Uniforms, normal: Uniforms, lr: float) -> NDArray:
+    """The cells (S, Q) that a policy looks up: softmax over (E, O) logits, moved by Adam along (reward - baseline) grad log p.
+
+    The reward is `signal` (5^6,) in per cent, the baseline its moving average with decay 0.9, corrected for its start.
+    """
+    S, Q, _ = uniform.shape
+    logits = INITIAL_SCALE * normal
+    moment, square, average = np.zeros_like(logits), np.zeros_like(logits), np.zeros(S)
+    asked = np.empty((S, Q), dtype=np.int64)
+    for q in range(Q):
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
+        p = powers / powers.sum(-1, keepdims=True)  # S E O
+        choice = np.minimum((p.cumsum(-1) < uniform[:, q, :, None]).sum(-1), O - 1)  # S E
+        asked[:, q] = cells(choice)
+        reward = signal[asked[:, q]]
+        average = BASELINE_DECAY * average + (1 - BASELINE_DECAY) * reward
+        advantage = reward - average / (1 - BASELINE_DECAY ** (q + 1))
+        gradient = -advantage[:, None, None] * (np.eye(O)[choice] - p)
+        moment = BETAS[0] * moment + (1 - BETAS[0]) * gradient
+        square = BETAS[1] * square + (1 - BETAS[1]) * gradient**2
+        step = moment / (1 - BETAS[0] ** (q + 1)) / (np.sqrt(square / (1 - BETAS[1] ** (q + 1))) + EPS)
+        logits = logits - lr * step
+    return asked
+
+
+def cells(choice: NDArray) -> NDArray:
+    """Operations of the edges (..., E) -> the number of the cell, 0 .. 5^6 - 1, the first edge the most significant digit."""
+    return choice @ O ** np.arange(E - 1, -1, -1)
+
+
+def genotype(cell: int) -> Nb201Genotype:
+    """The cell of a number."""
+    return Nb201Genotype(tuple(NB201_OPERATIONS[cell // O ** (E - 1 - e) % O] for e in range(E)))
+
+
+POLICIES: dict[str, Callable[[NDArray, Uniforms, Uniforms, float], NDArray]] = {"random": random_search, "reinforce": reinforce}
+LABELS = {"random": "Random (baseline)", "reinforce": "Reinforce (Zoph et al., 2018)"}
+
+
+@dataclass(frozen=True)
+class TableSearchSettings:
+    """Every value that the result depends on, and its folder, relative to the project."""
+
+    dataset: str
+    method: str
+    seeds: int
+    budget_s: float
+    seconds_per_query: float
+    policy_lr: float
+    folder: str
+
+    @property
+    def queries(self) -> int:
+        return int(self.budget_s // self.seconds_per_query)
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(json.dumps(_relevant(asdict(self)), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _relevant(parameters: dict) -> dict:
+    return {name: value for name, value in parameters.items() if name not in ("folder", "queries")}  # queries follow from the others
+
+
+class TableSearchConfig(Parameters):
+    """The parameters of a search on the table; None means as in this module."""
+
+    dataset: choice(*DATASETS) = "cifar10"
+    method: one_of(POLICIES) = "random"
+    seeds: integer(1) = 500
+    budget_s: number("seconds above 0", lambda value: value > 0) = 12_000.0
+    seconds_per_query: number("seconds above 0", lambda value: value > 0) | None = None
+    policy_lr: number("a number above 0", lambda value: value > 0) = 0.001  # the official script; the command in its documentation has 0.5
+    results: path("allowed is the path of a folder.") = "results/table_search"
+    rerun: Truth = False
+
+    def settings(self) -> TableSearchSettings:
+        """Raises ParameterError where the budget does not pay for one query."""
+        cost = self.seconds_per_query or SECONDS_PER_QUERY[self.dataset]
+        if cost > self.budget_s:
+            what = f"budget_s={self.budget_s} with seconds_per_query={cost}: that pays for no query"
+            raise ParameterError(listed([f"{what}. Allowed is {cost} or more."]))
+        if self.seeds * self.budget_s / cost > MOST_QUERIES:
+            what = f"seeds={self.seeds} with budget_s={self.budget_s}, seconds_per_query={cost}: too many queries"
+            raise ParameterError(listed([f"{what}. Allowed are {MOST_QUERIES:,} of all seeds together: lower seeds or budget_s."]))
+        usual = type(self)(dataset=self.dataset, method=self.method)
+        changed = [f"{n.replace('_', '-')}{getattr(self, n):.12g}" for n in ("seeds", "budget_s", "seconds_per_query", "policy_lr")
+                   if getattr(self, n) not in (getattr(usual, n), None)]  # fmt: skip
+        stem = "_".join(["nb201", self.dataset, self.method, *changed])
+        return TableSearchSettings(self.dataset, self.method, self.seeds, self.budget_s, cost, self.policy_lr, f"{self.results}/{stem}")
+
+
+def search(settings: TableSearchSettings, table: Benchmark) -> pd.DataFrame:
+    """A row per seed: the cell with the best 12-epoch validation accuracy among those looked up, and what it reaches."""
+    ordered = table.frame.reindex([str(genotype(cell)) for cell in range(O**E)])
+    signal = ordered[f"{settings.dataset}_valid_12"].to_numpy()
+    asked = POLICIES[settings.method](signal, *draws(settings.seeds, settings.queries, settings.method), settings.policy_lr)  # S Q
+    best = asked[np.arange(len(asked)), signal[asked].argmax(1)]
+    found, splits = ordered.iloc[best], ("valid_12", "valid", "test")
+    return pd.DataFrame(
+        {"seed": np.arange(len(best)), "genotype": found.index, "queries": settings.queries}
+        | {"simulated_s": settings.queries * settings.seconds_per_query}
+        | {f"{settings.dataset}_{split}_acc_pct": found[f"{settings.dataset}_{split}"].to_numpy() for split in splits}
+    )
+
+
+def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
+    """The seeds' results, computed if they are not there: seeds.csv, record.json, and done.json last.
+
+    Raises RunLocked, RecordError, MissingBenchmark, BenchmarkError.
+    """
+    folder = RunFolder(settings.folder)
+    if folder.done and not rerun:
+        return _finished(folder, settings)
+    with folder.lock():
+        if folder.done and not rerun:  # by another process, since the first look
+            return _finished(folder, settings)
+        began = time.perf_counter()
+        table = Benchmark.load()  # first: without it a finished search is not cleared away
+        rows = search(settings, table)
+        folder.clear()
+        write_csv(folder.file("seeds.csv"), rows.to_dict("records"))
+        metrics = {
+            f"{name}_{what}": float(getattr(rows[name], what)())
+            for name in rows.columns
+            if name.endswith("_acc_pct")
+            for what in ("mean", "std")  # std of the sample, n - 1
+        }
+        best = {split: table.optimum(settings.dataset, split)[1] for split in ("valid", "test")}
+        metrics |= {f"optimum_{settings.dataset}_{split}_acc_pct": accuracy for split, accuracy in best.items()}
+        fingerprint = hashlib.sha256(table.frame.to_csv().encode()).hexdigest()
+        integrity.write(
+            folder.file(integrity.RECORD),
+            {
+                "parameters": asdict(settings) | {"queries": settings.queries},
+                "protocol": PROTOCOL,
+                "metrics": metrics | {"wall_s": time.perf_counter() - began},
+                "data": {"name": settings.dataset, "fingerprint": fingerprint, "source": "the NAS-Bench-201 table; no image is read"},
+                "device": "CPU, NumPy",
+                "environment": environment(),
+            },
+            beside=("seeds.csv",),
+        )
+        folder.finish({"fingerprint": settings.fingerprint})
+    return rows
+
+
+def _finished(folder: RunFolder, settings: TableSearchSettings) -> pd.DataFrame:
+    record = integrity.record(folder)
+    if differences := settings_differ(_relevant(record["parameters"]), _relevant(asdict(settings))):
+        raise RecordError(
+            f"{folder.path} holds a finished search of other settings: {'; '.join(differences)}. Choose another folder with the parameter "
+            "`results`, or replace it with rerun=True."
+        )
+    return integrity.table(folder.file("seeds.csv"), record)

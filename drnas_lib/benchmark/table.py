@@ -1,0 +1,230 @@
+"""NAS-Bench-201 as a table: what each of the 15,625 cells reaches when it is trained. Load it, look cells up.
+
+Dong & Yang, *NAS-Bench-201* (ICLR 2020). Accuracies are in per cent, means over the benchmark's seeds: `valid` and
+`test` after the 200-epoch schedule, `valid_12` on the validation set after the 12-epoch schedule. Made once, and compared
+with the official files, by
+
+    python -m drnas_lib.benchmark convert --source FILE_OR_FOLDER --trust-pickle
+    python -m drnas_lib.benchmark check --source FILE_OR_FOLDER --trust-pickle
+"""
+
+import gzip
+import math
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from drnas_lib.benchmark.convert import rows
+from drnas_lib.errors import UserError
+from drnas_lib.genotype import GenotypeError, Nb201Genotype, all_nb201
+from drnas_lib.runs.records import atomic_write, data_root, resolve
+
+FILE_NAME = "nas_bench_201.csv.gz"
+DATASETS = ("cifar10", "cifar100", "imagenet16-120")
+SPLITS = ("valid", "test", "valid_12")
+ACCURACY_COLUMNS = (
+    *(f"{dataset}_{split}" for dataset in DATASETS for split in ("valid", "test")),
+    *(f"{dataset}_valid_12" for dataset in DATASETS),
+)
+COLUMNS = ("index", "arch", *ACCURACY_COLUMNS)
+
+
+class MissingBenchmark(UserError, FileNotFoundError):
+    """The table is not there. The message says where it was looked for and how to make it."""
+
+
+class BenchmarkError(UserError, ValueError):
+    """The table is damaged or is asked for something it does not hold. The message says what and where."""
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """A row of the table, in per cent. `index` is the benchmark's own number of the cell."""
+
+    index: int
+    cifar10_valid: float
+    cifar10_test: float
+    cifar100_valid: float
+    cifar100_test: float
+    imagenet16_120_valid: float
+    imagenet16_120_test: float
+    cifar10_valid_12: float
+    cifar100_valid_12: float
+    imagenet16_120_valid_12: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a cell, or the median of several, stands among all 15,625 on a data set and split; all but `rank` in per cent.
+
+    Rank 1 is the best. Cells of equal accuracy share the best of their ranks, and none of them is better than another: `rank` is
+    1 + the number of cells that are strictly better, `below_pct` the share of cells that are strictly worse.
+    """
+
+    accuracy_pct: float
+    rank: float
+    below_pct: float
+    best_pct: float
+
+    def __str__(self) -> str:
+        return f"{self.accuracy_pct:.2f} %: {place(self.rank, self.below_pct)}; best {self.best_pct:.2f}"
+
+    @property
+    def short(self) -> str:
+        """For tables: '120 (99.2 %)'."""
+        return f"{self.rank:,g} ({_cut(self.below_pct)} %)"
+
+    def to_record(self, key: str) -> dict[str, float]:
+        """What a record keeps; `key` is data set and split, such as cifar10_test."""
+        return dict(zip(_names(key), astuple(self)))
+
+    @classmethod
+    def from_record(cls, found: dict, key: str) -> "Standing | None":
+        """None where a run kept no rank."""
+        return cls(*(found[name] for name in _names(key))) if found.keys() >= set(_names(key)) else None
+
+
+def _names(key: str) -> tuple[str, str, str, str]:
+    return f"{key}_acc_pct", f"{key}_rank", f"{key}_below_pct", f"optimum_{key}_acc_pct"
+
+
+def place(rank: float, below_pct: float) -> str:
+    """A standing in words; the median of several may lie between two ranks."""
+    return f"rank {rank:,g}, better than {_cut(below_pct)} % of all cells"
+
+
+def _cut(below_pct: float) -> str:
+    """99.98 -> '99.9': only all cells are 100."""
+    return f"{math.floor(10 * below_pct) / 10:.1f}"
+
+
+def how_to_get(path: Path | None = None) -> str:
+    """What every message says where the table is not there: where it was looked for, and what makes it at which cost."""
+    path = data_root() / FILE_NAME if path is None else path
+    return (
+        f"no NAS-Bench-201 table at {path}. Download and unpack NATS-tss-v1_0-3ffb9-simple.tar, linked at "
+        "https://github.com/D-X-Y/NATS-Bench, and run: "
+        f"python -m drnas_lib.benchmark convert --source NATS-tss-v1_0-3ffb9-simple --out {path} --trust-pickle "
+        "(about 7 minutes, 0.1 GB of memory). --source NAS-Bench-201-v1_1-096897.pth gives the same table with 27 GB of memory. "
+        "More: docs/benchmark.md"
+    )
+
+
+class Benchmark:
+    """The table of `frame`, columns `COLUMNS`, a row for each of the 15,625 cells. Raises BenchmarkError."""
+
+    def __init__(self, frame: pd.DataFrame, source: str | Path = "the table"):
+        _check(frame, source)
+        self.frame = frame.set_index("arch")
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> "Benchmark":
+        """The table in `path`, by default the one in the data root. Raises MissingBenchmark, BenchmarkError."""
+        path = data_root() / FILE_NAME if path is None else resolve(path)
+        if not path.is_file():
+            raise MissingBenchmark(how_to_get(path))
+        try:
+            frame = pd.read_csv(path)
+        except (OSError, EOFError, zlib.error, ValueError) as error:
+            raise BenchmarkError(f"{path} is damaged ({error}); convert or copy it again") from error
+        return cls(frame, path)
+
+    @classmethod
+    def found(cls) -> tuple["Benchmark | None", str]:
+        """The table in the data root, or None and the reason: it is not there, or damaged."""
+        try:
+            return cls.load(), ""
+        except (MissingBenchmark, BenchmarkError) as error:
+            return None, str(error)
+
+    def query(self, genotype: Nb201Genotype) -> Accuracies:
+        """Everything that the table says about a cell."""
+        row = self.frame.loc[str(genotype)]
+        return Accuracies(int(row["index"]), *(float(row[column]) for column in ACCURACY_COLUMNS))
+
+    def accuracy(self, genotype: Nb201Genotype, dataset: str, split: str) -> float:
+        """Accuracy in per cent on a data set of `DATASETS` and a split of `SPLITS`. Raises BenchmarkError."""
+        return float(self.frame.at[str(genotype), _column(dataset, split)])
+
+    def optimum(self, dataset: str, split: str) -> tuple[Nb201Genotype, float]:
+        """The best cell and its accuracy in per cent; of equal ones the benchmark's first. Raises BenchmarkError."""
+        column = self.frame[_column(dataset, split)]
+        return Nb201Genotype.parse(column.idxmax()), float(column.max())
+
+    def ranks(self, accuracies: ArrayLike, dataset: str, split: str) -> tuple[NDArray, NDArray]:
+        """Of accuracies (N,) in per cent: ranks (N,) and shares of all cells below (N,), as in Standing. Raises BenchmarkError."""
+        ordered = np.sort(self.frame[_column(dataset, split)].to_numpy())
+        above = len(ordered) - np.searchsorted(ordered, accuracies, side="right")
+        return 1 + above, 100 * np.searchsorted(ordered, accuracies, side="left") / len(ordered)
+
+    def standing(self, accuracy_pct: float, dataset: str, split: str) -> Standing:
+        """Of the accuracy of a cell. Raises BenchmarkError."""
+        (rank,), (below,) = self.ranks([accuracy_pct], dataset, split)
+        return Standing(float(accuracy_pct), int(rank), float(below), self.optimum(dataset, split)[1])
+
+    def median_standing(self, accuracies: Iterable[float], dataset: str, split: str) -> Standing | None:
+        """The medians of several cells; None where there is none, or where the table does not know the data set."""
+        known = [accuracy for accuracy in accuracies if not pd.isna(accuracy)]
+        if not known or dataset not in DATASETS:
+            return None
+        of_each = (known, *self.ranks(known, dataset, split))
+        return Standing(*(float(np.median(values)) for values in of_each), self.optimum(dataset, split)[1])
+
+
+def official(source: str | Path, trust_pickle: bool, on_cell: Callable[[int], None] | None = None) -> pd.DataFrame:
+    """The table of the official files, columns COLUMNS; `on_cell(n)` hears of every cell. Raises ConversionError, BenchmarkError."""
+    read = []
+    for row in rows(Path(source), trust_pickle):
+        read.append(row)
+        if on_cell is not None:
+            on_cell(len(read))
+    frame = pd.DataFrame(read, columns=COLUMNS)
+    _check(frame, source)
+    return frame
+
+
+def write(frame: pd.DataFrame, out: str | Path) -> None:
+    """Raises RecordError."""
+    text = frame.to_csv(index=False, lineterminator="\n")
+    atomic_write(Path(out), gzip.compress(text.encode(), mtime=0))  # no time stamp: equal tables are equal files
+
+
+def _column(dataset: str, split: str) -> str:
+    if dataset not in DATASETS:
+        raise BenchmarkError(f"NAS-Bench-201 has no data set {dataset!r}; it has {', '.join(DATASETS)}")
+    if split not in SPLITS:
+        raise BenchmarkError(f"unknown split {split!r}; allowed: {', '.join(SPLITS)}")
+    return f"{dataset}_{split}"
+
+
+def _check(frame: pd.DataFrame, source: str | Path) -> None:
+    if tuple(frame.columns) != COLUMNS:
+        missing = ", ".join(column for column in COLUMNS if column not in frame.columns) or "none"
+        extra = ", ".join(str(column) for column in frame.columns if column not in COLUMNS) or "none"
+        raise BenchmarkError(
+            f"{source}: expected the columns {', '.join(COLUMNS)} in this order; missing: {missing}; not expected: {extra}"
+        )
+    repeated = frame["arch"][frame["arch"].duplicated()]
+    if len(repeated):
+        raise BenchmarkError(f"{source}: {len(repeated)} cells appear more than once, the first is {repeated.iloc[0]}")
+    known = {str(genotype) for genotype in all_nb201()}
+    if len(frame) != len(known):
+        raise BenchmarkError(f"{source}: expected {len(known):,} cells, found {len(frame):,}")
+    for arch in frame["arch"][~frame["arch"].isin(known)]:
+        try:
+            Nb201Genotype.parse(str(arch))
+        except GenotypeError as error:
+            raise BenchmarkError(f"{source}: {error}") from error
+    if set(frame["index"]) != set(range(len(known))):
+        raise BenchmarkError(f"{source}: the column 'index' must hold each number from 0 to {len(known) - 1} once")
+    for column in ACCURACY_COLUMNS:
+        values = pd.to_numeric(frame[column], errors="coerce")
+        wrong = frame.loc[~values.between(0, 100)]  # NaN is not between
+        if len(wrong):
+            arch, value = wrong.iloc[0]["arch"], wrong.iloc[0][column]
+            raise BenchmarkError(f"{source}: {column} of {arch} is {value!r}, not an accuracy in per cent (0 to 100)")

@@ -1,0 +1,134 @@
+"""GPU minutes of a line of papermill, and minutes of one core at smaller scales: estimates, not measurements. What is assumed stands in
+ASSUMPTIONS and is printed with them.
+
+Trainings and searches on NAS-Bench-201: multiply-adds counted on the network, times what a gradient costs, over an assumed rate.
+Searches of the DARTS space and of S1 to S4: the paper's own search cost. Looking cells up and drawing cells: a minute.
+"""
+
+from dataclasses import dataclass
+
+from drnas_lib.collection.paper.commands import Command
+from drnas_lib.collection.paper.numbers import table
+from drnas_lib.collection.views import darts_tables
+from drnas_lib.config.presets import STREAMED
+from drnas_lib.config.recipes import recipe_of
+from drnas_lib.config.scales import IMAGES
+from drnas_lib.config.search import SearchSettings
+from drnas_lib.genotype import NB201_EDGES
+from drnas_lib.runs.index import RunIndex
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A number that was chosen, not measured."""
+
+    value: float
+    unit: str
+    why: str
+
+
+ASSUMPTIONS = {
+    "rate": Assumption(2e12, "FLOP/s", "sustained by one GPU in float32; narrow and separable convolutions are bound by memory"),
+    "gradient": Assumption(6, "FLOP a multiply-add", "forward once, backward twice, two operations each; nothing else is counted"),
+    "whatever K": Assumption(0.3, "of a step", "takes as long however little an edge mixes, as on a CPU (speed.ipynb)"),
+    "second order": Assumption(5, "gradients a step", "as DARTS writes it, where the first order takes 2"),
+    "cell found": Assumption(1, "times the published DrNAS cell", "how large a cell will be that is yet to be searched"),
+    "GPU day": Assumption(1440, "minutes", "of the paper's GTX 1080 Ti, taken as it is for the DARTS space; S1 to S4 as without stages"),
+    "core": Assumption(4e10, "FLOP/s", "sustained by one thread of a CPU on the laptop scale's network; two threads share a core's caches"),
+    "core look": Assumption(0.3, "minute", "one such Hessian of the laptop scale's network on one thread"),
+    "notebook": Assumption(0.4, "minute", "of one thread to start a notebook and draw its figures"),
+    "look": Assumption(1, "minute", "one Hessian of 30 variables, one notebook that only looks things up or draws"),
+}
+PIXELS = {"imagenet16-120": 16, "cluttered_digits": 16, "digits": 8}  # of the other searched ones 32
+SINGLE_PATH = ("rsps", "enas", "gdas", "dsnas")  # one operation of each edge is computed; which one, is taken as the mean of all
+WEIGHTS = 1 + 9  # of one channel pair in the operations of an edge that cost anything: 1x1 and 3x3
+OPERATIONS = 5
+FORWARD = 1 / 3  # of a gradient
+
+
+def of(name: str) -> float:
+    return ASSUMPTIONS[name].value
+
+
+def minutes(line: Command, results: RunIndex) -> float:
+    """Of all that the line makes and that is not there yet."""
+    if line.notebook == "retrain":
+        return _training(line)
+    done = {(run.name, run.seed) for run in results.searches}
+    missing = [settings for settings in line.searches() if (settings.stem, settings.seed) not in done]
+    return sum(search_minutes(settings) for settings in missing) or of("look")
+
+
+def search_minutes(settings: SearchSettings) -> float:
+    """Of one search at its full length."""
+    minutes = _minutes(_nb201(settings)) if settings.space == "nb201" else _darts_space(settings)
+    return minutes + looks(settings) * of("look")
+
+
+def core_minutes(settings: SearchSettings) -> float:
+    """Of a search of NAS-Bench-201 on one thread of a CPU, with its notebook."""
+    return (_nb201(settings) + _judging(settings)) * of("gradient") / of("core") / 60 + of("notebook")
+
+
+def core_look_minutes(looks: int) -> float:
+    """Of a notebook that looks so many times at a supernet, on one thread."""
+    return looks * of("core look") + of("notebook")
+
+
+def looks(settings: SearchSettings) -> int:
+    """How many snapshots of its supernet a search keeps."""
+    return sum(stage.epochs for stage in settings.stages) // settings.snapshots if settings.snapshots else 0
+
+
+def _nb201(settings: SearchSettings) -> float:
+    """Multiply-adds of all images that a search takes gradients on."""
+    images = (settings.subset or IMAGES[settings.dataset]) / 2 * _gradients(settings)
+    fixed, path = of("whatever K"), settings.method in SINGLE_PATH
+    epochs = sum(s.epochs * (fixed + (1 - fixed) * (1 if path else s.keep) / OPERATIONS / s.k) for s in settings.stages)
+    return images * epochs * supernet_macs(settings)
+
+
+def _judging(settings: SearchSettings) -> float:
+    """Those of the cells that RSPS and ENAS judge between the epochs and at the end, as multiply-adds of a gradient."""
+    given, epochs = settings.options, sum(stage.epochs for stage in settings.stages)
+    cells = given.get("candidates", 0) + epochs * given.get("monitored", 0)
+    images = cells * given.get("candidate_batch", settings.batch_size)
+    images += epochs * given.get("controller_updates", 0) * given.get("controller_samples", 0) * settings.batch_size
+    share = of("whatever K") + (1 - of("whatever K")) / OPERATIONS
+    return images * share * supernet_macs(settings) * FORWARD
+
+
+def supernet_macs(settings: SearchSettings) -> float:
+    """Multiply-adds of one image through the supernet of NAS-Bench-201 with all its channels and operations, but for its classifier."""
+    pixels, C = PIXELS.get(settings.dataset, 32) ** 2, settings.channels
+    edge = WEIGHTS * C**2 * pixels  # the same in all three stages: channels double, sides halve
+    residual = (9 * C * 2 * C + 9 * 2 * C * 2 * C + C * 2 * C) * pixels / 4
+    return 9 * 3 * C * pixels + 3 * settings.cells * len(NB201_EDGES) * edge + 2 * residual
+
+
+def _gradients(settings: SearchSettings) -> float:
+    """For each pair of a training and a validation image."""
+    usual = {"single_level": 1, "weights_only": 1}.get(settings.step, 2)
+    return of("second order") if settings.bilevel == "second" else usual
+
+
+def _darts_space(settings: SearchSettings) -> float:
+    days = {row["architecture"]: row["search_cost_gpu_days"] for row in table(3 if settings.dataset == STREAMED else 2)["rows"]}
+    progressive = len(settings.stages) > 1
+    paper = days["DrNAS" if progressive else "DrNAS (without progressive learning)"]
+    return paper * of("GPU day") * _gradients(settings) / 2
+
+
+def _training(line: Command) -> float:
+    given = line.parameters()
+    dataset = given.get("dataset", "cifar10")
+    network = "imagenet" if dataset == "imagenet" else "cifar"
+    cell = given.get("genotype", "drnas_cifar10").lower()
+    macs = darts_tables.costs().query("network == @network").set_index("cell").macs
+    known = macs.get(cell, of("cell found") * macs["drnas_cifar10"])
+    recipe = recipe_of(given.get("recipe") or {"imagenet": "imagenet", "cifar": "drnas"}[network], given.get("protocol", "released"))
+    return _minutes(recipe.epochs * IMAGES[dataset] * float(known))
+
+
+def _minutes(macs: float) -> float:
+    return macs * of("gradient") / of("rate") / 60

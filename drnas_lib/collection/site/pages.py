@@ -1,0 +1,73 @@
+"""HTML of a notebook and of the index. Everything a page needs is in it, in style.css beside it, and in the pictures it names."""
+
+import io
+import os
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from nbconvert import HTMLExporter
+from PIL import Image
+from pygments.formatters import HtmlFormatter
+
+from drnas_lib.collection.paper.claim_tables import LIKE, sentence
+from drnas_lib.collection.paper.claims import SCALES, by_claim
+from drnas_lib.collection.paper.report import Report
+from drnas_lib.collection.paper.table_style import MARKS
+from drnas_lib.collection.paper.verdict import Verdict
+from drnas_lib.collection.site.executed import Executed
+
+HERE = files("drnas_lib.collection.site")
+WIDTH, HEIGHT = 520, 340  # of a thumbnail, pixels
+
+
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
+    loader = jinja2.FunctionLoader(lambda name: (HERE / name).read_text(encoding="utf-8"))
+    return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+
+
+def page(notebook: Executed, folder: Path) -> str:
+    """The page of a notebook in the folder of the site: prose and outputs; its code is shown when asked for."""
+    body, _ = HTMLExporter(template_name="basic").from_filename(str(notebook.path))
+    link = Path(os.path.relpath(notebook.path, folder)).as_posix()
+    return _templates().get_template("page.html").render(notebook=notebook, body=body, link=link)
+
+
+def index(notebooks: list[Executed], report: Report, problems: list[str]) -> str:
+    """The first page: the claims, the verdicts on the paper's numbers, then a card for every notebook."""
+    bars = [(place, report.verdict(place), _bar(row), _laptop(report, place)) for place, row in report.counts().iterrows()]
+    opening = report.opening().data.split("\n\n")[0].strip("*")
+    claims = [(claim, [(of[scale], LIKE[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in by_claim(report.claims)]
+    said = sentence(report.claims).data.strip("*")
+    page = _templates().get_template("index.html")
+    return page.render(notebooks=notebooks, bars=bars, opening=opening, problems=problems, claims=claims, said=said, scales=SCALES)
+
+
+def _bar(counts: pd.Series) -> list[tuple[str, str, int]]:
+    return [(v.name, v.value, int(counts[v.value])) for v in Verdict if counts[v.value]]
+
+
+def _laptop(report: Report, place: str) -> str:
+    """How many numbers of a table or figure have a value at the laptop scale."""
+    count = sum(bool(finding.laptop) for finding in report.of(place))
+    return f"{count} of {len(report.of(place))}" if count else ""
+
+
+def style() -> str:
+    """The one style sheet: the site's, that of highlighted code, and the verdicts' colours."""
+    code = HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    verdicts = "\n".join(f".{v.name} {{ background: {tint}; color: {ink}; }}" for v, (_, tint, ink) in MARKS.items())
+    return "\n".join([(HERE / "style.css").read_text(encoding="utf-8"), verdicts, code, ""])
+
+
+def thumbnail(png: bytes) -> bytes:
+    """A figure at the size of a card. Raises OSError where it is no picture."""
+    with Image.open(io.BytesIO(png)) as image:
+        small = image.convert("RGB")
+        small.thumbnail((WIDTH, HEIGHT))
+        out = io.BytesIO()
+        small.save(out, "PNG", optimize=True)
+    return out.getvalue()

@@ -1,0 +1,200 @@
+"""One session on a GPU: what only a GPU can show, part by part within a few minutes, and in the time that is left a full search.
+
+    python -m drnas_lib.collection.speed.gpu_session --minutes 8 --out results/gpu_session
+    python -m drnas_lib.collection.speed.gpu_session --dry-run --out FOLDER    # every part, tiny, on the CPU
+
+Each part leaves FOLDER/<part>.json when it ends or fails. The same command again does what is left, and continues the search.
+"""
+
+import argparse
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from drnas_lib.collection.speed.config import SpeedConfig
+from drnas_lib.collection.speed.plain import implementations
+from drnas_lib.collection.speed.whole import launched_steps, noise, ours, plain, settings, whole_steps
+from drnas_lib.config.parameters import file_of_parameters
+from drnas_lib.config.search import SearchConfig, SearchSettings
+from drnas_lib.config.space_rules import RULES
+from drnas_lib.data.sources import Dataset
+from drnas_lib.methods import METHODS
+from drnas_lib.runs.device import DeviceError, choose, describe, reproducible
+from drnas_lib.runs.records import PROJECT, environment, read_json, write_json
+from drnas_lib.runs.seeds import built
+from drnas_lib.search.loop import Epoch, Search, SharedDevice
+from drnas_lib.search.run import launches
+from drnas_lib.spaces import SPACES
+
+CPU = torch.device("cpu")
+NO_GRAPHS = "a CPU has no CUDA graphs"
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where and how large the parts below are: `sizes` by space, `search` the parameters of the search that fills the time until `ends`."""
+
+    device: torch.device
+    sizes: dict[str, SpeedConfig]
+    search: dict
+    ends: float  # time.monotonic()
+
+    @classmethod
+    def full(cls, device: torch.device, out: Path, ends: float) -> "Session":
+        timed = dict(repeats=3, steps=8, images=10_000)
+        sizes = {"nb201": SpeedConfig(ks=[1, 4, 8], **timed), "darts": SpeedConfig(space="darts", ks=[4], cells=8, **timed)}
+        search = file_of_parameters(PROJECT / "params" / "search" / "nb201_cifar10_drnas_paper.yaml")
+        return cls(device, sizes, search | {"results": str(out), "device": str(device)}, ends)
+
+    @classmethod
+    def tiny(cls, out: Path, ends: float) -> "Session":
+        timed = dict(repeats=1, steps=1, images=32, batch_size=4, channels=8)
+        sizes = {"nb201": SpeedConfig(ks=[4], cells=1, **timed), "darts": SpeedConfig(space="darts", ks=[4], cells=3, **timed)}
+        search = dict(dataset="digits", epochs=[2], cells=1, channels=4, subset=64, batch_size=16, evaluate="none")
+        return cls(CPU, sizes, search | {"results": str(out), "device": "cpu"}, ends)
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self.ends
+
+
+def equality(session: Session) -> dict:
+    """The largest difference between the device and the CPU, of the supernet with its gradients in float64, and of a search step."""
+    found = {}
+    for space, config in session.sizes.items():
+        for kind, (of, most) in COMPARED.items():
+            found[f"{space}, {kind}"] = difference = _difference(of(config, session.device), of(config, CPU))
+            if not difference <= most:
+                raise ArithmeticError(f"{space}, {kind}: GPU and CPU differ by {difference:.3g}, allowed is {most:.0e}")
+    return found
+
+
+def _supernet(config: SpeedConfig, device: torch.device) -> list[Tensor]:
+    """Loss, gradients of theta and weights, running statistics."""
+    draw = torch.Generator().manual_seed(0)
+    net = built(0, lambda: implementations(config.space)["ours"](config.ks[0], config.channels, config.cells)).double().to(device)
+    x = torch.randn(4, 3, 32, 32, generator=draw, dtype=torch.float64).to(device)
+    theta = torch.rand(SPACES[config.space].shape, generator=draw, dtype=torch.float64).softmax(-1).to(device).requires_grad_()
+    loss = F.cross_entropy(net(x, theta), torch.arange(4, device=device))
+    return [loss, *torch.autograd.grad(loss, [theta, *net.parameters()]), *net.buffers()]
+
+
+def _step(config: SpeedConfig, device: torch.device) -> list[Tensor]:
+    """Running statistics, momentum of the weights and of eta. Theta is at its mean, since each device draws other numbers."""
+    search = Search(settings(config, config.ks[0]), noise(2 * config.batch_size), device)
+    search.method.sample = lambda generator: search.method.mean().float()
+    list(launched_steps(search, 1))
+    of_eta = search.arch_optimiser.state[search.variables.eta]["exp_avg"]
+    return [*search.step.net.buffers(), *search.step.momentum().values(), of_eta]
+
+
+COMPARED = {"float64": (_supernet, 1e-8), "float32": (_step, 1e-2)}  # and the largest difference allowed, relative to the largest value
+
+
+def _difference(ours: list[Tensor], theirs: list[Tensor]) -> float:
+    pairs = [(a.detach().cpu().double(), b.detach().double()) for a, b in zip(ours, theirs, strict=True)]
+    return max(float((a - b).abs().max() / b.abs().max().clamp_min(1e-12)) for a, b in pairs)
+
+
+def captures(session: Session) -> list[dict]:
+    """Of every method in every space, and of both orders, whether its captured step was proved equal to the step; if not, why."""
+    rows = []
+    for space, config in session.sizes.items():
+        orders = [(name, {}) for name in RULES[space].methods or METHODS] + [("drnas", {"bilevel": "second"})]
+        for method, changes in orders:
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                search = Search(settings(config, config.ks[0], method=method, **changes), noise(2 * config.batch_size), session.device)
+                list(launched_steps(search, 1))
+            captured = search.launcher.captures
+            because = NO_GRAPHS if session.device == CPU else [str(each.message) for each in told] or "its host has to know what is drawn"
+            rows.append({"space": space, "method": method, **changes, "captured": captured} | ({} if captured else {"because": because}))
+    return rows
+
+
+def memory_formats(session: Session) -> list[dict]:
+    """A step of the NAS-Bench-201 supernet in either memory format."""
+
+    def steps(memory_format: torch.memory_format, these: SearchSettings, dataset: Dataset, device, count: int) -> Iterator[int]:
+        search = Search(these, dataset, device)
+        search.step.net.memory_format = memory_format
+        search.enter(search.step.net.to(memory_format=memory_format), 0)  # with optimisers of that format
+        return launched_steps(search, count)
+
+    formats = {"channels first": partial(steps, torch.contiguous_format), "channels last": partial(steps, torch.channels_last)}
+    return whole_steps(session.sizes["nb201"], session.device, formats).to_dict("records")
+
+
+def step_times(session: Session) -> list[dict]:
+    """A whole step, from the batch to the metrics: of a plain search, and of ours eager and captured."""
+
+    timed = {"plain": plain, "eager": partial(ours, capture=False)} | ({} if session.device == CPU else {"captured": ours})
+    rows = []
+    for space, config in session.sizes.items():
+        rows += whole_steps(config, session.device, timed).assign(space=space).to_dict("records")
+    return rows if "captured" in timed else [*rows, {"implementation": "captured", "skipped": NO_GRAPHS}]
+
+
+def search(session: Session) -> dict:
+    """As many epochs of the search as fit, the rows of all so far; a later session continues it."""
+    these, epochs = SearchConfig.of(session.search).settings(), []
+    with closing(launches(these, False, SharedDevice())) as progress:
+        for heard in progress:
+            epochs = heard.history if isinstance(heard, Epoch) else epochs
+            if session.is_over():
+                break
+    return {"parameters": these.as_dict(), "epochs": epochs, "of": sum(stage.epochs for stage in these.stages)}
+
+
+PARTS = {part.__name__: part for part in (equality, captures, memory_formats, step_times, search)}
+
+
+def held(session: Session, out: Path) -> Iterator[tuple[str, dict]]:
+    """Run the parts that are still to do and keep what each found. Yields name and record, which says why where a part has failed."""
+    for name, part in PARTS.items():
+        path, began = out / f"{name}.json", time.monotonic()
+        before = read_json(path).get("found") if path.exists() else None
+        if before is not None and (part is not search or len(before["epochs"]) == before["of"]):
+            continue
+        try:
+            if session.is_over():
+                raise TimeoutError("no time was left; give more --minutes")
+            with reproducible(session.device):
+                result = {"found": part(session)}
+        except Exception as error:  # the other parts may still be of use, and time on a GPU is short
+            result = {"failed": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+        about = {"part": name, "seconds": time.monotonic() - began, "device": describe(session.device), "environment": environment()}
+        write_json(path, about | result)
+        yield name, about | result
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m drnas_lib.collection.speed.gpu_session", description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, required=True, help="the folder of the results")
+    parser.add_argument("--minutes", type=float, default=8.0, help="after which the search stops (default 8)")
+    parser.add_argument("--dry-run", action="store_true", help="every part, tiny, on the CPU, without captures")
+    given = parser.parse_args(arguments)
+    out, ends = given.out.resolve(), time.monotonic() + 60 * given.minutes
+    try:
+        session = Session.tiny(out, ends) if given.dry_run else Session.full(choose("cuda"), out, ends)
+    except DeviceError as error:
+        print(f"{error} A session needs a GPU; with --dry-run it tries every part on the CPU.", file=sys.stderr)
+        return 2
+    failed = False
+    for name, record in held(session, out):
+        failed |= "failed" in record
+        print(f"{name}: {record.get('failed', 'done')} ({record['seconds']:.0f} s), {out / name}.json", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

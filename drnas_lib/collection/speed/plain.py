@@ -1,0 +1,106 @@
+"""The search as one would write it first: the oracle supernet, PyTorch's optimisers, images prepared one by one, metrics read every step.
+
+Nothing in it is slow on purpose. It is what `ours` is timed against, from batch to batch.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from drnas_lib.config.search import SearchSettings
+from drnas_lib.data.sources import Dataset, ImageSet
+from drnas_lib.data.splits import halves
+from drnas_lib.nets.darts import DartsSuperNet
+from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.runs.records import PROJECT
+from drnas_lib.spaces import SPACES
+
+ORACLES = PROJECT / "tests" / "nets"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The oracle that the tests compare with, `plain` in `file`, the library's supernet, and how both call the number of their cells."""
+
+    file: str
+    plain: str
+    ours: type[nn.Module]
+    cells: str
+
+
+PAIRS = {
+    "nb201": Pair("plain.py", "PlainSuperNet", SuperNet, "cells_per_stage"),
+    "darts": Pair("plain_darts.py", "PlainDartsSuperNet", DartsSuperNet, "cells"),
+}
+
+
+def implementations(space: str) -> dict[str, Callable[..., nn.Module]]:
+    """`plain` and `ours`: each `make(k, channels, cells, classes=10, in_channels=3)` gives a supernet of the space with all operations."""
+    pair = PAIRS[space]
+    spec = importlib.util.spec_from_file_location(pair.file.removesuffix(".py"), ORACLES / pair.file)
+    oracle = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(oracle)
+
+    def maker(net: type[nn.Module]) -> Callable[..., nn.Module]:
+        return lambda k, channels, cells, classes=10, in_channels=3: net(
+            SPACES[space], k=k, channels=channels, **{pair.cells: cells}, classes=classes, in_channels=in_channels
+        )
+
+    return {"plain": maker(getattr(oracle, pair.plain)), "ours": maker(pair.ours)}
+
+
+class PlainSearch:
+    """One stage of a search without a schedule; `steps(count)` takes `count` steps, one at a time."""
+
+    def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device):
+        s, (channels, *_) = settings, dataset.train.images.shape[1:]
+        torch.manual_seed(s.seed)
+        space = SPACES[s.space]
+        self.device, self.batch_size, self.clip, self.dataset = device, s.batch_size, s.grad_clip, dataset
+        net = implementations(s.space)["plain"](s.stages[0].k, s.channels, s.cells, dataset.classes, channels)
+        self.net = net.to(device).train()
+        self.eta = (1e-3 * torch.randn(space.shape)).to(device).requires_grad_()
+        self.of_weights = torch.optim.SGD(self.net.parameters(), s.weight_lr, s.momentum, weight_decay=s.weight_decay)
+        self.of_eta = torch.optim.Adam([self.eta], s.arch_lr, s.arch_betas, weight_decay=s.lam)
+        self.train, self.valid = halves(dataset.train, dataset.shuffled)
+
+    def steps(self, count: int) -> Iterator[tuple[float, float]]:
+        """Take `count` steps of a pass over the training half, yielding the training loss and accuracy in per cent of each."""
+        order = torch.randperm(len(self.train.labels))
+        for i in range(count):
+            start = i * self.batch_size % (len(order) - self.batch_size + 1)
+            yield self._step(order[start : start + self.batch_size])
+
+    def _step(self, index: Tensor) -> tuple[float, float]:
+        x, y = self._batch(self.valid, torch.randperm(len(self.valid.labels))[: self.batch_size])
+        self.of_eta.zero_grad()
+        F.cross_entropy(self.net(x, self._theta()), y).backward()
+        self.of_eta.step()
+        x, y = self._batch(self.train, index)
+        self.of_weights.zero_grad()
+        logits = self.net(x, self._theta())
+        loss = F.cross_entropy(logits, y)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
+        self.of_weights.step()
+        return loss.item(), 100 * (logits.argmax(1) == y).float().mean().item()
+
+    def _theta(self) -> Tensor:
+        return torch.distributions.Dirichlet(F.elu(self.eta) + 1).rsample()
+
+    def _batch(self, images: ImageSet, index: Tensor) -> tuple[Tensor, Tensor]:
+        x = torch.stack([self._prepared(images.images[i]) for i in index])
+        return x.to(self.device), images.labels[index].to(self.device)
+
+    def _prepared(self, image: Tensor) -> Tensor:
+        pad, size = self.dataset.pad, image.shape[-1]
+        top, left = torch.randint(2 * pad + 1, (2,)).tolist()
+        image = F.pad(image, (pad,) * 4)[:, top : top + size, left : left + size]
+        if self.dataset.flip and torch.rand(()) < 0.5:
+            image = image.flip(-1)
+        mean, std = (torch.tensor(values)[:, None, None] for values in (self.dataset.mean, self.dataset.std))
+        return (image / 255 - mean) / std

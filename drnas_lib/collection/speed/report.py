@@ -1,0 +1,112 @@
+"""The speed notebook's measurements: made once, kept as files, told in sentences."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from drnas_lib.collection.speed.config import SpeedConfig
+from drnas_lib.collection.speed.share import profiled, share_of_peak
+from drnas_lib.collection.speed.steps import supernet_steps
+from drnas_lib.collection.speed.whole import at_once, settings, whole_steps
+from drnas_lib.collection.views import plots
+from drnas_lib.runs.device import choose, describe, reproducible
+from drnas_lib.runs.precision import PRECISIONS
+from drnas_lib.runs.records import environment, resolve, write_csv, write_json
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Tables: `steps` (see search/step_order.py), `whole` and `company` (whole.py), `profile` and the counts `share` (share.py)."""
+
+    steps: pd.DataFrame
+    whole: pd.DataFrame
+    company: pd.DataFrame
+    share: dict
+    profile: pd.DataFrame
+    device: str
+
+    def step_ratios(self):
+        return plots.ratios(self.steps, "step_ms", "arithmetic of a step (ms), median")
+
+    def whole_ratios(self):
+        return plots.ratios(self.whole, "step_ms", "whole step (ms), median")
+
+    def launches(self):
+        return plots.ratios(self.steps, "operators", "operators launched by a step")
+
+    def memory(self):
+        """The peak on a GPU beside the paper's; on a CPU what is kept for the backward pass."""
+        if self.whole.gpu_peak_mb.notna().all():
+            return plots.ratios(self.whole, "gpu_peak_mb", "peak GPU memory (MB)", reference="paper_gpu_mb")
+        return plots.ratios(self.steps, "activation_mb", "activations kept for backward (MB)")
+
+    def throughput(self):
+        return plots.throughput(self.company)
+
+    def profile_bars(self):
+        return plots.profile(self.profile, self.device)
+
+    def steps_sentence(self) -> str:
+        return f"**The arithmetic of a step takes the plain supernet longer by {_ratios(self.steps)}.**"
+
+    def launches_sentence(self) -> str:
+        return f"**The plain supernet launches more operators by {_ratios(self.steps, 'operators')}.**"
+
+    def whole_sentence(self) -> str:
+        first = self.whole[(self.whole.implementation == "ours")].iloc[0]
+        return (
+            f"**From the batch to the metrics the plain search takes longer by {_ratios(self.whole)}. At K={first.k} ours does "
+            f"{first.images_per_s:.0f} images/s, which makes an epoch of {first.epoch_s:.3g} s and "
+            f"{first.search_s / first.epoch_s:.0f} epochs of {first.search_s / 60:.3g} minutes (extrapolated from {first.timed_steps} "
+            "timed steps).**"
+        )
+
+    def memory_sentence(self) -> str:
+        ours = self.steps[self.steps.implementation == "ours"].set_index("k").activation_mb
+        least, most = ours.index.max(), ours.index.min()
+        said = f"At K={least} the activations kept for the backward pass are {ours[least]:.0f} MB"
+        said += f", {ours[least] / ours[most]:.2f} of those at K={most}" if least != most else ""
+        said += "; the paper's GPU memory in NAS-Bench-201 is 949 / 2437 = 0.39 from K=1 to K=8."
+        peaks = self.whole[self.whole.implementation == "ours"].dropna(subset=["gpu_peak_mb", "paper_gpu_mb"])
+        beside = ", ".join(f"{row.gpu_peak_mb:.0f} MB at K={row.k} (paper {row.paper_gpu_mb:.0f})" for row in peaks.itertuples())
+        return f"**{said}{f' Peak GPU memory: {beside}.' if beside else ' Peak GPU memory was not measured: no GPU.'}**"
+
+    def company_sentence(self) -> str:
+        said = ", ".join(f"{row.searches}: ×{row.over_one:.2f}" for row in self.company.iloc[1:].itertuples())
+        return f"**Searches at once, and their time over that of one: {said or 'only one was measured'}.**"
+
+    def share_sentence(self) -> str:
+        s = self.share
+        return (
+            f"**A step at K={s['k']} is {s['gflop']:.3g} GFLOP and at least {s['gbyte']:.3g} GB in {s['operators']} operators: "
+            f"{100 * s['flops_share']:.0f} % of the FLOP/s that a large product reaches here ({s['peak_flops'] / 1e9:.4g} GFLOP/s), and "
+            f"{100 * s['bytes_share']:.0f} % of the bytes/s of a large copy ({s['peak_bytes'] / 1e9:.3g} GB/s).**"
+        )
+
+
+def _ratios(table: pd.DataFrame, value: str = "step_ms") -> str:
+    wide = table.pivot(index="k", columns="implementation", values=value)
+    return ", ".join(f"×{ratio:.2f} at K={k}" for k, ratio in (wide.plain / wide.ours).items())
+
+
+def measure(config: SpeedConfig) -> Speed:
+    """Measure as configured and keep tables, profile figure and circumstances in `results`, for each device and size."""
+    device = choose(config.device, config.precision)
+    with reproducible(device, PRECISIONS[config.precision]):
+        steps = supernet_steps(config.space, config.ks, config.batch_size, config.cells, config.channels, config.repeats, device)
+        whole, company = whole_steps(config, device), at_once(config, device)
+        share = share_of_peak(config, device, float(whole[whole.implementation == "ours"].step_ms.iloc[0]))
+        found = Speed(steps, whole, company, share, pd.DataFrame(profiled(config, device)), describe(device))
+    _keep(found, config, device)
+    return found
+
+
+def _keep(found: Speed, config: SpeedConfig, device) -> None:
+    sizes = f"batch{config.batch_size}_cells{config.cells}_channels{config.channels}_{config.precision}"
+    folder, stem = resolve(config.results), f"{config.space}_{device.type}_{sizes}"
+    for name in ("steps", "whole", "company", "profile"):
+        write_csv(folder / f"{stem}_{name}.csv", getattr(found, name).to_dict("records"))
+    found.profile_bars().savefig(folder / f"{stem}_profile.png")
+    of_search = {"protocol": settings(config, config.ks[0]).protocol, "seed": 0, "data": "random pixels of CIFAR-10's shape"}
+    about = {"parameters": config.model_dump(), **of_search, "share": found.share, "device": found.device, "environment": environment()}
+    write_json(folder / f"{stem}.json", about)

@@ -1,0 +1,76 @@
+"""Parameters and multiply-adds of every published cell in both macro networks, counted on the networks themselves. A command:
+
+    python -m drnas_lib.collection.studies.darts_costs
+
+writes results/darts_space/costs.csv, which the tables read. Without auxiliary heads; an image of 32x32 (CIFAR-10) or 224x224.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+
+from drnas_lib.collection.views.darts_tables import COSTS
+from drnas_lib.config.cells import published
+from drnas_lib.genotype import DARTS_CELL_INPUTS, DartsGenotype
+from drnas_lib.nets.cost import Cost, macs, parameters
+from drnas_lib.nets.darts_network import DartsNetwork
+from drnas_lib.nets.darts_skeleton import MACROS
+from drnas_lib.runs.records import resolve, write_csv
+
+NODES = (2, 3, 4, 5)  # of a cell, computed and concatenated
+CLASSES = {"cifar": 10, "imagenet": 1000}
+
+
+def cost(genotype: DartsGenotype, macro: str, channels: int | None = None) -> Cost:
+    """Of the network at its published depth, and width unless `channels` says otherwise; counted on the network itself."""
+    with torch.device("meta"):
+        net = DartsNetwork(genotype, macro, channels, classes=CLASSES[macro])
+    size = MACROS[macro].image_size
+    return Cost(parameters(net), macs(net, (3, size, size)))
+
+
+def quick(macro: str) -> Callable[[DartsGenotype], Cost]:
+    """The same as `cost`, in microseconds: the network's cost is a sum over the operations of its two cells, each counted once."""
+    empty = _counted(macro, "normal", "none", 0)
+
+    def of(genotype: DartsGenotype) -> Cost:
+        parts = [empty]
+        for kind in ("normal", "reduce"):
+            for source, _, operation in genotype.edges(kind):
+                strided = kind == "reduce" and source < DARTS_CELL_INPUTS
+                parts.append(_share(macro, kind, operation, 0 if strided or kind == "normal" else DARTS_CELL_INPUTS))
+        return Cost(sum(part.parameters for part in parts), sum(part.macs for part in parts))
+
+    return of
+
+
+@lru_cache(maxsize=256)
+def _share(macro: str, kind: str, operation: str, source: int) -> Cost:
+    """What one operation adds that reads a cell's input (`source` 0) or its first node (2)."""
+    whole, empty = _counted(macro, kind, operation, source), _counted(macro, "normal", "none", 0)
+    count = sum(entry[1] == source for entry in _filled("any", source))
+    return Cost((whole.parameters - empty.parameters) // count, (whole.macs - empty.macs) // count)
+
+
+@lru_cache(maxsize=256)
+def _counted(macro: str, kind: str, operation: str, source: int) -> Cost:
+    """Of a network in which `operation` on `source` is all that one kind of cell does, and the other kind nothing."""
+    cells = {"normal": _filled("none", 0), "reduce": _filled("none", 0)} | {kind: _filled(operation, source)}
+    return cost(DartsGenotype(cells["normal"], NODES, cells["reduce"], NODES), macro)
+
+
+def _filled(operation: str, source: int) -> tuple[tuple[str, int], ...]:
+    """The entries of a cell with `operation` wherever a node can read `source`, and 'none' elsewhere."""
+    return tuple((operation, source) if source < node else ("none", 0) for node in NODES for _ in range(2))
+
+
+def rows() -> list[dict]:
+    """A row for each cell and macro network."""
+    costs = [(cell, macro, cost(cell.genotype, macro)) for cell in published().values() for macro in MACROS]
+    return [{"cell": cell.name, "network": macro, "parameters": c.parameters, "macs": c.macs} for cell, macro, c in costs]
+
+
+if __name__ == "__main__":
+    write_csv(resolve(COSTS), rows())
+    print(COSTS)

@@ -1,0 +1,69 @@
+"""Whether the main job has an answer: the found cell of every seed of the search beside random cells and all-skip, trained alike."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from drnas_lib.collection.studies.config import MainJobConfig
+from drnas_lib.collection.views.search_report import SearchReport
+from drnas_lib.runs import integrity
+from drnas_lib.runs.records import RunFolder, environment, resolve, write_csv
+from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, MEDIAN, TrainedCells
+
+TABLE = "seeds.csv"
+
+
+def table(folders: list[str]) -> pd.DataFrame:
+    """A row for each search: accuracies in % (means over the seeds of the trainings), distance to the median random cell and its noise."""
+    return pd.DataFrame([_row(SearchReport.read(folder)) for folder in folders])
+
+
+def _row(report: SearchReport) -> dict:
+    cells, metrics = TrainedCells.of(report.record["evaluation"], report.dataset), report.record["metrics"]
+    found, random = cells.mean(FOUND), [cells.mean(cell) for cell in cells.random]
+    return {
+        "seed": report.record["parameters"]["seed"],
+        "found_pct": found,
+        "rank": cells.rank,
+        "of_cells": len(random) + 1,
+        "random_least_pct": min(random),
+        "random_median_pct": cells.mean(MEDIAN),
+        "random_most_pct": max(random),
+        "above_median_points": found - cells.mean(MEDIAN),
+        "noise_points": cells.noise(MEDIAN),
+        "all_skip_pct": cells.mean(ALL_SKIP),
+        "search_s": metrics["search_s"],
+        "evaluation_s": metrics["evaluation_s"],
+        "cell": str(report.genotype),
+    }
+
+
+def sentence(rows: pd.DataFrame) -> str:
+    """How far the found cells are above the median of their random cells, over the seeds of the search."""
+    above, noise, n = rows.above_median_points, rows.noise_points, len(rows)
+    mean = f"{above.mean():.1f}" + (f" ± {above.sem():.1f}" if n > 1 else "")
+    return (
+        f"**Over {n} {'seed' if n == 1 else 'seeds'} of the search the found cell is {mean} points above the median of the random cells "
+        f"trained beside it{' (mean and standard error)' if n > 1 else ''}: by more than noise above it in {(above > noise).sum()} of {n}, "
+        f"by more than noise below it in {(-above > noise).sum()}. Its mean rank is {rows['rank'].mean():.1f} of {rows.of_cells.max()}, "
+        f"its mean accuracy {rows.found_pct.mean():.1f} %; all-skip has {rows.all_skip_pct.mean():.1f} %, and random cells lie between "
+        f"{rows.random_least_pct.min():.1f} and {rows.random_most_pct.max():.1f} %.**"
+    )
+
+
+def keep(rows: pd.DataFrame, config: MainJobConfig) -> Path:
+    """The table and its record, `<tables>/<name of the searches>/`. Returns the folder. Raises RecordError."""
+    searches = config.searches()
+    folder, first = resolve(config.tables) / searches[0].stem, integrity.record(RunFolder(searches[0].folder))
+    write_csv(folder / TABLE, rows.to_dict("records"))
+    record = {
+        "parameters": config.model_dump(),
+        "search": {name: value for name, value in searches[0].as_dict().items() if name not in ("seed", "folder")},
+        "seeds": rows.seed.tolist(),
+        "metrics": {"search_s": rows.search_s.sum(), "evaluation_s": rows.evaluation_s.sum()},
+        **{name: first[name] for name in ("data", "device", "threads")},
+        "environment": environment(),
+        "environment_of_the_first_search": first["environment"],
+    }
+    integrity.write(folder / integrity.RECORD, record, beside=(TABLE,))
+    return folder

@@ -1,0 +1,136 @@
+"""Proposition 1 on a trained supernet: both sides of its bound, and every step in between that it takes.
+
+With L~(mu) = L(softmax(mu)), H its Hessian at the Laplace mean mu, and ||beta - 1|| <= delta on every edge, the proposition says: if H is
+positive semi-definite, E_theta[L(theta)] is bounded from below, approximately, by
+L~(mu) + (1/2) (1 / (1 + delta)) ((1 - 2/O) + 1/O) tr(H). The steps are a second-order expansion, Sigma reduced to its diagonal, and
+every variance replaced by the smallest that delta allows.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.nn import functional as F
+
+from drnas_lib.architecture import dirichlet
+from drnas_lib.collection.studies import hessian, theory
+from drnas_lib.collection.studies.config import TheoryConfig
+from drnas_lib.runs.device import choose, describe, reproducible
+from drnas_lib.runs.records import environment, write_json
+from drnas_lib.search.restore import TrainedRun
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Bound:
+    """All values in nats of mean cross-entropy over the same images.
+
+    `expected` ± `expected_error` (standard error) is the left side; `at_mean` + the last of `steps` is the right side. `steps` are what
+    is added to `at_mean`: the expansion with the exact moments, with eq. 10's, with its diagonal, and with the least variance that delta
+    allows (the proposition).
+    """
+
+    epoch: int
+    expected: float
+    expected_error: float
+    at_mean: float
+    steps: dict[str, float]
+    delta: float
+    least: float
+    largest: float
+    trace: float
+    images: int
+    draws: int
+
+    @property
+    def right(self) -> float:
+        return self.at_mean + self.steps["least variance (the bound)"]
+
+    @property
+    def semi_definite(self) -> bool:
+        """Up to rounding: a softmax has an exactly flat direction on every edge."""
+        return self.least >= -1e-8 * self.largest
+
+    def table(self) -> pd.DataFrame:
+        rows = {"left side: E over θ, Monte Carlo": self.expected, "loss at the mean, θ = softmax(μ)": self.at_mean}
+        rows |= {f"+ {name}": self.at_mean + step for name, step in self.steps.items()}
+        return pd.DataFrame({"loss_nats": rows}).assign(minus_left_side=lambda t: t.loss_nats - self.expected)
+
+    def sentences(self) -> str:
+        """What the data say, in two sentences."""
+        premise = "holds" if self.semi_definite else "fails"
+        gap, noise = self.expected - self.right, 2 * self.expected_error
+        sign = "above" if gap > noise else "below" if gap < -noise else "not distinguishable from"
+        verdict = "as the bound says" if gap > noise else "against the bound" if gap < -noise else "so these draws do not decide the bound"
+        return (
+            f"**The premise {premise} here: the eigenvalues of the Hessian in μ run from {self.least:.2e} to {self.largest:.2e}, trace "
+            f"{self.trace:.2e}. The expected loss {self.expected:.4f} ± {self.expected_error:.4f} is {sign} the right side "
+            f"{self.right:.4f} ({verdict}), whose trace term adds {self.right - self.at_mean:+.4f} to the loss at the mean where the true "
+            f"difference is {self.expected - self.at_mean:+.4f}.**"
+        )
+
+
+def evaluate(path: str | Path, config: TheoryConfig) -> Bound:
+    """The bound at the last snapshot of a DrNAS run, in float64, kept beside it as proposition.json.
+
+    The network's mode and the images are the same on both sides. Raises RecordError, SnapshotError, HessianError.
+    """
+    run, device, dtype = TrainedRun.read(path), choose(config.device), torch.float64
+    of = hessian.variable(run.settings["method"], "mu")
+    if run.settings["method"] != "drnas":
+        raise hessian.HessianError(f"method={run.settings['method']!r} of this run: it has no Dirichlet distribution. Allowed is drnas.")
+    snapshot = run.snapshot(run.snapshots()[-1], device)
+    with reproducible(device):
+        net = run.network(snapshot, config.normalisation == "batch", dtype, device)
+        batches = run.validation(config.images, min(BATCH, config.images), dtype, device)
+        eta, mask = snapshot.eta.double(), snapshot.mask
+        theta = of.theta(of.start(eta, mask), mask)
+        loss, gradient, in_theta = hessian.in_theta(net, batches, theta, mask)
+        in_mu = hessian.pull_back(of, eta, mask, gradient, in_theta)
+        beta = dirichlet.concentration(eta)
+        draws = _losses(net, batches, beta, mask, config.draws, torch.Generator(device).manual_seed(config.seed))
+    slope = hessian.gradient_in(of, eta, mask, gradient).cpu().numpy()
+    steps, delta = second_order(slope, in_mu.cpu().numpy(), beta[mask].cpu().numpy().reshape(-1, int(mask.sum(-1).max())))
+    values = hessian.spectrum(in_mu)
+    error = float(draws.std() / len(draws) ** 0.5)
+    images = sum(len(y) for _, y in batches)
+    of_values = float(values[0]), float(values[-1]), float(values.sum())
+    bound = Bound(snapshot.epoch, float(draws.mean()), error, float(loss), steps, delta, *of_values, images, len(draws))
+    about = {"parameters": config.model_dump(), "device": describe(device), "environment": environment()}
+    write_json(run.folder.file("proposition.json"), {"bound": vars(bound), "right": bound.right, **about})
+    return bound
+
+
+def second_order(slope: np.ndarray, in_mu: np.ndarray, beta: np.ndarray) -> tuple[dict[str, float], float]:
+    """What each reading adds to the loss at the mean, and delta. Gradient `slope` (E O,) and Hessian `in_mu` (E O, E O), `beta` (E, O).
+
+    Edges are independent, so only the blocks of an edge with itself meet a covariance. The true mean is not mu, which the first step heeds.
+    """
+    edges, count = beta.shape
+    blocks = [in_mu[e * count : (e + 1) * count, e * count : (e + 1) * count] for e in range(edges)]
+    covariances = [theory.laplace(row)[1] for row in beta]
+    exact = [theory.exact_moments(row) for row in beta]
+    shift = np.concatenate([mean - theory.laplace(row)[0] for (mean, _), row in zip(exact, beta)])
+    delta = float(np.linalg.norm(beta - 1.0, axis=1).max())
+    factor = ((1 - 2 / count) + 1 / count) / (1 + delta)
+    return {
+        "first and second order, exact moments": float(
+            slope @ shift + shift @ in_mu @ shift / 2 + sum((c * h).sum() for (_, c), h in zip(exact, blocks)) / 2
+        ),
+        "second order, Laplace covariance (eq. 10)": float(sum((c * h).sum() for c, h in zip(covariances, blocks)) / 2),
+        "its diagonal only": float(sum((np.diag(c) * np.diag(h)).sum() for c, h in zip(covariances, blocks)) / 2),
+        "least variance (the bound)": float(factor * np.trace(in_mu) / 2),
+    }, delta
+
+
+@torch.no_grad()
+def _losses(net, batches, beta: torch.Tensor, mask: torch.Tensor, draws: int, generator: torch.Generator) -> torch.Tensor:
+    """Mean loss over all images for each of `draws` draws of theta, (draws,)."""
+    losses, images = [], sum(len(y) for _, y in batches)
+    for _ in range(draws):
+        theta = dirichlet.sample(beta, mask, generator)
+        losses.append(sum(len(y) / images * F.cross_entropy(net(x, theta), y) for x, y in batches))
+    return torch.stack(losses)

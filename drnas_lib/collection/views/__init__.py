@@ -1,0 +1,1 @@
+"""Tables, figures and live displays of the notebooks."""

@@ -1,0 +1,1 @@
+"""The commands behind `make laptop`, `make paper` and the README's tables."""

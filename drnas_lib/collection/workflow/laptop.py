@@ -1,0 +1,192 @@
+"""make laptop: the paper's searches, tables, figures and claims at the laptop scale, as many jobs at a time as there are cores. A command:
+
+python -m drnas_lib.collection.workflow.laptop -n        the jobs that are left, with their estimated minutes
+python -m drnas_lib.collection.workflow.laptop           runs them with Snakemake; Ctrl-C stops, the same command continues
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drnas_lib.collection.paper.missing import duration
+from drnas_lib.collection.workflow.campaign import Job, Plan, jobs
+from drnas_lib.config.scales import SCALES
+from drnas_lib.runs.records import PROJECT
+
+SNAKEFILE = Path(__file__).with_name("laptop.smk")
+LOG = "laptop.log"  # of Snakemake and of the jobs, beside the notebooks
+PAUSE_S = 1.0  # between two looks at what is done
+SHOWN = 3  # names of running jobs on the line
+
+
+@dataclass
+class Progress:
+    """What is done and what is left, told from the notebooks alone; `began` is the time of this start, in seconds of the epoch."""
+
+    jobs: list[Job]
+    cores: int
+    began: float
+    ended: dict[str, float] = field(default_factory=dict)  # place -> when a job of this start ended
+    started: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.before = made(self.jobs)
+
+    def look(self, now: float) -> None:
+        """Notice what has started or ended."""
+        there = made(self.jobs)
+        for job in self.left():
+            if job.out in there:
+                self.ended[job.out] = now
+            elif job.out not in self.started and _changed(_running(job)) >= self.began:
+                self.started[job.out] = now
+
+    def running(self) -> list[Job]:
+        return [job for job in self.jobs if job.out in self.started and job.out not in self.ended]
+
+    def left(self) -> list[Job]:
+        return [job for job in self.jobs if job.out not in self.before and job.out not in self.ended]
+
+    def minutes_left(self, now: float) -> float:
+        """The estimates of what is left, shared among the cores, times how much longer than estimated the jobs of this start took."""
+        spent = {job.out: (now - self.started[job.out]) / 60 for job in self.running()}
+        alone = [max(0.0, job.minutes * self._slowness() - spent.get(job.out, 0.0)) for job in self.left()]
+        return max([sum(alone) / self.cores, *alone])
+
+    def _slowness(self) -> float:
+        done = [job for job in self.jobs if job.out in self.ended and job.out in self.started]
+        took = sum(self.ended[job.out] - self.started[job.out] for job in done) / 60
+        return took / sum(job.minutes for job in done) if done else 1.0
+
+    def line(self, now: float) -> str:
+        """'37 of 102 jobs done, 2 running (a, b), about 161 minutes left'."""
+        names, count = [job.name for job in self.running()], len(self.jobs)
+        shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+        said = f"{count - len(self.left())} of {count} jobs done"
+        said += f", {len(names)} running ({shown})" if names else ""
+        return said + (f", about {duration(self.minutes_left(now))} left" if self.left() else "")
+
+
+def plan_of(given: dict[str, Any]) -> Plan:
+    """The plan that Snakemake's --config describes."""
+    values = {name: given[name] for name in ("scale", "dataset", "results") if name in given}
+    if "seeds" in given:
+        values["seeds"] = tuple(int(seed) for seed in str(given["seeds"]).split(","))
+    return Plan(**values)
+
+
+def listing(found: Iterable[Job], cores: int) -> str:
+    """The jobs with their estimated minutes, and how long all take."""
+    found = list(found)
+    lines = [f"{job.minutes:7.1f} min  {job.name}" for job in found]
+    total = sum(job.minutes for job in found)
+    lines.append(f"{len(found)} jobs, by estimate {total / 60:.1f} hours of one core, {total / 60 / cores:.1f} on {cores}.")
+    return "\n".join(lines)
+
+
+def run(plan: Plan, cores: int) -> int:
+    """Make all that is left; Snakemake's exit status. Raises KeyboardInterrupt after everything has stopped."""
+    log = PROJECT / plan.results / "notebooks" / plan.scale / LOG
+    log.parent.mkdir(parents=True, exist_ok=True)
+    progress = Progress(jobs(plan), cores, time.time())
+    with log.open("a", encoding="utf-8") as file:
+        process = subprocess.Popen(_snakemake(plan, cores), cwd=PROJECT, stdout=file, stderr=file, start_new_session=True)
+        try:
+            _follow(process, progress)
+        finally:
+            _stop(process)
+    if process.returncode:
+        print(f"Some jobs failed; {log} says why. The same command continues.", file=sys.stderr)
+    return process.returncode
+
+
+def _snakemake(plan: Plan, cores: int) -> list[str]:
+    chosen = {"scale": plan.scale, "dataset": plan.dataset, "results": plan.results, "seeds": ",".join(map(str, plan.seeds))}
+    config = ["--config", *(f"{name}={value}" for name, value in chosen.items())]
+    greedy = ["--scheduler", "greedy"]  # it takes the job of the highest priority; the default one weighs what else it frees
+    return [sys.executable, "-m", "snakemake", "laptop", "-s", str(SNAKEFILE), "--cores", str(cores), *greedy, *config]
+
+
+def _follow(process: subprocess.Popen, progress: Progress) -> None:
+    """One line, written over where a terminal shows it, and written anew where it goes to a file and a job has ended."""
+    live, said = sys.stdout.isatty(), None
+    while True:
+        ended = process.poll() is not None
+        progress.look(now := time.time())
+        line = progress.line(now)
+        if live:
+            print(f"\r\033[K{line}", end="\n" if ended else "", flush=True)
+        elif (counted := len(progress.left())) != said:
+            said = counted
+            print(line, flush=True)
+        if ended:
+            return
+        time.sleep(PAUSE_S)
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """End Snakemake and its jobs as Ctrl-C does; they keep what they have."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+
+
+def made(found: list[Job]) -> set[str]:
+    """The places of the notebooks that are there and not older than what they read, which is there too."""
+    there: set[str] = set()
+    for job in found:  # what a job reads stands before it
+        if set(job.after) <= there and _changed(PROJECT / job.out) >= max((_changed(PROJECT / out) for out in job.after), default=1):
+            there.add(job.out)
+    return there
+
+
+def _running(job: Job) -> Path:
+    """Where a job keeps its notebook while it runs (job.py)."""
+    out = PROJECT / job.out
+    return out.parent / "running" / out.name
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line."""
+    usual = Plan()
+    parser = argparse.ArgumentParser(prog="make laptop", description="The paper at the laptop scale; ARGS='...' takes these options.")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="list the jobs that are left, with estimated minutes")
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="jobs at a time (default: the cores, %(default)s)")
+    parser.add_argument("--scale", choices=SCALES[1:], default=usual.scale, help="default: %(default)s")
+    parser.add_argument("--dataset", default=usual.dataset, help="images that are searched on (default: %(default)s)")
+    parser.add_argument("--seeds", default=",".join(map(str, usual.seeds)), help="default: %(default)s")
+    parser.add_argument("--results", default=usual.results, help="folder of results (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    plan = plan_of(vars(options))
+    if options.dry_run:
+        found = jobs(plan)
+        there = made(found)
+        print(listing((job for job in found if job.out not in there), options.cores))
+        return 0
+    # A shell starts what it puts in the background with SIGINT ignored, and Snakemake, which is stopped by it, would inherit that.
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if name == signal.SIGINT or signal.getsignal(name) != signal.SIG_IGN:  # nohup ignores the last
+            signal.signal(name, signal.default_int_handler)
+    try:
+        return run(plan, options.cores)
+    except KeyboardInterrupt:
+        print("\nStopped. The same command continues.")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

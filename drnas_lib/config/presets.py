@@ -1,0 +1,113 @@
+"""What each protocol sets where the caller says nothing: (space, family of data sets, protocol, progressive) -> settings.
+
+`paper` follows the text, `released` the authors' code, wherever the two disagree; where the text is silent, `paper` uses the code's value.
+"""
+
+from dataclasses import dataclass, replace
+
+from drnas_lib.config import darts_presets
+
+STREAMED = "imagenet"  # read from files as they are needed; the other data sets fit into memory
+PERCENTS = (10.0, 2.5)  # of ImageNet's images of each class, for the weights and for eta (section 4.2)
+# The published searches, and data of one's own, of which the paper says nothing.
+FAMILIES = {"cluttered_digits": "own", "digits": "own", "cifar10": "published", "cifar100": "published", "imagenet16-120": "published"}
+FAMILIES |= {"folder": "own", STREAMED: "imagenet"}
+
+NB201 = {  # both scripts of the code's 201-space, but for what the comments say
+    "batch_size": 64,
+    "macro": "cifar",
+    "channels": 16,
+    "cells": 5,  # per stage of the skeleton: 15 cells in all
+    "subset": None,
+    "weight_lr": 0.025,
+    "weight_lr_min": 0.001,
+    "lr_warmup": 0,
+    "lr_half_period": None,  # epochs from the first to the last rate; None: all of them
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 3e-4,
+    "grad_clip": 5.0,
+    "label_smoothing": 0.0,
+    "arch_lr": 3e-4,
+    "arch_grad_clip": None,  # largest norm of eta's gradient; None: not clipped
+    "eta_mean": 0.0,  # of eta at the start
+    "eta_std": 1e-3,
+    "lam": 1e-3,  # the text, section 4.1
+    "step": "arch_first",
+    "split": "halves",
+    "bilevel": "first",  # the text describes one unrolled step; the code, and so every published number, is first order
+    "drop_path": 0.0,
+    "cutout": 0,
+    "precision": "float32",  # neither says; narrower products are there to be compared with it
+    "evaluate": "table",
+    "train_epochs": 200,  # the benchmark's own schedule
+    "random_cells": 8,  # trained beside the found cell, each
+    "train_seeds": 3,  # with so many seeds
+}
+SETTINGS: dict[tuple[str, str], dict] = {
+    ("nb201", "published"): NB201,
+    # Small data: a short search needs a quicker eta. Chosen here; nothing is published.
+    ("nb201", "own"): NB201 | {"cells": 1, "arch_lr": 1e-2, "evaluate": "train", "train_epochs": 5},
+    **darts_presets.SETTINGS,
+}
+# What make search runs within three minutes on two cores: half the epochs and channels. results/main_job has the study behind it.
+MAIN_JOB = ("nb201", "cluttered_digits")
+OF_MAIN_JOB = {"channels": 8}
+DISAGREEMENTS = {
+    # Adam's weight decay on eta; after widening, the code's new optimiser starts again from the first learning rate.
+    "released": {"regulariser": "adam_decay", "lr_after_widening": "restart_epoch"},
+    # The text's distance of eta to 0 as a term of the loss; it knows of no jump in the learning rate.
+    "paper": {"regulariser": "penalty", "lr_after_widening": "continued"},
+}
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The four lists that have one entry per stage."""
+
+    epochs: list[int]
+    k: list[int]
+    keep: list[int]
+    arch_warmup: list[int]
+
+
+STAGES: dict[tuple[str, str, str, bool], Stages] = {
+    # Table 4 came from the code's plain script: 100 epochs, all channels, eta free from the start.
+    ("nb201", "published", "released", False): Stages([100], [1], [5], [0]),
+    # The code's progressive script.
+    ("nb201", "published", "released", True): Stages([50, 50], [4, 2], [5, 3], [10, 10]),
+    # Section 4.1: two stages of 25 epochs, halving operations and K; Table 1's 949 MB is the memory of K = 8. Its warm-up is the code's.
+    ("nb201", "published", "paper", True): Stages([25, 25], [8, 4], [5, 3], [10, 10]),
+    # The same epochs without stages: the text has no such run on this space.
+    ("nb201", "published", "paper", False): Stages([50], [1], [5], [0]),
+    # Chosen here: short, with the published proportions.
+    ("nb201", "own", "released", False): Stages([40], [1], [5], [0]),
+    ("nb201", "own", "released", True): Stages([20, 20], [4, 2], [5, 3], [4, 4]),
+    ("nb201", "own", "paper", True): Stages([20, 20], [8, 4], [5, 3], [4, 4]),
+    ("nb201", "own", "paper", False): Stages([40], [1], [5], [0]),
+    **{key: Stages(*lists) for key, lists in darts_presets.STAGES.items()},
+}
+PROGRESSIVE_BY_DEFAULT = {"paper": True, "released": False}  # the text describes the stages; the code's Table 4 had none
+
+
+def usually_progressive(space: str, protocol: str) -> bool:
+    """Whether a search has stages where the caller does not say: in the DARTS space always, in S1 to S4 there is nothing to prune."""
+    return {"nb201": PROGRESSIVE_BY_DEFAULT[protocol], "darts": True}.get(space, False)
+
+
+def searched(space: str, dataset: str) -> bool:
+    """Whether there are settings for a search of this space on these images."""
+    return (space, FAMILIES[dataset]) in SETTINGS
+
+
+def preset(space: str, dataset: str, protocol: str, progressive: bool) -> tuple[Stages, dict]:
+    """Stage lists and all other settings."""
+    family = FAMILIES[dataset]
+    stages = STAGES.get((space, family, protocol, progressive)) or STAGES[space, family, protocol, False]
+    settings = SETTINGS[space, family] | DISAGREEMENTS[protocol]
+    if (space, dataset) == MAIN_JOB:
+        halved = {name: [epochs // 2 for epochs in getattr(stages, name)] for name in ("epochs", "arch_warmup")}
+        stages, settings = replace(stages, **halved), settings | OF_MAIN_JOB
+    # On NAS-Bench-201 both rules derive the same cell.
+    settings |= {"derive": "mean" if space == "nb201" else darts_presets.DERIVE[protocol]}
+    return stages, settings if progressive else settings | darts_presets.WITHOUT_STAGES.get((space, family), {})

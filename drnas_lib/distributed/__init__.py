@@ -1,0 +1,1 @@
+"""Runs on several processes: how torchrun or a notebook starts them."""

@@ -1,0 +1,117 @@
+"""A search or a training on several processes, one GPU each, or several CPU processes; torchrun starts them:
+
+    torchrun --nproc-per-node 8 -m drnas_lib.distributed search -f params/search/darts_imagenet_drnas_released.yaml -p seed 1
+    torchrun --nproc-per-node 8 -m drnas_lib.distributed retrain -f params/retrain/drnas_imagenet_imagenet_released.yaml
+
+`batch_size` stays that of the whole: each process sees its share of every batch, gradients are averaged, normalisations count the
+whole batch, all processes of a search draw the same theta, the first one alone writes, and prints every epoch as JSON. The same command
+continues an interrupted run. On several machines, give each torchrun --nnodes, --rdzv-backend c10d and --rdzv-endpoint HOST:PORT; all
+must see the same files.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import torch
+import torch.distributed
+
+from drnas_lib.config.kinds import equal_shares
+from drnas_lib.config.parameters import ParameterError, file_of_parameters, from_yaml
+from drnas_lib.config.retrain import RetrainSettings
+from drnas_lib.config.search_settings import SearchSettings
+from drnas_lib.distributed.jobs import JOBS
+from drnas_lib.errors import DamagedData, MissingData, UserError
+from drnas_lib.parallel.process_group import DistributedGroup
+from drnas_lib.retrain.loop import RetrainError
+from drnas_lib.runs.checkpoint import CheckpointError
+from drnas_lib.runs.device import DeviceError
+from drnas_lib.runs.records import RecordError, RunLocked, resolve
+from drnas_lib.search.loop import SearchError
+
+SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one that has ended is noticed at once
+EXPECTED = (SearchError, RetrainError, ParameterError, RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError)
+
+
+class LostProcess(UserError, RuntimeError):
+    """Another process of the run has ended; the message says how to go on."""
+
+
+def parameters(arguments: list[str] | None = None) -> tuple[str, dict]:
+    """The name of the job, and what -f FILE and -p NAME VALUE say; a later one wins."""
+    parser = argparse.ArgumentParser(prog="torchrun -m drnas_lib.distributed", description=__doc__.split("\n")[0])
+    parser.add_argument("job", choices=JOBS, help="what the notebook of this name does")
+    parser.add_argument("-f", "--file", help="YAML of parameters, as papermill takes it")
+    parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
+    given = parser.parse_args(arguments)
+    values = file_of_parameters(resolve(given.file)) if given.file else {}
+    return given.job, values | {name: from_yaml(value, f"-p {name}") for name, value in given.parameter}
+
+
+def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, processes: int) -> SearchSettings | RetrainSettings:
+    """The settings with this process' device. Raises ParameterError where the batch has no equal shares, or GPUs are too few."""
+    if problems := list(equal_shares(processes, settings.batch_size)):
+        raise ParameterError(problems[0])
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if settings.device == "cpu" or not gpus and settings.device == "auto":
+        return replace(settings, device="cpu")
+    if rank >= gpus:
+        raise ParameterError(f"{rank + 1} processes or more on a machine with {gpus} GPUs: start fewer, or use device='cpu'.")
+    return replace(settings, device=f"cuda:{rank}")
+
+
+def end_with_torchrun() -> None:
+    """On Linux, stop as soon as torchrun is killed, rather than wait for it, or train on unseen and keep the folder from its successor."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def group(device: str):
+    """The processes that torchrun started, able to talk to each other. Raises LostProcess where one has ended."""
+    if device != "cpu":
+        torch.cuda.set_device(device)
+    torch.distributed.init_process_group("gloo" if device == "cpu" else "nccl", timeout=PATIENCE)
+    try:
+        yield DistributedGroup()
+    except RuntimeError as error:
+        if any(sign in str(error) for sign in SIGNS_OF_LOSS):
+            raise LostProcess(
+                "another process of this run has ended or does not answer, so this one stops too. Nothing is lost but the epoch in "
+                f"progress: start the same command again, it continues from the last epoch. ({str(error).splitlines()[0]})"
+            ) from error
+        raise
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    rank, local, processes = (int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 0)))
+    try:
+        name, values = parameters(arguments)
+        if not processes:
+            raise ParameterError(f"this module is started by torchrun: torchrun --nproc-per-node 2 -m drnas_lib.distributed {name} -f FILE")
+        end_with_torchrun()
+        job = JOBS[name]()
+        config = job.config.of(values)
+        settings = of_this_process(config.settings(), local, processes)
+        with group(settings.device) as ranks:
+            for progress in job.run(settings, rerun=config.rerun, ranks=ranks):
+                for line in job.said(progress) if ranks.first else ():
+                    print(json.dumps(line), flush=True)
+    except (LostProcess, *EXPECTED) as error:
+        print(f"process {rank}: {error}", file=sys.stderr, flush=True)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The one training loop: a network on a feed of images by a recipe, a row and a checkpoint per epoch, exact resume."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from drnas_lib.config.recipes import Recipe
+from drnas_lib.data.feed import UNREADABLE, Feed
+from drnas_lib.errors import UserError
+from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
+from drnas_lib.retrain.schedule import drop_path, learning_rate
+from drnas_lib.runs import checkpoint
+from drnas_lib.runs.identity import Identity
+from drnas_lib.runs.precision import FLOAT32, Precision
+from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.seeds import seeded
+
+TOP = 5
+MB = 1e6
+
+
+class RetrainError(UserError, RuntimeError):
+    """Training cannot go on; the message says what to change, and the last checkpoint is kept."""
+
+
+class Training:
+    """The state of a training: network, optimiser, history. `run` continues from whatever is in `folder`.
+
+    `identity` names everything that the result depends on, so that no other run's checkpoint is taken for this one's.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        feed: Feed,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        identity: Identity,
+        ranks: ProcessGroup = SINGLE_PROCESS,
+        precision: Precision = FLOAT32,
+    ):
+        self.net, self.feed, self.recipe, self.seed = net, feed, recipe, seed
+        self.device, self.identity, self.ranks = device, identity, ranks
+        self.model = ranks.wrap(net.to(device))
+        self.train_forward, self.test_forward = precision.forward(self.model), precision.forward(net)  # images -> logits
+        self.parameters = list(net.parameters())
+        self.optimiser = torch.optim.SGD(
+            self.parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov, foreach=True
+        )
+        self.history: list[dict] = []
+        self.unreadable: list[str] = []
+
+    def run(self, folder: RunFolder, on_step: Callable[[int, int], None] | None = None) -> Iterator[dict]:
+        """Yield the row of every epoch that is still to do; of a training that was finished, the last one again."""
+        self._restore(folder)
+        if len(self.history) == self.recipe.epochs:
+            yield self.history[-1]
+        for epoch in range(len(self.history), self.recipe.epochs):
+            try:
+                with seeded(self.device, self.seed, epoch, self.ranks.share.rank):  # drop path and noise
+                    row = self._epoch(epoch, on_step)
+            except RuntimeError as error:
+                if _out_of_memory(error):
+                    raise RetrainError(
+                        f"epoch {epoch + 1}: the memory of {self.device} is not enough for batch_size={self.recipe.batch_size} "
+                        f"({str(error).splitlines()[0]}). Lower batch_size, channels or cells; the epochs before are kept."
+                    ) from error
+                raise
+            self.history.append(row)
+            self.unreadable = self.ranks.union(sorted({*self.unreadable, *self.feed.unreadable}))
+            self._save(folder)
+            yield row
+
+    def _epoch(self, epoch: int, on_step: Callable[[int, int], None] | None) -> dict:
+        began = time.perf_counter()
+        lr, dropped = learning_rate(self.recipe, epoch), drop_path(self.recipe, epoch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        if self.recipe.drop_path:
+            self.net.drop.set_probability(dropped)
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        self.model.train()
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # loss, right, images, steps before a loss that is not finite
+        for step, (x, y) in enumerate(self.feed.epoch(epoch), start=1):
+            sums[:3] += self._step(x, y)
+            sums[3] += sums[0].isfinite()  # a sum that once was not stays so
+            if on_step is not None:
+                on_step(step, self.feed.steps)
+        loss, right, images, finite = self.ranks.total(sums).tolist()
+        self._check(loss, f"epoch {epoch + 1}, step {int(finite) // self.ranks.share.of + 1} of {self.feed.steps}: the training loss")
+        seconds = time.perf_counter() - began
+        row = {"epoch": epoch + 1, "lr": lr, "drop_path": dropped, "train_loss_nats": loss / images, "train_acc_pct": 100 * right / images}
+        last = epoch + 1 == self.recipe.epochs
+        row |= self.test() if self.recipe.test_every_epoch or last else dict.fromkeys(TESTED)
+        self._check(row["test_loss_nats"] or 0.0, f"epoch {epoch + 1}: the test loss")
+        peak = torch.cuda.max_memory_allocated(self.device) / MB if self.device.type == "cuda" else None
+        return row | {"images_per_s": images / seconds, "peak_memory_mb": peak, "seconds": time.perf_counter() - began}
+
+    def _check(self, loss: float, what: str) -> None:
+        if not math.isfinite(loss):
+            raise RetrainError(
+                f"{what} is no finite number. Lower the learning rate (lr, now {self.recipe.lr}), and look whether the images are sound. "
+                "The epochs before are kept."
+            )
+
+    def _step(self, x: Tensor, y: Tensor) -> Tensor:
+        """One step of the weights; (summed loss, right, images) of the batch."""
+        outputs = self.train_forward(x)
+        logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
+        smoothing = self.recipe.label_smoothing
+        loss = F.cross_entropy(logits, y, label_smoothing=smoothing)
+        for extra in auxiliary:
+            loss = loss + self.recipe.auxiliary * F.cross_entropy(extra, y, label_smoothing=smoothing)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.recipe.grad_clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.recipe.grad_clip, foreach=True)
+        self.optimiser.step()
+        count = torch.full_like(loss, len(y))
+        return torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum(), count]).double()
+
+    @torch.no_grad()
+    def test(self) -> dict:
+        """Loss, top-1 and top-5 accuracy over all test images that can be read, in evaluation mode."""
+        self.net.eval()
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # loss, right, among the first five, images
+        for x, y in self.feed.test():
+            if len(y):
+                sums += score(self.test_forward(x), y)
+        loss, first, among, images = self.ranks.total(sums).tolist()
+        return dict(zip(TESTED, (loss / images, 100 * first / images, 100 * among / images)))
+
+    def _restore(self, folder: RunFolder) -> None:
+        saved = checkpoint.load(folder.path, self.identity, self.device)
+        if saved is not None:
+            with checkpoint.fitting(folder.path):
+                self.net.load_state_dict(saved["net"])
+                self.optimiser.load_state_dict(saved["optimiser"])
+                self.history, self.unreadable = saved["history"], saved["unreadable"]
+
+    def _save(self, folder: RunFolder) -> None:
+        if self.ranks.first:
+            state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
+            state |= {"history": self.history, "unreadable": self.unreadable}
+            checkpoint.save(folder.path, len(self.history), self.identity, state)
+        self.ranks.wait()
+
+
+TESTED = ("test_loss_nats", "test_acc_pct", "test_top5_acc_pct")
+
+
+def score(logits: Tensor, y: Tensor) -> Tensor:
+    """(summed loss, right, label among the first five, images) of logits (B, classes); images that could not be read do not count."""
+    loss = F.cross_entropy(logits, y, ignore_index=UNREADABLE, reduction="sum")
+    best = logits.topk(min(TOP, logits.shape[1]), 1).indices == y[:, None]  # B 5, the likeliest class first
+    return torch.stack([loss, best[:, 0].sum(), best.sum(), (y != UNREADABLE).sum()]).double()
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,209 @@
+"""One training from settings to `done.json`: data, network, loop, records. Skips what is done and continues what is not."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from drnas_lib.config.presets import STREAMED
+from drnas_lib.config.retrain import RetrainSettings
+from drnas_lib.config.stream_rules import OF_ONES_OWN
+from drnas_lib.data import image_files, stream
+from drnas_lib.data.batches import Share
+from drnas_lib.data.feed import Feed, MemoryFeed
+from drnas_lib.data.search_images import described
+from drnas_lib.data.sources import load
+from drnas_lib.data.splits import subset
+from drnas_lib.genotype import genotype_from_json
+from drnas_lib.nets.cost import macs, parameters, without_auxiliary
+from drnas_lib.nets.darts_network import DartsNetwork
+from drnas_lib.nets.nb201_network import DiscreteNetwork
+from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
+from drnas_lib.retrain.loop import RetrainError, Training
+from drnas_lib.runs import checkpoint, integrity, threads
+from drnas_lib.runs.device import choose, describe, reproducible
+from drnas_lib.runs.identity import Identity
+from drnas_lib.runs.precision import PRECISIONS
+from drnas_lib.runs.records import RunFolder, atomic_write, data_root, environment, resolve, write_csv, write_json
+from drnas_lib.runs.seeds import built
+from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS
+
+WEIGHTS = "weights.pt"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """An epoch that has ended: its row of history.csv, all rows so far, and how many there will be."""
+
+    row: dict
+    history: list[dict]
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Data:
+    """Images as read, and what the record says of them. `feed(device, share)` raises ValueError where they do not fill a batch."""
+
+    feed: Callable[[torch.device, Share], Feed]
+    channels: int
+    described: dict  # name, fingerprint, source
+    less: tuple[str, ...] = ()  # why it is less than the data set of this name
+
+
+def run(
+    settings: RetrainSettings, rerun: bool = False, on_step: Callable[[int, int], None] | None = None, ranks: ProcessGroup = SINGLE_PROCESS
+) -> Iterator[Progress]:
+    """Yield the epochs of a training as they end; nothing where it is already done. The results are the files in its folder.
+
+    Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError or RetrainError, each with what to do.
+    """
+    folder = RunFolder(settings.folder)
+    if not rerun and _finished(folder, settings):
+        return
+    with folder.lock() if ranks.first else nullcontext():
+        if not rerun and ranks.share.of == 1 and _finished(folder, settings):  # by another process, since the first look
+            return
+        device = choose(settings.device, settings.precision)
+        data = read(settings)
+        feed = _feed(data, device, ranks)
+        if rerun and ranks.first:
+            folder.clear()
+            folder.file(WEIGHTS).unlink(missing_ok=True)
+        ranks.wait()
+        precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
+        with reproducible(device, precision), threads.computing(threads.suited(device, *shape)):
+            net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
+            if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
+                net = net.to(memory_format=torch.channels_last)
+            identity = Identity.of(settings, data.described)
+            training = Training(net, feed, settings.recipe, settings.seed, device, identity, ranks, precision)
+            for row in training.run(folder, on_step):
+                yield Progress(row, training.history, settings.recipe.epochs)
+            if ranks.first:
+                _write(folder, settings, data, device, training)
+            ranks.wait()
+
+
+def network(settings: RetrainSettings, classes: int, channels: int) -> nn.Module:
+    """The network to train; images have `channels` planes."""
+    genotype, recipe = genotype_from_json(settings.cell_json), settings.recipe
+    if settings.macro == "nb201":
+        return DiscreteNetwork(genotype, settings.channels, settings.cells, classes, channels)
+    return DartsNetwork(
+        genotype,
+        settings.macro,
+        settings.channels,
+        settings.cells,
+        classes,
+        channels,
+        auxiliary_size=settings.image_size if recipe.auxiliary else None,
+        drop_path=recipe.drop_path > 0,
+        operations=PLAIN_POOLS if recipe.plain_pools else OPERATIONS,
+    )
+
+
+def read(settings: RetrainSettings) -> Data:
+    """The images of a training. Raises MissingData, DamagedData, RecordError."""
+    return (_streamed if settings.dataset == STREAMED else _in_memory)(settings)
+
+
+def _feed(data: Data, device: torch.device, ranks: ProcessGroup) -> Feed:
+    try:
+        return data.feed(device, ranks.share)
+    except ValueError as error:  # fewer images than a batch, or than the subset asked for
+        raise RetrainError(str(error)) from error
+
+
+def _in_memory(settings: RetrainSettings) -> Data:
+    folder = settings.data_folder and resolve(settings.data_folder)
+    dataset = load(settings.dataset, data_root(), folder, settings.image_size)
+    if dataset.test is None:
+        raise RetrainError(f"{dataset.name} has no test images, so a training cannot be judged. Use another data set.")
+    recipe, seed = settings.recipe, settings.seed
+
+    def feed(device: torch.device, share: Share) -> Feed:
+        part = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
+        return MemoryFeed(replace(dataset, train=part), recipe.batch_size, recipe.cutout, seed, device, share)
+
+    return Data(feed, dataset.channels, described(dataset))
+
+
+def _streamed(settings: RetrainSettings) -> Data:
+    folder = resolve(settings.data_folder) if settings.data_folder else data_root() / STREAMED
+    train, test = image_files.train_and_test(folder)
+    less = image_files.less_than_imagenet(train)
+    if settings.index_list:
+        train = image_files.chosen(train, resolve(settings.index_list))
+    size, batch_size, seed = settings.image_size, settings.recipe.batch_size, settings.seed
+    source = stream.source(train, test, size, settings.index_list)
+    about = {"name": settings.dataset, "fingerprint": stream.digest(train, test), "source": source}
+    feed = lambda device, share: stream.StreamFeed(train, test, size, batch_size, seed, device, settings.workers, share)
+    return Data(feed, 3, about, less)
+
+
+def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
+    """Raises CheckpointError where it is a run of other settings that is done, RecordError."""
+    if not folder.done:
+        return False
+    images = (lambda: read(settings).described) if settings.dataset in OF_ONES_OWN else None
+    checkpoint.check_finished(folder, settings, images)
+    return True
+
+
+def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: torch.device, training: Training) -> None:
+    """All files of a finished training, `done.json` last; then its checkpoints go."""
+    history, shapes = training.history, without_auxiliary(training.net)
+    shape = (data.channels, settings.image_size, settings.image_size)
+    weights = io.BytesIO()
+    torch.save({name: value.cpu() for name, value in training.net.state_dict().items()}, weights)
+    atomic_write(folder.file(WEIGHTS), weights.getvalue())
+    write_csv(folder.file("history.csv"), history)
+    write_json(folder.file("genotype.json"), settings.cell_json)
+    record = {
+        "parameters": settings.as_dict(),
+        "protocol": settings.protocol,
+        "reduced": [*settings.reduced, *data.less],
+        "changed": list(settings.changed),
+        "metrics": metrics(settings.dataset, history),
+        "best_is": "the epoch with the lowest test error: chosen on the test set itself, so no fair estimate",
+        "network": {
+            "parameters": parameters(shapes),
+            "parameters_with_auxiliary": parameters(training.net),
+            "macs": macs(shapes, shape),
+            "input": list(shape),
+            "sha256": _digest(training.net),
+        },
+        "data": data.described | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
+        "device": describe(device),
+        "threads": torch.get_num_threads(),
+        "processes": training.ranks.share.of,
+        "environment": environment(),
+    }
+    integrity.write(folder.file(integrity.RECORD), record, beside=("history.csv", "genotype.json", WEIGHTS))
+    folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
+    checkpoint.clear(folder.path)
+
+
+def metrics(dataset: str, history: list[dict]) -> dict:
+    """Test errors of the last epoch and of the best one, and times."""
+    tested = [row for row in history if row["test_acc_pct"] is not None]
+    last, best = tested[-1], max(tested, key=lambda row: row["test_acc_pct"])
+    found = {}
+    for label, row in (("last", last), ("best", best)):
+        found[f"{dataset}_test_error_pct_{label}"] = 100 - row["test_acc_pct"]
+        found[f"{dataset}_test_top5_error_pct_{label}"] = 100 - row["test_top5_acc_pct"]
+    peaks = [row["peak_memory_mb"] for row in history if row["peak_memory_mb"] is not None]
+    found |= {"best_epoch": best["epoch"], "last_train_loss_nats": history[-1]["train_loss_nats"]}
+    return found | {"train_s": sum(row["seconds"] for row in history), "gpu_peak_memory_mb": max(peaks, default=None)}
+
+
+def _digest(net: nn.Module) -> str:
+    """SHA-256 of all weights and running statistics: equal for equal runs."""
+    digest = hashlib.sha256()
+    for name, value in net.state_dict().items():
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()

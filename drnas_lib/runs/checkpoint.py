@@ -1,0 +1,134 @@
+"""Everything a run needs to continue exactly, in one checked file per epoch.
+
+A file is a magic line, the SHA-256 of the rest, and what torch.save wrote. The last two are kept, so that a damaged newest one costs
+an epoch and not the run. Loading executes nothing (`weights_only`).
+"""
+
+import hashlib
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from drnas_lib.errors import MissingData, UserError
+from drnas_lib.runs import integrity
+from drnas_lib.runs.identity import WHAT_TO_DO, Identity, images_differ, places_differ, settings_differ
+from drnas_lib.runs.records import RunFolder, atomic_write, remove
+
+MAGIC = b"drnas checkpoint 1\n"
+KEPT = 2
+
+
+class CheckpointError(UserError, RuntimeError):
+    """No checkpoint of a run can be used."""
+
+
+def save(folder: Path, epoch: int, identity: Identity, state: dict) -> None:
+    """Write the state after `epoch` epochs, then drop all but the last two. Raises RecordError, older ones kept, on a full disk."""
+    head = {"fingerprint": identity.key, "made_of": identity.made_of()}
+    write(folder / f"checkpoint-{epoch:05d}", {**head, "epoch": epoch, "state": state})
+    for old in found(folder)[KEPT:]:
+        remove(old)
+
+
+def found(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, newest first."""
+    return sorted(folder.glob("checkpoint-" + "[0-9]" * 5), reverse=True)
+
+
+def load(folder: Path, identity: Identity, device: torch.device) -> dict | None:
+    """The newest whole state of the run, None where there is no checkpoint at all.
+
+    A damaged file is named in a warning and the one before it is used. Raises CheckpointError where none is whole, or where they
+    belong to a run with other settings.
+    """
+    problems = []
+    for path in found(folder):
+        try:
+            content = read(path, device)
+        except (OSError, ValueError) as error:
+            problems.append(f"{path.name}: {error}")
+            continue
+        if content["fingerprint"] != identity.key:
+            differences = identity.differs_from(content.get("made_of"))
+            raise CheckpointError(f"{path} belongs to a run with other settings or data: {differences}. {WHAT_TO_DO}.")
+        if problems:
+            warnings.warn(f"damaged checkpoint passed over, continuing from epoch {content['epoch']}: {'; '.join(problems)}", stacklevel=2)
+        return content["state"]
+    if problems:
+        raise CheckpointError(f"no usable checkpoint in {folder}: {'; '.join(problems)}. Start over with rerun=True.")
+    return None
+
+
+def check_finished(folder: RunFolder, settings, images: Callable[[], dict] | None) -> None:
+    """Compare the finished run in `folder` with the one that is asked for. Raises CheckpointError, RecordError, MissingData.
+
+    `images` reads those of now, as a record has them; None where they cannot have changed. Where they are gone, a warning says so.
+    """
+    record = integrity.record(folder)
+    before, now = record["parameters"], settings.as_dict()
+    differences = settings_differ(before, now) if before.get("fingerprint") != settings.fingerprint else []
+    if images is not None and not differences:
+        elsewhere = places_differ(before, now)
+        try:
+            changed = images_differ(record.get("data", {}), images())
+        except MissingData as error:
+            if elsewhere:
+                raise
+            warnings.warn(f"the images of the finished run in {folder.path} were not compared: {error}", stacklevel=2)
+            return
+        differences = changed and [*elsewhere, *changed]
+    if differences:
+        raise CheckpointError(f"{folder.path} holds a finished run with other settings or data: {'; '.join(differences)}. {WHAT_TO_DO}.")
+
+
+def clear(folder: Path) -> None:
+    """Remove all checkpoints of a finished run."""
+    for path in found(folder):
+        remove(path)
+
+
+def write(path: Path, content: dict) -> None:
+    """Tensors and plain values in a checked file. Raises RecordError."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    payload = buffer.getvalue()
+    atomic_write(path, MAGIC + hashlib.sha256(payload).digest() + payload)
+
+
+def read(path: Path, device: torch.device) -> dict:
+    """What `write` wrote. Raises ValueError where it is damaged or something else, OSError."""
+    content = path.read_bytes()
+    head = len(MAGIC) + hashlib.sha256().digest_size
+    if not content.startswith(MAGIC):
+        raise ValueError("not a checkpoint of this project")
+    if hashlib.sha256(content[head:]).digest() != content[len(MAGIC) : head]:
+        raise ValueError("the content does not match its checksum")
+    try:
+        loaded = torch.load(io.BytesIO(content[head:]), map_location=device, weights_only=True)
+    except Exception as error:  # the unpickler raises whatever a crafted file leads it to
+        raise ValueError(f"not written by this project: {_line(error)}") from error
+    if not isinstance(loaded, dict) or "fingerprint" not in loaded:
+        raise ValueError("not written by this project: it does not say whose it is")
+    return loaded
+
+
+def _line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Around what takes up a loaded state. Raises CheckpointError where it has other parts than this version of the project reads."""
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(
+            f"the checkpoint in {folder} was written by another version of this project and does not fit ({_line(error)}). Finish the "
+            "run with that version, give this one another name with the parameter `name`, or start over with rerun=True."
+        ) from error

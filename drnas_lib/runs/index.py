@@ -1,0 +1,145 @@
+"""The finished runs in a folder of results, read once: searches, trainings, searches on the table, and what studies left beside them.
+
+What cannot be read is named in `Results.damaged`, and the rest is read all the same.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from drnas_lib.runs import integrity
+from drnas_lib.runs.records import DONE, RecordError, resolve
+
+SECONDS = {"search": "search_s", "retrain": "train_s", "table_search": "wall_s"}  # kind of a run, its folder -> its time, a metric
+KEYS = ("parameters.dataset", "metrics", "protocol", "data.fingerprint", "device")  # without which a record says too little
+SETTINGS = ("fingerprint", "space", "method", "stages", "lam", "weight_decay")
+OF_KIND = {
+    "search": ("genotype", "stages", *(f"parameters.{name}" for name in SETTINGS)),
+    "retrain": ("network.parameters", "parameters.fingerprint", "parameters.cell"),
+    "table_search": (),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder, its record, and the tables beside it by name (see BESIDE)."""
+
+    kind: str
+    folder: Path
+    record: dict[str, Any] = field(repr=False, compare=False)
+    beside: dict[str, pd.DataFrame] = field(repr=False, compare=False, default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return self.record["parameters"]
+
+    @property
+    def name(self) -> str:
+        """The same for all seeds of one search or training."""
+        return self.folder.name if self.kind == "table_search" else self.folder.parent.name
+
+    @property
+    def dataset(self) -> str:
+        return self.parameters["dataset"]
+
+    @property
+    def seed(self) -> int:
+        return self.parameters.get("seed", 0)
+
+    @property
+    def looked_up(self) -> bool:
+        """Whether its accuracies are those of cells in the benchmark's table."""
+        return self.kind == "table_search" or self.record.get("evaluation", {}).get("kind") == "table"
+
+    @property
+    def hours(self) -> float:
+        return self.record["metrics"][SECONDS[self.kind]] / 3600
+
+    @property
+    def reduced(self) -> tuple[str, ...]:
+        """Why this is less than the protocol's run, or another."""
+        return (*self.record.get("reduced", ()), *self.record.get("changed", ()))
+
+    @property
+    def work(self) -> float:
+        """Images shown over all epochs, as far as the record says: of two reduced runs the larger is the less reduced."""
+        stages = self.parameters.get("stages") or [self.parameters.get("recipe") or {"epochs": 0}]
+        return sum(stage["epochs"] for stage in stages) * float(self.parameters.get("subset") or "inf")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One value of one seed, and its run, None where it was counted. `less` says why it stands in no column of the paper."""
+
+    value: float
+    run: Run | None
+    seed: int
+    less: str = ""
+
+
+@dataclass(frozen=True)
+class RunIndex:
+    """What a folder of results holds."""
+
+    root: Path
+    searches: tuple[Run, ...]
+    trainings: tuple[Run, ...]
+    lookups: tuple[Run, ...]
+    damaged: tuple[str, ...]
+
+    @classmethod
+    def read(cls, root: str | Path = "results") -> "RunIndex":
+        """Every finished run under `root`; a folder that is not there holds none."""
+        damaged: list[str] = []
+        kinds = [tuple(_runs(resolve(root), kind, damaged.append)) for kind in SECONDS]
+        return cls(resolve(root), *kinds, tuple(damaged))
+
+    def __len__(self) -> int:
+        return len(self.searches) + len(self.trainings) + len(self.lookups)
+
+
+def _runs(root: Path, kind: str, complain: Callable[[str], None]) -> Iterator[Run]:
+    for done in sorted((root / kind).glob(f"*/{DONE}" if kind == "table_search" else f"*/seed*/{DONE}")):
+        try:
+            record = integrity.read(done.parent / integrity.RECORD)
+        except RecordError as error:
+            complain(str(error))
+            continue
+        missing = [key for key in (*KEYS, *OF_KIND[kind], f"metrics.{SECONDS[kind]}") if not _has(record, key)]
+        if missing:
+            complain(f"{done.parent / 'record.json'} lacks {', '.join(missing)}. Repeat the run with rerun=True.")
+            continue
+        yield Run(kind, done.parent, record, dict(_beside(done.parent, record, complain)))
+
+
+def _beside(folder: Path, record: dict, complain: Callable[[str], None]) -> Iterator[tuple[str, pd.DataFrame]]:
+    for name, (pattern, read) in BESIDE.items():
+        for path in sorted(folder.glob(pattern)):
+            try:
+                yield name, read(integrity.checked(path, record))
+            except (RecordError, OSError, ValueError, KeyError, TypeError) as error:
+                complain(f"{path}: {error}. Delete it and repeat what made it.")
+
+
+def _eigenvalues(path: Path) -> pd.DataFrame:
+    """Rows by epoch as hessian_study.study has them, without what it adds of the run."""
+    rows = pd.DataFrame(integrity.read(path)["epochs"]).sort_values("epoch", ignore_index=True)
+    return rows[["epoch", "dominant", "least", "ridge", "images"]]
+
+
+BESIDE: dict[str, tuple[str, Callable[[Path], pd.DataFrame]]] = {
+    "seeds": ("seeds.csv", pd.read_csv),
+    "exploration": ("exploration_accuracy.csv", pd.read_csv),
+    "eigenvalues": ("hessian_eta_literature_*.json", _eigenvalues),  # as the literature takes them; more than one: the last by name
+}
+
+
+def _has(tree: Any, path: str) -> bool:
+    for key in path.split("."):
+        if not isinstance(tree, dict) or key not in tree:
+            return False
+        tree = tree[key]
+    return True

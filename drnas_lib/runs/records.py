@@ -1,0 +1,232 @@
+"""What a run leaves behind: its folder, files that are either whole or absent, a lock, and the facts of the machine."""
+
+import csv
+import errno
+import io
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from drnas_lib.errors import UserError
+
+PROJECT = Path(__file__).resolve().parents[2]
+DONE = "done.json"
+LOCK, HOLDER = "run.lock", "holder.lock"
+LEFTOVERS = "*.tmp"  # of a writer that was killed
+CODE = ("drnas_lib", "notebooks", "pyproject.toml", "setup.py", "constraints.txt")  # what a result depends on besides its parameters
+PACKAGES = ("torch", "torchvision", "numpy", "pandas", "papermill", "nbclient", "matplotlib")
+NAME_ONE = "Name the folder of one seed, like results/search/NAME/seed0"
+
+ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "The disk is full: free some space")
+ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Make it writable, or choose another folder with `results`")
+ADVICE |= dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST), "A folder stands in the place of a file, or the reverse: move it away")
+
+
+class RecordError(UserError, RuntimeError):
+    """A file of a run could not be written or read."""
+
+
+class RunLocked(UserError, RuntimeError):
+    """Another process is working in this run's folder."""
+
+
+def resolve(path: str | Path) -> Path:
+    """An absolute path; a relative one means the project root, wherever the kernel was started."""
+    path = Path(os.path.expanduser(path))
+    return path if path.is_absolute() else PROJECT / path
+
+
+def existing(path: str | Path) -> Path:
+    """The same of a folder that is only read. Raises RecordError where there is none."""
+    path = resolve(path)
+    if not path.is_dir():
+        raise RecordError(f"there is no folder {path}. Name the folder of the runs with `results`; relative paths begin at {PROJECT}.")
+    return path
+
+
+def data_root() -> Path:
+    """The folder of the data sets and the benchmark table: DRNAS_DATA, or `data/` in the project."""
+    return resolve(os.environ.get("DRNAS_DATA") or "data")
+
+
+def atomic_write(path: Path, data: bytes | str) -> None:
+    """Write a file beside `path`, then put it in place in one step: a reader sees the old content or the new one.
+
+    Raises RecordError, the old file kept, where the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RecordError(f"could not write {path}: {said(error)} The last good version is untouched.") from error
+    finally:
+        with suppress(OSError):  # gone already, or its folder could not be made
+            temporary.unlink()
+
+
+def said(error: OSError) -> str:
+    """What the system says, and what to do about it."""
+    advice = ADVICE.get(error.errno)
+    return f"{error.strerror or error}." + (f" {advice}, then run the same again: it continues." if advice else "")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Raises RecordError, also for what JSON lacks."""
+    atomic_write(path, as_json(path, value))
+
+
+def as_json(path: Path, value: object) -> str:
+    """Indented JSON. Raises RecordError for what JSON lacks, NaN and infinity among it, since no other reader would take them."""
+    try:
+        return json.dumps(value, indent=1, allow_nan=False) + "\n"
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RecordError(f"could not write {path}: {error}. Write None for what is unknown.") from error
+
+
+def read_json(path: Path):
+    """The value in a JSON file; RecordError says which file is missing or damaged, NaN and infinity among it as in `write_json`."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
+    except FileNotFoundError as error:
+        raise RecordError(f"could not read {path}: there is no such file. Correct the path, or make the file first.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecordError(f"could not read {path}: {error}. If it is damaged, delete it and run again with rerun=True.") from error
+
+
+def _no_number(word: str):
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def write_csv(path: Path, rows: list[dict]) -> None:
+    """Rows with the same keys; floats keep every digit, so that files of equal runs are equal."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    atomic_write(path, text.getvalue())
+
+
+def remove(path: Path) -> None:
+    """Delete a file that may be gone already. Raises RecordError."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RecordError(f"could not remove {path}: {said(error)}") from error
+
+
+def environment() -> dict:
+    """Machine, versions, commit and time, JSON-ready. Reads installed metadata only, so it imports nothing heavy."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "cpu": _cpu(),
+        "cpu_cores": os.cpu_count(),
+        "packages": versions,
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--", *CODE)),
+        "time_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _git(*arguments: str) -> str | None:
+    if shutil.which("git") is None:
+        return None
+    answer = subprocess.run(["git", "-C", str(PROJECT), *arguments], capture_output=True, text=True)
+    return answer.stdout.strip() or None if answer.returncode == 0 else None
+
+
+class RunFolder:
+    """The folder of one run: `<results>/<stem>/seed<k>/`."""
+
+    def __init__(self, path: str | Path):
+        self.path = resolve(path)
+
+    def file(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def done(self) -> bool:
+        """True once the run has ended well: done.json is written after everything else."""
+        return os.path.isfile(self.file(DONE))
+
+    def must_be_done(self, what: str) -> None:
+        """Raises RecordError where no finished search or training, as `what` says, is here; whether the folder is there at all."""
+        if self.done:
+            return
+        if not self.path.is_dir():
+            raise RecordError(f"there is no folder {self.path}. {NAME_ONE}; a relative path begins at {PROJECT}.")
+        advice = "An interrupted one continues by the same command"
+        raise RecordError(f"{self.path} holds no finished {what} (no done.json). {NAME_ONE}. {advice}.")
+
+    def finish(self, summary: dict) -> None:
+        write_json(self.file(DONE), summary)
+
+    def clear(self) -> None:
+        """Remove what an earlier run left, the proof that it ended first; files of other names stay."""
+        remove(self.file(DONE))
+        for pattern in ("*.json", "*.csv", "checkpoint-*", "snapshot-*", LEFTOVERS):
+            for path in self.path.glob(pattern):
+                remove(path)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder; the system lets go of it when the process ends, however it ends. Raises RunLocked, RecordError."""
+        holder, lock = self.file(HOLDER), FileLock(self.file(LOCK))
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            for path in self.path.rglob(LEFTOVERS):
+                path.unlink(missing_ok=True)
+        except Timeout:
+            raise RunLocked(
+                f"{self.path} is in use by {_text_of(holder) or 'another process'}. Wait for it, stop it, or give this run another name "
+                "with the parameter `name`."
+            ) from None
+        except OSError as error:
+            lock.release()
+            raise RecordError(f"could not use {self.path}: {said(error)}") from error
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # a folder that cannot be written any more: the lock itself is the system's
+                holder.unlink(missing_ok=True)
+            lock.release()
+
+
+def _text_of(path: Path) -> str:
+    """Of a file that its writer may be removing at this moment."""
+    try:
+        return path.read_text()
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,76 @@
+"""The supernet as it was after some epoch of a search, kept beside the run for the studies of its loss.
+
+A search with `snapshots=n` keeps one every n epochs and the last. They outlive the run, unlike checkpoints, and are as checked as
+those; git ignores them.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from drnas_lib.errors import UserError
+from drnas_lib.runs import checkpoint, integrity
+from drnas_lib.runs.identity import Identity
+from drnas_lib.runs.records import RunFolder
+
+
+class SnapshotError(UserError, RuntimeError):
+    """A study needs snapshots that a run does not have; the message says how to get them."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`eta` and `mask` (G, E, O) after `epoch` epochs, the state dict of the supernet `net`, its stage and K."""
+
+    epoch: int
+    stage: int
+    k: int
+    eta: Tensor
+    mask: Tensor
+    net: dict[str, Tensor]
+
+
+def save(folder: Path, identity: Identity, snapshot: Snapshot) -> None:
+    """Write `snapshot-<epoch>` in one step. Raises RecordError."""
+    head = {"fingerprint": identity.key, "made_of": identity.made_of()}
+    checkpoint.write(folder / f"snapshot-{snapshot.epoch:05d}", head | asdict(snapshot))
+
+
+def found(folder: Path) -> list[Path]:
+    """The snapshots in a folder, oldest first."""
+    return sorted(folder.glob("snapshot-" + "[0-9]" * 5))
+
+
+def epoch(path: Path) -> int:
+    """The number in the name of a snapshot."""
+    return int(path.name.removeprefix("snapshot-"))
+
+
+def paths(folder: Path) -> list[Path]:
+    """As `found`; SnapshotError, with what to do, where there is none."""
+    if not (there := found(folder)):
+        raise SnapshotError(
+            f"{folder} keeps no snapshots of its supernet, and this study needs its weights. Search again with "
+            "`-p snapshots 1 -p rerun True`, or with `-p name ANOTHER` to keep the finished run. Snapshots stay where the search ran."
+        )
+    return there
+
+
+def load(path: Path, identity: str, device: torch.device) -> Snapshot:
+    """The snapshot in `path`. Raises SnapshotError where it is damaged or another run's, RecordError."""
+    try:
+        content = checkpoint.read(path, device)
+        owner, made_of = content.pop("fingerprint"), content.pop("made_of", None)
+        snapshot = Snapshot(**content)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(f"{path} cannot be read: {error}. Delete it to study the others, or search again with rerun=True.") from error
+    if owner != identity:
+        record = integrity.record(RunFolder(path.parent))
+        differences = Identity(identity, record["parameters"], record["data"]).differs_from(made_of)
+        what = f"{path} is of a run with other settings or data than its folder: {differences}"
+        raise SnapshotError(f"{what}. Delete it, or search again with rerun=True.")
+    if snapshot.epoch != epoch(path):
+        raise SnapshotError(f"{path} is of epoch {snapshot.epoch}. Give it its own name, or delete it.")
+    return snapshot

@@ -1,0 +1,1 @@
+"""The bilevel search: its step, its loop, and one run from settings to a record."""

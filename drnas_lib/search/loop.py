@@ -1,0 +1,299 @@
+"""The one search loop, ignorant of method and space: a row per epoch, a checkpoint per epoch, exact resume."""
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from drnas_lib.architecture.derive import DERIVATIONS
+from drnas_lib.architecture.dirichlet import concentration
+from drnas_lib.architecture.regulariser import REGULARISERS
+from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.config.search_settings import SearchSettings
+from drnas_lib.data.search_images import StreamedDataset, described, halves
+from drnas_lib.data.sources import Dataset
+from drnas_lib.errors import UserError
+from drnas_lib.methods import METHODS
+from drnas_lib.methods.method import MethodContext
+from drnas_lib.nets.networks import supernet
+from drnas_lib.nets.widen import carry, channel_maps
+from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
+from drnas_lib.runs import checkpoint, snapshots
+from drnas_lib.runs.identity import Identity
+from drnas_lib.runs.memory import activation_bytes
+from drnas_lib.runs.precision import PRECISIONS
+from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.seeds import derived
+from drnas_lib.search.cuda_graph import GraphedSteps
+from drnas_lib.search.optimisers import Adam, WeightOptimiser
+from drnas_lib.search.schedule import LR_AFTER_WIDENING, EpochPosition, Stage, places, rising, warmed
+from drnas_lib.search.step_order import STEPS
+from drnas_lib.spaces import SPACES
+
+
+class SearchError(UserError, RuntimeError):
+    """The search cannot go on; the message says what to change, and the last checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """`row` of history.csv, all rows so far, E[theta] (G, E, O) as nested lists, and how many epochs there are."""
+
+    row: dict
+    history: list[dict]
+    mean: list
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Launched:
+    """`done` of the `of` steps of an epoch are on their way to the device."""
+
+    done: int
+    of: int
+
+
+@dataclass
+class SharedDevice:
+    """What runs on one device share: `searches` are under way, so a search's seconds and memory are not its own; `datasets` are read."""
+
+    searches: int = 1
+    datasets: dict[tuple, Dataset | StreamedDataset] = field(default_factory=dict)
+
+
+class Search:
+    """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`.
+
+    Of several processes (`ranks`) each holds the whole state and sees its share of every batch. Raises ValueError for too few images.
+    """
+
+    def __init__(
+        self,
+        settings: SearchSettings,
+        dataset: Dataset | StreamedDataset,
+        device: torch.device,
+        capture: bool = True,
+        ranks: ProcessGroup = SINGLE_PROCESS,
+    ):
+        self.settings, self.dataset, self.device, self.ranks = settings, dataset, device, ranks
+        self.capture = capture and ranks.share.of == 1  # exchanges between processes are launched as they come
+        self.space = SPACES[settings.space]
+        self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
+        self.places = places(self.stages)
+        available = torch.tensor(self.space.start(self.stages[0].keep))
+        self.train, self.valid = halves(dataset, settings, device)
+        self.identity = Identity.of(settings, described(dataset))
+        self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
+        self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
+        self.noise = self.chance if ranks.share.of == 1 else torch.Generator(device)  # of noise operations and of dropped paths
+        start = torch.Generator().manual_seed(settings.seed)
+        begin = dict(available=available, mean=settings.eta_mean, std=settings.eta_std)
+        self.variables = ArchVariables(self.space.shape, start, **begin).to(device)
+        self.method = METHODS[settings.method].build(self.variables, self.space, settings.seed, settings.options)
+        self.regulariser = REGULARISERS[settings.regulariser](settings.lam)
+        adam = settings.arch_lr, settings.arch_betas, self.regulariser.decay, settings.arch_grad_clip
+        self.arch_optimiser = Adam(self.method.learnt(), *adam)
+        self.history: list[dict] = []
+        self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
+        self.unreadable: list[str] = []  # files that were met and could not be read
+        self.enter(self._net(0), 0)
+
+    def _net(self, stage: int) -> torch.nn.Module:
+        """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed + stage)
+            sizes = self.stages[stage].k, self.variables.mask, self.dataset.classes, self.dataset.channels
+            net = supernet(self.space, self.settings, self.method.network, *sizes, self.noise)
+        return self.ranks.common(net.to(self.device)).train()
+
+    def enter(self, net: torch.nn.Module, stage: int) -> None:
+        """Go on with `net` as the network of a stage, with a new optimiser of its weights."""
+        s = self.settings
+        optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
+        parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
+        how = s.bilevel == "second", PRECISIONS[s.precision], self.ranks, s.label_smoothing
+        self.step, self.stage = STEPS[s.step](net, *parts, *how), stage
+        captures = self.capture and self.method.capturable
+        self.launcher = GraphedSteps(self.step, self.train, self.valid, self.chance, captures)
+        self.activation = self.activation_mb()
+        if self.device.type == "cuda":  # replays allocate nothing, so a stage's peak is that of its capture
+            torch.cuda.reset_peak_memory_stats(self.device)
+
+    def advance(self, stage: int) -> None:
+        """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
+        old, velocity = self.step.net, self.step.momentum()
+        self.capture = self.launcher.captures  # where a capture has failed no other is tried
+        self.variables.prune_(self.stages[stage].keep)
+        self.method.pruned()
+        for moment in self.arch_optimiser.state[self.variables.eta].values():
+            if moment.shape == self.variables.eta.shape:
+                moment.mul_(self.variables.mask)  # a dropped operation has no momentum left
+        new = self._net(stage)
+        maps = channel_maps(old, new, torch.Generator().manual_seed(self.settings.seed + stage))
+        new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
+        self.enter(new, stage)
+        self.step.set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]))
+
+    def state(self) -> dict:
+        """What a checkpoint holds."""
+        return {
+            "device": self.device.type,
+            "processes": self.ranks.share.of,
+            "stage": self.stage,
+            "method": self.method.state_dict(),  # with eta and its mask
+            "arch_optimiser": self.arch_optimiser.state_dict(),
+            "net": self.step.net.state_dict(),
+            "momentum": self.step.momentum(),
+            "activation": self.activation,  # measured at the start of the stage, with draws that eta decides
+            "order": self.order.get_state(),
+            "chance": self.chance.get_state(),
+            "history": self.history,
+            "trace": self.trace,
+            "unreadable": self.unreadable,
+        }
+
+    def restore(self, state: dict) -> None:
+        """Become the search that `state()` described. Raises CheckpointError where that had other devices or processes."""
+        if state["device"] != self.device.type:
+            raise checkpoint.CheckpointError(
+                f"the run was begun on {state['device']} and cannot go on exactly on {self.device.type}, which draws other numbers. "
+                f"Continue with device={state['device']!r}, give this run another name with the parameter `name`, or start over with "
+                "rerun=True."
+            )
+        if (before := state.get("processes", 1)) != (now := self.ranks.share.of):
+            raise checkpoint.CheckpointError(
+                f"the run was begun on {before} processes and cannot go on exactly on {now}, where sums round otherwise. Continue with "
+                f"processes={before}, give this run another name with the parameter `name`, or start over with rerun=True."
+            )
+        self.method.load_state_dict(state["method"])
+        self.method.pruned()
+        self.arch_optimiser.load_state_dict(state["arch_optimiser"])
+        self.enter(self._net(state["stage"]), state["stage"])
+        self.step.net.load_state_dict(state["net"])
+        self.step.set_momentum(state["momentum"])
+        self.activation = state["activation"]
+        self.order.set_state(state["order"].cpu())
+        self.chance.set_state(state["chance"].cpu())
+        self.history, self.trace, self.unreadable = state["history"], state["trace"], state.get("unreadable", [])
+
+    def run(self, folder: RunFolder, company: SharedDevice) -> Iterator[Launched | Epoch]:
+        """Yield each step as it is launched and each epoch as it ends, that of a checkpoint first."""
+        saved = checkpoint.load(folder.path, self.identity, self.device)
+        if saved is not None:
+            with checkpoint.fitting(folder.path):
+                self.restore(saved)
+            del saved  # or its tensors would stay on the device for the rest of the run
+            if self.history:
+                yield self._report()
+        for place in self.places[len(self.history) :]:
+            if place.stage != self.stage:
+                self.advance(place.stage)
+            try:
+                row = yield from self._epoch(place, company)
+            except torch.OutOfMemoryError as error:
+                raise SearchError(
+                    f"out of memory in epoch {place.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
+                    "the progressive schedule. The last checkpoint is kept."
+                ) from error
+            self.history.append(row)
+            self.trace.append(self.variables.eta.tolist())
+            if self.ranks.first:
+                self._keep_snapshot(folder)  # first: a run killed here does the epoch again
+                checkpoint.save(folder.path, len(self.history), self.identity, self.state())
+            self.ranks.wait()
+            yield self._report()
+
+    def _keep_snapshot(self, folder: RunFolder) -> None:
+        every, epoch = self.settings.snapshots, len(self.history)
+        if every and (epoch % every == 0 or epoch == len(self.places)):
+            eta, mask = self.variables.eta.detach(), self.variables.mask
+            taken = snapshots.Snapshot(epoch, self.stage, self.stages[self.stage].k, eta, mask, self.step.net.state_dict())
+            snapshots.save(folder.path, self.identity, taken)
+
+    def _epoch(self, place: EpochPosition, company: SharedDevice) -> Generator[Launched, None, dict]:
+        s, stage = self.settings, self.stages[place.stage]
+        began = time.perf_counter()
+        rates = s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min, s.lr_warmup
+        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, *rates)
+        lr = warmed(place.epoch, s.lr_warmup, s.weight_lr, lr)
+        self.step.set_lr(lr)
+        self.method.begin_epoch(place.epoch, len(self.places))
+        holes = rising(place.epoch, len(self.places), 1.0)
+        train = self.train.plan(s.batch_size, self.order, holes=holes)
+        steps = len(train.index)
+        valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True, holes=holes)
+        if self.noise is not self.chance:  # nothing of it needs to be kept
+            self.noise.manual_seed(derived(s.seed, place.epoch, self.ranks.share.rank))
+        if s.drop_path:
+            self.step.net.set_drop_path(rising(place.epoch, len(self.places), s.drop_path))
+        moves_eta = place.epoch_in_stage >= stage.arch_warmup
+        for launched in self.launcher.epoch(train.part(self.ranks.share), valid.part(self.ranks.share), moves_eta):
+            yield Launched(launched, steps)
+        self._count_unreadable()
+        self.ranks.total(self.step.meter.sums)
+        loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
+        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite(self.ranks.share.of)
+        if broken is not None or not bool(eta.isfinite().all()):
+            raise SearchError(
+                f"epoch {place.epoch + 1}, step {broken or steps} of {steps}: "
+                f"{'the loss' if broken else 'eta'} is no finite number. Lower weight_lr (now {s.weight_lr}) or arch_lr (now "
+                f"{s.arch_lr}), and look whether the images are sound. The checkpoint before this epoch is kept."
+            )
+        self.step.meter.sums.zero_()
+        self.method.after_epoch(self._arena(), last=place.epoch + 1 == len(self.places))
+        mean = self.method.mean().detach()
+        beta = concentration(eta[self.variables.mask])
+        return {
+            "epoch": place.epoch + 1,
+            "stage": place.stage + 1,
+            "k": stage.k,
+            "operations_kept": stage.keep,
+            "lr": lr,
+            "train_loss_nats": loss,
+            "train_acc_pct": accuracy,
+            "valid_loss_nats": arch_loss,
+            "valid_acc_pct": arch_accuracy,
+            "beta_min": float(beta.min()),
+            "beta_max": float(beta.max()),
+            "mean_entropy_nats": float(-(mean * mean.clamp_min(1e-30).log()).sum(-1).mean()),
+            "genotype": str(self.genotype()),
+            "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
+            "activation_mb": self.activation,
+            "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
+            "searches_at_once": company.searches,
+            "seconds": time.perf_counter() - began,
+        }
+
+    def _count_unreadable(self) -> None:
+        self.unreadable = self.ranks.union(sorted({*self.unreadable, *self.train.unreadable, *self.valid.unreadable}))
+        if self.unreadable:
+            self.dataset.refuse_many(self.unreadable)
+
+    def _report(self) -> Epoch:
+        return Epoch(self.history[-1], self.history, self.method.mean().tolist(), len(self.places))
+
+    def genotype(self):
+        """The cell that the method would give now, or that of softmax(eta) where the settings say so."""
+        scores = DERIVATIONS[self.settings.derive](self.method, self.variables.eta.detach(), self.variables.mask)
+        return self.space.genotype(scores.detach())
+
+    def _arena(self) -> MethodContext:
+        """What a method sees between epochs."""
+        return MethodContext(self.step.net, self.valid, self.settings.batch_size, self.order, self.chance)
+
+    def activation_mb(self) -> float:
+        """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search.
+
+        The mean of a few draws where the draw decides what is computed.
+        """
+        order, chance, random = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
+        x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.ranks.share), 0)
+        before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
+        for _ in range(self.method.probes):
+            theta = self.method.sample(chance).detach()
+            used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / self.method.probes  # noqa: B023
+        for buffer, value in zip(self.step.net.buffers(), before):
+            buffer.copy_(value)
+        self.chance.set_state(random)
+        return used / 1e6

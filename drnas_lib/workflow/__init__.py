@@ -1,1 +1,0 @@
-"""What the Snakefile needs besides papermill. No torch."""

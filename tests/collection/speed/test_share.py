@@ -1,0 +1,58 @@
+"""drnas_lib.collection.speed.share: counts against what can be worked out by hand."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from drnas_lib.collection.speed.config import SpeedConfig
+from drnas_lib.collection.speed.share import Counter, peaks, profiled, share_of_peak
+
+CPU = torch.device("cpu")
+SMALL = SpeedConfig(cells=1, channels=4, batch_size=8, ks=[1], images=64, device="cpu")
+
+
+def counted(action):
+    with Counter() as counter:
+        action()
+    return counter
+
+
+def test_flops_of_products_however_they_are_written():
+    a, b, out = torch.randn(3, 4, 5), torch.randn(3, 5, 6), torch.zeros(3, 4, 6)
+    expected = 2 * 3 * 4 * 5 * 6
+    for action in (lambda: a @ b, lambda: torch.bmm(a, b, out=out), lambda: out.baddbmm_(a, b), lambda: torch.baddbmm(out, a, b)):
+        assert counted(action).flops == expected
+
+
+def test_flops_are_those_of_pytorchs_counter_and_triple_with_the_backward_pass():
+    x, weight = torch.randn(2, 3, 8, 8, requires_grad=True), torch.randn(5, 3, 3, 3, requires_grad=True)
+
+    def step():
+        torch.nn.functional.conv2d(x, weight, padding=1).sum().backward()
+
+    with FlopCounterMode(display=False) as reference:
+        step()
+    assert counted(step).flops == reference.get_total_flops() == 3 * 2 * 2 * 5 * 8 * 8 * 27
+
+
+def test_bytes_are_what_is_read_and_written_and_views_are_free():
+    a, b = torch.randn(100), torch.randn(100)
+    assert counted(lambda: a + b).bytes == 3 * 400
+    assert counted(lambda: a.add_(b)).bytes == 3 * 400
+    assert counted(lambda: a.view(10, 10).T.unsqueeze(0)).bytes == 0
+    assert counted(lambda: b.expand(7, 100) * 2).bytes == 400 + 2800, "an expanded tensor is read once"
+
+
+def test_peaks_and_shares_of_a_step():
+    best = peaks(CPU)
+    assert 1e9 < best["peak_flops"] < 1e14 and 1e8 < best["peak_bytes"] < 1e13
+    share = share_of_peak(SMALL, CPU, step_ms=1e3)
+    assert share["flops_share"] == pytest.approx(1e9 * share["gflop"] / share["peak_flops"])
+    assert 0 < share["flops_share"] < 1 and 0 < share["bytes_share"] < 1 and share["operators"] > 500
+
+
+def test_a_profile_adds_up_to_the_step():
+    rows = profiled(SMALL, CPU)
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    assert any("convolution" in row["name"] for row in rows)
+    assert all(earlier["ms"] >= later["ms"] for earlier, later in zip(rows[:-2], rows[1:-1]))

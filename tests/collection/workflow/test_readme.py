@@ -1,0 +1,23 @@
+"""drnas_lib.collection.workflow.readme: the README's table of results is what the committed files say."""
+
+from drnas_lib.collection.paper.report import Report
+from drnas_lib.collection.workflow.readme import lines
+from drnas_lib.runs.records import PROJECT
+from tests import paper_runs
+
+
+def test_the_readme_says_what_the_files_say(committed):
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for line in lines(Report.read(committed)):
+        assert line in text, "results/ has changed since: put the lines of `python -m drnas_lib.collection.workflow.readme` into the README"
+
+
+def test_a_new_result_changes_its_row_and_a_reduced_one_does_not(tmp_path):
+    nothing = lines(Report.read(tmp_path))
+    paper_runs.search(tmp_path, 91.0, dataset="cifar10", epochs=[5])
+    reduced = lines(Report.read(tmp_path))
+    assert "91.00" not in "".join(reduced) and "reduced only" in "".join(reduced) and "reduced only" not in "".join(nothing[:-1])
+    for seed in range(4):
+        paper_runs.search(tmp_path, 94.36, dataset="cifar10", seed=seed)
+    (row,) = [line for line in lines(Report.read(tmp_path)) if line.startswith("| Table 4, DrNAS")]
+    assert "94.36 ± 0.00 / – / – (n = 4) | reproduced / not run / not run |" in row
