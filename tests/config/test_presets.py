@@ -62,7 +62,7 @@ def test_own_data_search_shortly_and_train(own):
 
 def test_the_main_job_is_half_as_long_and_half_as_wide():
     s = settings(dataset="cluttered_digits")
-    assert (s.channels, s.evaluate, s.train_epochs, s.random_cells, s.train_seeds) == (8, "train", 5, 8, 3)
+    assert (s.channels, s.evaluate, s.train_epochs, s.random_cells, s.train_seeds) == (8, "train", 3, 8, 3)
     assert stages(dataset="cluttered_digits") == [(20, 1, 5, 0)]
     assert stages(dataset="cluttered_digits", protocol="paper") == [(10, 8, 5, 2), (10, 4, 3, 2)]
     assert settings(dataset="cluttered_digits", space="darts").channels == settings(dataset="digits", space="darts").channels == 12
