@@ -58,7 +58,7 @@ def keep(rows: pd.DataFrame, config: MainJobConfig) -> Path:
     write_csv(folder / TABLE, rows.to_dict("records"))
     record = {
         "parameters": config.model_dump(),
-        "search": {name: value for name, value in first["parameters"].items() if name != "seed"},
+        "search": {name: value for name, value in searches[0].as_dict().items() if name not in ("seed", "folder")},
         "seeds": rows.seed.tolist(),
         "metrics": {"search_s": rows.search_s.sum(), "evaluation_s": rows.evaluation_s.sum()},
         **{name: first[name] for name in ("data", "device", "threads")},
