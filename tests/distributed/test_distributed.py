@@ -104,19 +104,6 @@ def lose_a_process(run):
     assert "start the same command again" in errors, errors
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the processes through /proc")
-def test_killing_a_process_ends_the_run_with_a_clear_error_and_the_restart_resumes(tmp_path):
-    whole = torchrun("retrain", SMALL | dict(results=tmp_path, name="whole"))
-    assert whole.communicate()[0].count('"epoch"') == 3
-    lose_a_process(torchrun("retrain", SMALL | dict(results=tmp_path, name="hurt")))
-    folders = {name: RunFolder(tmp_path / name / "seed0") for name in ("whole", "hurt")}
-    assert not folders["hurt"].done
-    again = torchrun("retrain", SMALL | dict(results=tmp_path, name="hurt"))
-    assert again.communicate()[0].count('"epoch"') == 3 and again.returncode == 0
-    records = {name: read_json(folder.file("record.json")) for name, folder in folders.items()}
-    assert records["whole"]["network"] == records["hurt"]["network"] and records["whole"]["processes"] == 2
-
-
 def test_parameters_of_a_file_and_of_the_command(tmp_path):
     path = tmp_path / "some.yaml"
     path.write_text("epochs: 3\nlr: 1e-2\n")

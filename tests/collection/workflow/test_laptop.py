@@ -96,7 +96,8 @@ def test_the_whole_at_the_smoke_scale_is_stopped_and_continued(tmp_path):
     ignored = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
     first = subprocess.Popen(ignored, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     search = next(job for job in found if job.notebook == "search")
-    while not Path(search.out).exists():
+    readers = [Path(job.out) for job in found if search.out in job.after]
+    while not any((out.parent / "running" / out.name).exists() for out in readers):  # then the search is known to be done
         assert first.poll() is None, first.stdout.read()
         time.sleep(0.5)
     first.send_signal(signal.SIGINT)
