@@ -125,7 +125,7 @@ class Table4Report:
         optimum = ""
         if self.benchmark is not None and dataset in DATASETS:
             best = self.benchmark.optimum(dataset, "test")[1]
-            optimum = f" ProcessGroup are those of the median seed, with the share of all cells below it; the best cell has {best:.2f} %."
+            optimum = f" Ranks are those of the median seed, with the share of all cells below it; the best cell has {best:.2f} %."
         less = sorted({reason for reason in found.reduced if reason})
         caution = (
             " These are reduced runs: they show that every method runs and what it costs under one budget; their accuracies, of so few "
