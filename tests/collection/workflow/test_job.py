@@ -130,7 +130,9 @@ def test_a_stopped_job_says_that_it_goes_on(tmp_path):
 def test_two_jobs_of_one_notebook_make_it_once(tmp_path):
     log, out = tmp_path / "log", tmp_path / "out.ipynb"
     source = f"import time\nopen({str(log)!r}, 'a').write('once ')"
-    slow = notebook_of(tmp_path / "slow.ipynb", "seed: int = 0", source, "time.sleep(15)")  # on a busy machine the second takes long to start
+    slow = notebook_of(
+        tmp_path / "slow.ipynb", "seed: int = 0", source, "time.sleep(15)"
+    )  # on a busy machine the second takes long to start
     first = started(slow, out)
     until(log.exists)
     second = started(slow, out)
