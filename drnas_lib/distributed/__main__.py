@@ -38,6 +38,7 @@ from drnas_lib.search.loop import SearchError
 SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one that has ended is noticed at once
+GO_ON = "Nothing is lost but the epoch in progress: start the same command again, it continues from the last epoch."
 EXPECTED = (SearchError, RetrainError, ParameterError, RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError)
 
 
@@ -69,13 +70,19 @@ def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, proce
 
 
 def end_with_torchrun() -> None:
-    """On Linux, stop as soon as torchrun is killed, rather than wait for it, or train on unseen and keep the folder from its successor."""
+    """On Linux, end at once when torchrun is killed, rather than train on unseen and keep the folder from the next start."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _stopped(number: int, frame: object) -> None:
+    """On SIGTERM, which torchrun sends when another process has ended, often before this one notices."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    raise LostProcess(f"torchrun stops this process, because another one has ended or torchrun itself was stopped. {GO_ON}")
 
 
 @contextmanager
-def group(device: str):
+def joined(device: str):
     """The processes that torchrun started, able to talk to each other. Raises LostProcess where one has ended."""
     if device != "cpu":
         torch.cuda.set_device(device)
@@ -85,8 +92,7 @@ def group(device: str):
     except RuntimeError as error:
         if any(sign in str(error) for sign in SIGNS_OF_LOSS):
             raise LostProcess(
-                "another process of this run has ended or does not answer, so this one stops too. Nothing is lost but the epoch in "
-                f"progress: start the same command again, it continues from the last epoch. ({str(error).splitlines()[0]})"
+                f"another process of this run has ended or does not answer, so this one stops too. {GO_ON} ({str(error).splitlines()[0]})"
             ) from error
         raise
     finally:
@@ -100,12 +106,13 @@ def main(arguments: list[str] | None = None) -> int:
         if not processes:
             raise ParameterError(f"this module is started by torchrun: torchrun --nproc-per-node 2 -m drnas_lib.distributed {name} -f FILE")
         end_with_torchrun()
+        signal.signal(signal.SIGTERM, _stopped)
         job = JOBS[name]()
         config = job.config.of(values)
         settings = of_this_process(config.settings(), local, processes)
-        with group(settings.device) as ranks:
-            for progress in job.run(settings, rerun=config.rerun, ranks=ranks):
-                for line in job.said(progress) if ranks.first else ():
+        with joined(settings.device) as process_group:
+            for progress in job.run(settings, rerun=config.rerun, process_group=process_group):
+                for line in job.said(progress) if process_group.first else ():
                     print(json.dumps(line), flush=True)
     except (LostProcess, *EXPECTED) as error:
         print(f"process {rank}: {error}", file=sys.stderr, flush=True)

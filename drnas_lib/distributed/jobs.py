@@ -10,7 +10,7 @@ from drnas_lib.config.search import SearchConfig
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.retrain.loop import RetrainError
 from drnas_lib.retrain.run import Progress
-from drnas_lib.search import run as experiment
+from drnas_lib.search import run as search_run
 from drnas_lib.search.loop import Epoch, SearchError
 from drnas_lib.search.run import Training
 
@@ -20,13 +20,13 @@ class SearchJob:
 
     config: type[Parameters] = SearchConfig
     error: type[Exception] = SearchError
-    run: Callable[..., Iterator[experiment.Progress]] = staticmethod(experiment.run)  # (settings, rerun, on_step, ranks)
+    run: Callable[..., Iterator[search_run.Progress]] = staticmethod(search_run.run)  # (settings, rerun, on_step, process_group)
     kinds = {"search": Epoch, "training": Training}
 
     def __init__(self):
         self.histories: defaultdict[tuple, list[dict]] = defaultdict(list)  # of each cell and seed, and of the search, which has neither
 
-    def said(self, progress: experiment.Progress) -> list[dict]:
+    def said(self, progress: search_run.Progress) -> list[dict]:
         """The lines that tell of it."""
         kind = next(name for name, kind in self.kinds.items() if isinstance(progress, kind))
         told = self.histories[getattr(progress, "cell", None), getattr(progress, "seed", None)]
@@ -34,7 +34,7 @@ class SearchJob:
         told += new
         return [{"kind": kind, **asdict(replace(progress, history=new))}]
 
-    def heard(self, line: dict) -> experiment.Progress:
+    def heard(self, line: dict) -> search_run.Progress:
         """What a line tells of."""
         history = self.histories[line.get("cell"), line.get("seed")]
         history += line["history"]

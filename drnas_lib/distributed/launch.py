@@ -17,15 +17,15 @@ from drnas_lib.config.search import SearchConfig
 from drnas_lib.distributed.jobs import JOBS, name_of
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.runs.records import PROJECT, RunFolder
-from drnas_lib.search import run as experiment
+from drnas_lib.search import run as search_run
 
 LINES_KEPT = 200  # of what the processes say on their error streams
 Config = SearchConfig | RetrainConfig
-Progress = experiment.Progress | retrain_run.Progress
+Progress = search_run.Progress | retrain_run.Progress
 
 
 def start(config: Config, on_step: Callable[[int, int], None] | None = None) -> Iterator[Progress]:
-    """The epochs as experiment.run or retrain_run.run yields them. Of several processes, `on_step` hears nothing.
+    """The epochs as search_run.run or retrain_run.run yields them. Of several processes, `on_step` hears nothing.
 
     Raises what these do, or SearchError or RetrainError with what the processes said.
     """
@@ -42,7 +42,7 @@ def start(config: Config, on_step: Callable[[int, int], None] | None = None) -> 
 def command(name: str, processes: int, file: Path) -> list[str]:
     """What torchrun stands for, by this Python."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    return [*torchrun, "-m", "drnas_lib.distributed.__main__", name, "-f", str(file)]
+    return [*torchrun, "-m", "drnas_lib.distributed", name, "-f", str(file)]
 
 
 def _several(config: Config, name: str, file: Path) -> Iterator[Progress]:

@@ -47,25 +47,15 @@ def of_script(script: str, parameters: dict) -> Kind:
     return Kind(lambda folder: [sys.executable, "-c", script, json.dumps(parameters | {"results": str(folder)})])
 
 
+def on_two_processes(job: str, parameters: dict) -> list[str]:
+    """The documented command of a search or a training."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    words = (word for name, value in parameters.items() for word in ("-p", name, str(value)))
+    return [*torchrun, "-m", "drnas_lib.distributed", job, *words]
+
+
 def of_torchrun(job: str, parameters: dict) -> Kind:
-    """A search or a training on two processes."""
-    start = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "drnas_lib.distributed.__main__",
-        job,
-    ]
-
-    def command(folder: Path) -> list[str]:
-        values = parameters | {"results": str(folder)}
-        return [*start, *(word for name, value in values.items() for word in ("-p", name, str(value)))]
-
-    return Kind(command, None)
+    return Kind(lambda folder: on_two_processes(job, parameters | {"results": str(folder)}), None)
 
 
 def of_notebook(name: str, parameters: dict, places: tuple[str, ...] = ("results",)) -> Kind:
