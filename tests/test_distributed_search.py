@@ -56,10 +56,10 @@ def in_double():
     StreamedImages.normalised = lambda self, images: images.double().sub_(self.mean).div_(self.std)
 
 
-def state_after(case, ranks, folder, epochs=None):
+def state_after(case, process_group, folder, epochs=None):
     """Weights, running statistics, momentum, what is learnt about the cell; and the rows of the history, at the end or after `epochs`."""
     settings = SearchConfig.of(case | {"results": str(folder)}).settings()
-    these = Search(settings, read(settings), CPU, ranks=ranks)
+    these = Search(settings, read(settings), CPU, process_group=process_group)
     ended = (progress.row for progress in these.run(RunFolder(settings.folder), SharedDevice()) if isinstance(progress, Epoch))
     rows = list(islice(ended, epochs))
     net = {name: value.clone() for name, value in these.step.net.state_dict().items()}
@@ -73,16 +73,16 @@ def worker(number, folder, cases):
     """Process 0 and 1 search together, process 2 alone."""
     torch.set_num_threads(1)
     in_double()
-    ranks = SINGLE_PROCESS
+    process_group = SINGLE_PROCESS
     if number < 2:
         torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=number, world_size=2)
-        ranks = DistributedGroup()
-    found = {name: state_after(case, ranks, folder / ("two" if number < 2 else "one") / name) for name, case in cases.items()}
+        process_group = DistributedGroup()
+    found = {name: state_after(case, process_group, folder / ("two" if number < 2 else "one") / name) for name, case in cases.items()}
     torch.save(found, folder / f"process{number}")
     if number < 2:
-        whole, _ = state_after(NOISE, ranks, folder / "whole")
-        state_after(NOISE, ranks, folder / "parts", epochs=1)
-        continued, _ = state_after(NOISE, ranks, folder / "parts")
+        whole, _ = state_after(NOISE, process_group, folder / "whole")
+        state_after(NOISE, process_group, folder / "parts", epochs=1)
+        continued, _ = state_after(NOISE, process_group, folder / "parts")
         torch.save((whole, continued), folder / f"noise{number}")
         torch.distributed.destroy_process_group()
 

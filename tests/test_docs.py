@@ -13,7 +13,7 @@ from drnas_lib.config import method_presets
 from drnas_lib.config.method_presets import MethodRow
 from drnas_lib.nets.darts import DartsSuperNet
 from drnas_lib.runs.records import PROJECT
-from drnas_lib.search import run as experiment
+from drnas_lib.search import run as search_run
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 FILES = r"(?<!results/)(?:notebooks|params|drnas_lib|tests|docs|profiles)/[\w./-]*\.(?:ipynb|py|yaml|json|csv|png|md)"
@@ -61,7 +61,7 @@ def test_the_new_method_searches(settings, monkeypatch):
     monkeypatch.setitem(sys.modules, "drnas_lib.methods.floored", type("Module", (), {"Floored": names["Floored"]}))
     monkeypatch.setitem(method_presets.METHODS, "floored", eval("{" + row + "}", {"MethodRow": MethodRow})["floored"])
     these = settings(TINY, method="floored")
-    assert [progress.row["epoch"] for progress in experiment.run(these)] == [1]
+    assert [progress.row["epoch"] for progress in search_run.run(these)] == [1]
 
 
 def test_the_new_space_has_a_supernet_and_cells():

@@ -41,12 +41,12 @@ class Training:
         seed: int,
         device: torch.device,
         identity: Identity,
-        ranks: ProcessGroup = SINGLE_PROCESS,
+        process_group: ProcessGroup = SINGLE_PROCESS,
         precision: Precision = FLOAT32,
     ):
         self.net, self.feed, self.recipe, self.seed = net, feed, recipe, seed
-        self.device, self.identity, self.ranks = device, identity, ranks
-        self.model = ranks.wrap(net.to(device))
+        self.device, self.identity, self.process_group = device, identity, process_group
+        self.model = process_group.wrap(net.to(device))
         self.train_forward, self.test_forward = precision.forward(self.model), precision.forward(net)  # images -> logits
         self.parameters = list(net.parameters())
         self.optimiser = torch.optim.SGD(
@@ -62,7 +62,7 @@ class Training:
             yield self.history[-1]
         for epoch in range(len(self.history), self.recipe.epochs):
             try:
-                with seeded(self.device, self.seed, epoch, self.ranks.share.rank):  # drop path and noise
+                with seeded(self.device, self.seed, epoch, self.process_group.share.rank):  # drop path and noise
                     row = self._epoch(epoch, on_step)
             except RuntimeError as error:
                 if _out_of_memory(error):
@@ -72,7 +72,7 @@ class Training:
                     ) from error
                 raise
             self.history.append(row)
-            self.unreadable = self.ranks.union(sorted({*self.unreadable, *self.feed.unreadable}))
+            self.unreadable = self.process_group.union(sorted({*self.unreadable, *self.feed.unreadable}))
             self._save(folder)
             yield row
 
@@ -92,8 +92,10 @@ class Training:
             sums[3] += sums[0].isfinite()  # a sum that once was not stays so
             if on_step is not None:
                 on_step(step, self.feed.steps)
-        loss, right, images, finite = self.ranks.total(sums).tolist()
-        self._check(loss, f"epoch {epoch + 1}, step {int(finite) // self.ranks.share.of + 1} of {self.feed.steps}: the training loss")
+        loss, right, images, finite = self.process_group.total(sums).tolist()
+        self._check(
+            loss, f"epoch {epoch + 1}, step {int(finite) // self.process_group.share.of + 1} of {self.feed.steps}: the training loss"
+        )
         seconds = time.perf_counter() - began
         row = {"epoch": epoch + 1, "lr": lr, "drop_path": dropped, "train_loss_nats": loss / images, "train_acc_pct": 100 * right / images}
         last = epoch + 1 == self.recipe.epochs
@@ -133,7 +135,7 @@ class Training:
         for x, y in self.feed.test():
             if len(y):
                 sums += score(self.test_forward(x), y)
-        loss, first, among, images = self.ranks.total(sums).tolist()
+        loss, first, among, images = self.process_group.total(sums).tolist()
         return dict(zip(TESTED, (loss / images, 100 * first / images, 100 * among / images)))
 
     def _restore(self, folder: RunFolder) -> None:
@@ -145,11 +147,11 @@ class Training:
                 self.history, self.unreadable = saved["history"], saved["unreadable"]
 
     def _save(self, folder: RunFolder) -> None:
-        if self.ranks.first:
+        if self.process_group.first:
             state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
             state |= {"history": self.history, "unreadable": self.unreadable}
             checkpoint.save(folder.path, len(self.history), self.identity, state)
-        self.ranks.wait()
+        self.process_group.wait()
 
 
 TESTED = ("test_loss_nats", "test_acc_pct", "test_top5_acc_pct")

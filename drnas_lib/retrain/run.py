@@ -55,7 +55,10 @@ class Data:
 
 
 def run(
-    settings: RetrainSettings, rerun: bool = False, on_step: Callable[[int, int], None] | None = None, ranks: ProcessGroup = SINGLE_PROCESS
+    settings: RetrainSettings,
+    rerun: bool = False,
+    on_step: Callable[[int, int], None] | None = None,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[Progress]:
     """Yield the epochs of a training as they end; nothing where it is already done. The results are the files in its folder.
 
@@ -64,28 +67,28 @@ def run(
     folder = RunFolder(settings.folder)
     if not rerun and _finished(folder, settings):
         return
-    with folder.lock() if ranks.first else nullcontext():
-        if not rerun and ranks.share.of == 1 and _finished(folder, settings):  # by another process, since the first look
+    with folder.lock() if process_group.first else nullcontext():
+        if not rerun and process_group.share.of == 1 and _finished(folder, settings):  # by another process, since the first look
             return
         device = choose(settings.device, settings.precision)
         data = read(settings)
-        feed = _feed(data, device, ranks)
-        if rerun and ranks.first:
+        feed = _feed(data, device, process_group)
+        if rerun and process_group.first:
             folder.clear()
             folder.file(WEIGHTS).unlink(missing_ok=True)
-        ranks.wait()
+        process_group.wait()
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
         with reproducible(device, precision), threads.computing(threads.suited(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
             if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
                 net = net.to(memory_format=torch.channels_last)
             identity = Identity.of(settings, data.described)
-            training = Training(net, feed, settings.recipe, settings.seed, device, identity, ranks, precision)
+            training = Training(net, feed, settings.recipe, settings.seed, device, identity, process_group, precision)
             for row in training.run(folder, on_step):
                 yield Progress(row, training.history, settings.recipe.epochs)
-            if ranks.first:
+            if process_group.first:
                 _write(folder, settings, data, device, training)
-            ranks.wait()
+            process_group.wait()
 
 
 def network(settings: RetrainSettings, classes: int, channels: int) -> nn.Module:
@@ -111,9 +114,9 @@ def read(settings: RetrainSettings) -> Data:
     return (_streamed if settings.dataset == STREAMED else _in_memory)(settings)
 
 
-def _feed(data: Data, device: torch.device, ranks: ProcessGroup) -> Feed:
+def _feed(data: Data, device: torch.device, process_group: ProcessGroup) -> Feed:
     try:
-        return data.feed(device, ranks.share)
+        return data.feed(device, process_group.share)
     except ValueError as error:  # fewer images than a batch, or than the subset asked for
         raise RetrainError(str(error)) from error
 
@@ -180,7 +183,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
         "data": data.described | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
         "device": describe(device),
         "threads": torch.get_num_threads(),
-        "processes": training.ranks.share.of,
+        "processes": training.process_group.share.of,
         "environment": environment(),
     }
     integrity.write(folder.file(integrity.RECORD), record, beside=("history.csv", "genotype.json", WEIGHTS))

@@ -61,7 +61,7 @@ class Meter:
 class Bilevel:
     """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor.
 
-    Of several processes each sees its share of a batch; all draw the same theta, and the gradients are averaged over `ranks`.
+    Of several processes each sees its share of a batch; all draw the same theta, and the gradients are averaged over `process_group`.
 
     What an architecture step moves is what `arch_optimiser` holds: eta, and whatever else a method learns in the same way.
 
@@ -81,10 +81,10 @@ class Bilevel:
         generator: torch.Generator,
         second_order: bool = False,
         precision: Precision = FLOAT32,
-        ranks: ProcessGroup = SINGLE_PROCESS,
+        process_group: ProcessGroup = SINGLE_PROCESS,
         label_smoothing: float = 0.0,
     ):
-        self.ranks, self.label_smoothing = ranks, label_smoothing
+        self.process_group, self.label_smoothing = process_group, label_smoothing
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
         self.arch_optimiser, self.generator = arch_optimiser, generator
         self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
@@ -150,7 +150,7 @@ class Bilevel:
 
     def _gradient(self, loss: Tensor, variables: Sequence[Tensor]) -> Sequence[Tensor]:
         """d loss / d variables for the batch of all processes, zero where nothing depends on a variable."""
-        return self.ranks.mean(torch.autograd.grad(loss, variables, materialize_grads=True))
+        return self.process_group.mean(torch.autograd.grad(loss, variables, materialize_grads=True))
 
     def _regularised(self, loss: Tensor) -> Tensor:
         penalty = self.regulariser.penalty

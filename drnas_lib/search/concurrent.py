@@ -1,7 +1,7 @@
 """Many runs, as many at once as the device carries: each replays its own graph on its own stream, and they take turns in launching.
 
 A small network leaves most of a GPU idle; several fill it. How many is measured: one starts alone, and their number doubles while the
-memory holds as many again and the steps of all per second have grown. What a run computes does not depend on its company. A CPU is full
+memory holds as many again and the steps of all per second have grown. What a run computes does not depend on the others. A CPU is full
 with one, so there they run one after another.
 """
 
@@ -28,7 +28,7 @@ OnStep = Callable[[SearchSettings, int, int], None]
 def run_concurrently(
     many: Iterable[SearchSettings], rerun: bool = False, at_once: int | None = None, on_step: OnStep | None = None
 ) -> Iterator[tuple[SearchSettings, Progress]]:
-    """Run all settings, each as experiment.run does alone: own folder, lock, checkpoints and numbers. Yields whose epoch ended, and it.
+    """Run all settings, each as search.run.run does alone: own folder, lock, checkpoints and numbers. Yields whose epoch ended, and it.
 
     `at_once` fixes how many run at a time; None measures it on a GPU and is 1 on a CPU. Runs with other devices or precisions follow
     one another. Where a run fails the others go on to their end, and then its error is raised; several come as an ExceptionGroup.
@@ -60,14 +60,14 @@ def _turns(
     waiting: deque[SearchSettings], rerun: bool, limit: "Fixed | Measured", on_step: OnStep | None, failed: list[Exception]
 ) -> Iterator[tuple[SearchSettings, Progress]]:
     """Let the runs launch a step each, in turn, and start waiting ones while `limit` allows."""
-    company, running = SharedDevice(), []
+    shared, running = SharedDevice(), []
     try:
         while waiting or running:
             while waiting and len(running) < limit.allowed:
                 settings = waiting.popleft()
-                running.append(_Run(settings, launches(settings, rerun, company)))
+                running.append(_Run(settings, launches(settings, rerun, shared)))
             for run in list(running):
-                company.searches = len(running)
+                shared.searches = len(running)
                 try:
                     progress = next(run.progress, None)
                 except Exception as error:

@@ -50,12 +50,12 @@ def folders(run: RunFolder) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(run.path.glob(f"{FOLDER}*"))]
 
 
-def _nothing(folder, settings, dataset, device, genotype, ranks):
+def _nothing(folder, settings, dataset, device, genotype, process_group):
     yield from ()
     return {}
 
 
-def _look_up(folder, settings, dataset, device, genotype, ranks):
+def _look_up(folder, settings, dataset, device, genotype, process_group):
     """Accuracy and rank in the benchmark table, or the reason why they are unknown; a search without the table still counts."""
     yield from ()
     try:
@@ -69,18 +69,18 @@ def _look_up(folder, settings, dataset, device, genotype, ranks):
     return found
 
 
-def _train(folder, settings, dataset, device, genotype, ranks) -> Iterator[Training]:
+def _train(folder, settings, dataset, device, genotype, process_group) -> Iterator[Training]:
     """Train the found cell, random ones and, where the space has a skip connection, the all-skip cell: alike, with several seeds."""
     if dataset.test is None:
         raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
     cells = {FOUND: genotype} | rivals(SPACES[settings.space], settings)
     seeds = range(settings.seed, settings.seed + settings.train_seeds)
     batch_size = min(settings.batch_size, len(dataset.train.labels) // 4)  # a small data set still gets a few steps an epoch
-    batch_size -= batch_size % ranks.share.of
+    batch_size -= batch_size % process_group.share.of
     recipe = RECIPES["nb201"]
     lr = recipe.lr * (batch_size / recipe.batch_size) ** 0.5  # the published rate is for its batches: gradients of smaller ones are noisier
     recipe = replace(recipe, epochs=settings.train_epochs, batch_size=batch_size, lr=lr)
-    feeds = {seed: MemoryFeed(dataset, recipe.batch_size, recipe.cutout, seed, device, ranks.share) for seed in seeds}
+    feeds = {seed: MemoryFeed(dataset, recipe.batch_size, recipe.cutout, seed, device, process_group.share) for seed in seeds}
     image, key = tuple(dataset.train.images.shape[1:]), f"{settings.dataset}_test_acc_pct"
     found, number, trainings = [], 0, len(cells) * len(seeds)
     for name, cell in cells.items():
@@ -93,7 +93,7 @@ def _train(folder, settings, dataset, device, genotype, ranks) -> Iterator[Train
             place = RunFolder(folder.path / f"{FOLDER}{name}_{seed}")
             place.path.mkdir(parents=True, exist_ok=True)
             identity = Identity.of(settings, described(dataset), cell, recipe, seed)
-            training = retrain.Training(net, feeds[seed], recipe, seed, device, identity, ranks)
+            training = retrain.Training(net, feeds[seed], recipe, seed, device, identity, process_group)
             for row in training.run(place):
                 yield Training(name, seed, row, training.history, recipe.epochs, number, trainings)
             accuracies.append(row["test_acc_pct"])

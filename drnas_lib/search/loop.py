@@ -65,7 +65,7 @@ class SharedDevice:
 class Search:
     """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`.
 
-    Of several processes (`ranks`) each holds the whole state and sees its share of every batch. Raises ValueError for too few images.
+    Each process of `process_group` holds the whole state and sees its share of every batch. Raises ValueError for too few images.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class Search:
         dataset: Dataset | StreamedDataset,
         device: torch.device,
         capture: bool = True,
-        ranks: ProcessGroup = SINGLE_PROCESS,
+        process_group: ProcessGroup = SINGLE_PROCESS,
     ):
-        self.settings, self.dataset, self.device, self.ranks = settings, dataset, device, ranks
-        self.capture = capture and ranks.share.of == 1  # exchanges between processes are launched as they come
+        self.settings, self.dataset, self.device, self.process_group = settings, dataset, device, process_group
+        self.capture = capture and process_group.share.of == 1  # exchanges between processes are launched as they come
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
@@ -86,7 +86,7 @@ class Search:
         self.identity = Identity.of(settings, described(dataset))
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
-        self.noise = self.chance if ranks.share.of == 1 else torch.Generator(device)  # of noise operations and of dropped paths
+        self.noise = self.chance if process_group.share.of == 1 else torch.Generator(device)  # of noise operations and of dropped paths
         start = torch.Generator().manual_seed(settings.seed)
         begin = dict(available=available, mean=settings.eta_mean, std=settings.eta_std)
         self.variables = ArchVariables(self.space.shape, start, **begin).to(device)
@@ -105,14 +105,14 @@ class Search:
             torch.manual_seed(self.settings.seed + stage)
             sizes = self.stages[stage].k, self.variables.mask, self.dataset.classes, self.dataset.channels
             net = supernet(self.space, self.settings, self.method.network, *sizes, self.noise)
-        return self.ranks.common(net.to(self.device)).train()
+        return self.process_group.common(net.to(self.device)).train()
 
     def enter(self, net: torch.nn.Module, stage: int) -> None:
         """Go on with `net` as the network of a stage, with a new optimiser of its weights."""
         s = self.settings
         optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
-        how = s.bilevel == "second", PRECISIONS[s.precision], self.ranks, s.label_smoothing
+        how = s.bilevel == "second", PRECISIONS[s.precision], self.process_group, s.label_smoothing
         self.step, self.stage = STEPS[s.step](net, *parts, *how), stage
         captures = self.capture and self.method.capturable
         self.launcher = GraphedSteps(self.step, self.train, self.valid, self.chance, captures)
@@ -139,7 +139,7 @@ class Search:
         """What a checkpoint holds."""
         return {
             "device": self.device.type,
-            "processes": self.ranks.share.of,
+            "processes": self.process_group.share.of,
             "stage": self.stage,
             "method": self.method.state_dict(),  # with eta and its mask
             "arch_optimiser": self.arch_optimiser.state_dict(),
@@ -161,7 +161,7 @@ class Search:
                 f"Continue with device={state['device']!r}, give this run another name with the parameter `name`, or start over with "
                 "rerun=True."
             )
-        if (before := state.get("processes", 1)) != (now := self.ranks.share.of):
+        if (before := state.get("processes", 1)) != (now := self.process_group.share.of):
             raise checkpoint.CheckpointError(
                 f"the run was begun on {before} processes and cannot go on exactly on {now}, where sums round otherwise. Continue with "
                 f"processes={before}, give this run another name with the parameter `name`, or start over with rerun=True."
@@ -177,7 +177,7 @@ class Search:
         self.chance.set_state(state["chance"].cpu())
         self.history, self.trace, self.unreadable = state["history"], state["trace"], state.get("unreadable", [])
 
-    def run(self, folder: RunFolder, company: SharedDevice) -> Iterator[Launched | Epoch]:
+    def run(self, folder: RunFolder, shared: SharedDevice) -> Iterator[Launched | Epoch]:
         """Yield each step as it is launched and each epoch as it ends, that of a checkpoint first."""
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
@@ -190,7 +190,7 @@ class Search:
             if place.stage != self.stage:
                 self.advance(place.stage)
             try:
-                row = yield from self._epoch(place, company)
+                row = yield from self._epoch(place, shared)
             except torch.OutOfMemoryError as error:
                 raise SearchError(
                     f"out of memory in epoch {place.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
@@ -198,10 +198,10 @@ class Search:
                 ) from error
             self.history.append(row)
             self.trace.append(self.variables.eta.tolist())
-            if self.ranks.first:
+            if self.process_group.first:
                 self._keep_snapshot(folder)  # first: a run killed here does the epoch again
                 checkpoint.save(folder.path, len(self.history), self.identity, self.state())
-            self.ranks.wait()
+            self.process_group.wait()
             yield self._report()
 
     def _keep_snapshot(self, folder: RunFolder) -> None:
@@ -211,7 +211,7 @@ class Search:
             taken = snapshots.Snapshot(epoch, self.stage, self.stages[self.stage].k, eta, mask, self.step.net.state_dict())
             snapshots.save(folder.path, self.identity, taken)
 
-    def _epoch(self, place: EpochPosition, company: SharedDevice) -> Generator[Launched, None, dict]:
+    def _epoch(self, place: EpochPosition, shared: SharedDevice) -> Generator[Launched, None, dict]:
         s, stage = self.settings, self.stages[place.stage]
         began = time.perf_counter()
         rates = s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min, s.lr_warmup
@@ -224,16 +224,16 @@ class Search:
         steps = len(train.index)
         valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True, holes=holes)
         if self.noise is not self.chance:  # nothing of it needs to be kept
-            self.noise.manual_seed(derived(s.seed, place.epoch, self.ranks.share.rank))
+            self.noise.manual_seed(derived(s.seed, place.epoch, self.process_group.share.rank))
         if s.drop_path:
             self.step.net.set_drop_path(rising(place.epoch, len(self.places), s.drop_path))
         moves_eta = place.epoch_in_stage >= stage.arch_warmup
-        for launched in self.launcher.epoch(train.part(self.ranks.share), valid.part(self.ranks.share), moves_eta):
+        for launched in self.launcher.epoch(train.part(self.process_group.share), valid.part(self.process_group.share), moves_eta):
             yield Launched(launched, steps)
         self._count_unreadable()
-        self.ranks.total(self.step.meter.sums)
+        self.process_group.total(self.step.meter.sums)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
-        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite(self.ranks.share.of)
+        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite(self.process_group.share.of)
         if broken is not None or not bool(eta.isfinite().all()):
             raise SearchError(
                 f"epoch {place.epoch + 1}, step {broken or steps} of {steps}: "
@@ -261,12 +261,12 @@ class Search:
             "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
             "activation_mb": self.activation,
             "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
-            "searches_at_once": company.searches,
+            "searches_at_once": shared.searches,
             "seconds": time.perf_counter() - began,
         }
 
     def _count_unreadable(self) -> None:
-        self.unreadable = self.ranks.union(sorted({*self.unreadable, *self.train.unreadable, *self.valid.unreadable}))
+        self.unreadable = self.process_group.union(sorted({*self.unreadable, *self.train.unreadable, *self.valid.unreadable}))
         if self.unreadable:
             self.dataset.refuse_many(self.unreadable)
 
@@ -288,7 +288,7 @@ class Search:
         The mean of a few draws where the draw decides what is computed.
         """
         order, chance, random = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
-        x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.ranks.share), 0)
+        x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.process_group.share), 0)
         before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
         for _ in range(self.method.probes):
             theta = self.method.sample(chance).detach()

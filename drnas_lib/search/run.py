@@ -27,14 +27,17 @@ Progress = Epoch | Training
 
 
 def run(
-    settings: SearchSettings, rerun: bool = False, on_step: Callable[[int, int], None] | None = None, ranks: ProcessGroup = SINGLE_PROCESS
+    settings: SearchSettings,
+    rerun: bool = False,
+    on_step: Callable[[int, int], None] | None = None,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[Progress]:
     """Yield the epochs of a run as they end; nothing where it is already done. The results are the files in its folder.
 
     `on_step(done, of)` hears of the steps within an epoch. Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData,
     DeviceError, SearchError or RetrainError, each with what to do about it.
     """
-    with closing(launches(settings, rerun, SharedDevice(), ranks)) as launched:
+    with closing(launches(settings, rerun, SharedDevice(), process_group)) as launched:
         for progress in launched:
             if not isinstance(progress, Launched):
                 yield progress
@@ -43,63 +46,70 @@ def run(
 
 
 def launches(
-    settings: SearchSettings, rerun: bool, company: SharedDevice, ranks: ProcessGroup = SINGLE_PROCESS
+    settings: SearchSettings, rerun: bool, shared: SharedDevice, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> Generator[Launched | Progress, None, None]:
     """The same run, handing over after every step as well, so that several can take turns (see together.run_concurrently)."""
     folder = RunFolder(settings.folder)
-    if not rerun and _finished(folder, settings, company):
+    if not rerun and _finished(folder, settings, shared):
         return
-    with folder.lock() if ranks.first else nullcontext():
-        if not rerun and ranks is SINGLE_PROCESS and _finished(folder, settings, company):  # by another process, since the first look
+    with folder.lock() if process_group.first else nullcontext():
+        if (
+            not rerun and process_group is SINGLE_PROCESS and _finished(folder, settings, shared)
+        ):  # by another process, since the first look
             return
         searched = folder.done and not rerun
         device = choose(settings.device, settings.precision)
-        dataset = _dataset(settings, company)
-        if rerun and ranks.first:
+        dataset = _dataset(settings, shared)
+        if rerun and process_group.first:
             _clear(folder)
-        ranks.wait()
+        process_group.wait()
         pixels = settings.image_size or PIXELS[settings.dataset]
         count = threads.suited(device, settings.batch_size, settings.channels, pixels)
         with reproducible(device, PRECISIONS[settings.precision]), threads.computing(count):
             if not searched:
-                yield from _search(folder, settings, dataset, device, company, ranks)
+                yield from _search(folder, settings, dataset, device, shared, process_group)
             genotype = genotype_from_json(read_json(integrity.checked(folder.file("genotype.json"), integrity.record(folder))))
-            yield from _evaluate(folder, settings, dataset, device, genotype, ranks)
-        if ranks.first:
+            yield from _evaluate(folder, settings, dataset, device, genotype, process_group)
+        if process_group.first:
             folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
             for place in (folder, *evaluation.folders(folder)):
                 checkpoint.clear(place.path)
-        ranks.wait()
+        process_group.wait()
 
 
-def _dataset(settings: SearchSettings, company: SharedDevice) -> Dataset | StreamedDataset:
-    """Read once for all runs of a company."""
+def _dataset(settings: SearchSettings, shared: SharedDevice) -> Dataset | StreamedDataset:
+    """Read once for all runs that share the device."""
     folder = settings.data_folder and resolve(settings.data_folder)
     key = settings.dataset, data_root(), folder, settings.image_size, tuple(settings.index_lists or ())
-    if key not in company.datasets:
-        company.datasets[key] = read(settings)
-    return company.datasets[key]
+    if key not in shared.datasets:
+        shared.datasets[key] = read(settings)
+    return shared.datasets[key]
 
 
 def _search(
-    folder: RunFolder, settings: SearchSettings, dataset: Dataset | StreamedDataset, device, company: SharedDevice, ranks: ProcessGroup
+    folder: RunFolder,
+    settings: SearchSettings,
+    dataset: Dataset | StreamedDataset,
+    device,
+    shared: SharedDevice,
+    process_group: ProcessGroup,
 ) -> Iterator[Launched | Epoch]:
     """Apart, so that the supernet's memory is free again before cells are trained."""
     try:
-        search = Search(settings, dataset, device, ranks=ranks)
+        search = Search(settings, dataset, device, process_group=process_group)
     except ValueError as error:  # fewer images than a batch, or than the subset asked for
         raise SearchError(str(error)) from error
-    yield from search.run(folder, company)
-    if ranks.first:
+    yield from search.run(folder, shared)
+    if process_group.first:
         _write_search(folder, settings, dataset, device, search)
-    ranks.wait()
+    process_group.wait()
 
 
-def _finished(folder: RunFolder, settings: SearchSettings, company: SharedDevice) -> bool:
+def _finished(folder: RunFolder, settings: SearchSettings, shared: SharedDevice) -> bool:
     """Whether a run is done and its cell was judged in the way now asked for; if not the latter, only that is left to do."""
     if not folder.done:
         return False
-    images = (lambda: described(_dataset(settings, company))) if settings.dataset in OF_ONES_OWN else None
+    images = (lambda: described(_dataset(settings, shared))) if settings.dataset in OF_ONES_OWN else None
     checkpoint.check_finished(folder, settings, images)
     return evaluation.answers(integrity.record(folder).get("evaluation", {}), settings)
 
@@ -141,7 +151,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset 
         "data": described(dataset, search.unreadable),
         "device": describe(device),
         "threads": torch.get_num_threads(),
-        "processes": search.ranks.share.of,
+        "processes": search.process_group.share.of,
         "environment": environment(),
     }
     integrity.write(folder.file(integrity.RECORD), record, beside=("history.csv", "eta.csv", "genotype.json"))
@@ -170,11 +180,11 @@ def _alone(row: dict) -> bool:
 
 
 def _evaluate(
-    folder: RunFolder, settings: SearchSettings, dataset: Dataset | StreamedDataset, device, genotype: Genotype, ranks: ProcessGroup
+    folder: RunFolder, settings: SearchSettings, dataset: Dataset | StreamedDataset, device, genotype: Genotype, process_group: ProcessGroup
 ) -> Iterator[Training]:
     began = time.perf_counter()
-    result = yield from EVALUATIONS[settings.evaluate](folder, settings, dataset, device, genotype, ranks)
-    if not ranks.first:
+    result = yield from EVALUATIONS[settings.evaluate](folder, settings, dataset, device, genotype, process_group)
+    if not process_group.first:
         return
     record = integrity.record(folder)
     record["evaluation"] = {"kind": settings.evaluate, **result}

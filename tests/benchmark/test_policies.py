@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drnas_lib.benchmark import policies as table_search
+from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchConfig, cells, draws, genotype, random_search, reinforce, run
 from drnas_lib.benchmark.table import MissingBenchmark
 from drnas_lib.config.parameters import ParameterError
@@ -25,7 +25,7 @@ def test_the_number_of_a_cell_is_its_place_among_all():
     assert numbers == {str(cell) for cell in everything}
     choice = np.array([[3, 0, 1, 4, 2, 3]])
     cell = genotype(int(cells(choice)[0]))
-    assert [table_search.NB201_OPERATIONS.index(name) for name in cell.operations] == choice[0].tolist()
+    assert [policies.NB201_OPERATIONS.index(name) for name in cell.operations] == choice[0].tolist()
 
 
 def test_random_search_is_uniform_over_the_cells():
@@ -92,7 +92,7 @@ def test_records_and_skipping(data_root, tmp_path, monkeypatch):
     assert record["parameters"]["queries"] == 100 and record["parameters"]["seconds_per_query"] == 120
     assert record["metrics"]["cifar10_test_acc_pct_mean"] == pytest.approx(rows.cifar10_test_acc_pct.mean())
     assert record["metrics"]["optimum_cifar10_test_acc_pct"] >= rows.cifar10_test_acc_pct.max()
-    monkeypatch.setattr(table_search, "search", None)  # would fail if it were called again
+    monkeypatch.setattr(policies, "search", None)  # would fail if it were called again
     pd.testing.assert_frame_equal(run(these), rows)
     integrity.write(
         tmp_path / "nb201_cifar10_random_seeds5" / "record.json", record | {"parameters": record["parameters"] | {"policy_lr": 0.5}}
@@ -110,10 +110,10 @@ def test_a_budget_that_pays_for_nothing_is_refused():
 
 def test_without_the_table_a_finished_search_is_kept(tmp_path, data_root, monkeypatch):
     these = TableSearchConfig(seeds=2, results=str(tmp_path)).settings()
-    before = table_search.run(these)
+    before = policies.run(these)
     record = read_json(tmp_path / "nb201_cifar10_random_seeds2" / "record.json")
     assert record["protocol"] and record["device"] and len(record["data"]["fingerprint"]) == 64
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path / "nowhere"))
     with pytest.raises(MissingBenchmark):
-        table_search.run(these, rerun=True)
-    pd.testing.assert_frame_equal(table_search.run(these), before)
+        policies.run(these, rerun=True)
+    pd.testing.assert_frame_equal(policies.run(these), before)

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import torch
 
-from drnas_lib.benchmark import policies as table_search
+from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchConfig
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.records import RecordError, RunFolder
-from drnas_lib.search import run as experiment
+from drnas_lib.search import run as search_run
 from tests.reliability.counts import Count
 from tests.reliability.left_behind import left_behind
 from tests.reliability.runs import LOOKED_UP, retrain_settings, search_settings
@@ -33,9 +33,9 @@ class Kind:
 
 
 KINDS = {
-    "search": Kind(lambda folder: search_settings(folder, epochs=[3]), lambda settings: list(experiment.run(settings))),
+    "search": Kind(lambda folder: search_settings(folder, epochs=[3]), lambda settings: list(search_run.run(settings))),
     "retrain": Kind(lambda folder: retrain_settings(folder, epochs=3), lambda settings: list(retrain_run.run(settings))),
-    "table search": Kind(lambda folder: TableSearchConfig.of(LOOKED_UP | {"results": str(folder)}).settings(), table_search.run),
+    "table search": Kind(lambda folder: TableSearchConfig.of(LOOKED_UP | {"results": str(folder)}).settings(), policies.run),
 }
 
 
@@ -121,7 +121,7 @@ def turned_read_only(name: str, count: int, seed: int, folder: Path) -> Count:
 def met_a_read_only_disk(name: str, disk: Path, epochs: int, expected: dict) -> str:
     """Raises AssertionError."""
     kind, settings = KINDS[name], KINDS[name].settings(disk / "runs")
-    progress = {"search": experiment.run, "retrain": retrain_run.run}[name](settings)
+    progress = {"search": search_run.run, "retrain": retrain_run.run}[name](settings)
     for _ in range(epochs):
         next(progress)
     progress.close()  # a disk with an open file cannot be turned

@@ -11,7 +11,7 @@ from drnas_lib.retrain import run as retrain_run
 from drnas_lib.retrain.loop import RetrainError, Training
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.records import RunFolder
-from drnas_lib.search import run as experiment
+from drnas_lib.search import run as search_run
 from drnas_lib.search.bilevel import Bilevel
 from drnas_lib.search.loop import SearchError
 from tests.reliability.counts import Count
@@ -21,7 +21,7 @@ from tests.reliability.runs import retrain_settings, search_settings
 EPOCHS = 3
 STEPS = {"search": 4, "retrain": 3}  # of an epoch
 RUNS: dict[str, tuple[Callable, Callable, type[Exception]]] = {
-    "search": (lambda folder: search_settings(folder, epochs=[EPOCHS], snapshots=0), experiment.run, SearchError),
+    "search": (lambda folder: search_settings(folder, epochs=[EPOCHS], snapshots=0), search_run.run, SearchError),
     "retrain": (lambda folder: retrain_settings(folder, epochs=EPOCHS), retrain_run.run, RetrainError),
 }
 

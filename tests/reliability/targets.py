@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from drnas_lib.benchmark import policies as table_search
+from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchConfig
 from drnas_lib.benchmark.table import ACCURACY_COLUMNS, Benchmark, BenchmarkError, MissingBenchmark
 from drnas_lib.collection.studies import eigenvalues
@@ -41,7 +41,7 @@ from drnas_lib.runs import snapshots
 from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.records import PROJECT, RecordError, RunFolder
 from drnas_lib.runs.snapshots import SnapshotError
-from drnas_lib.search import run as experiment
+from drnas_lib.search import run as search_run
 from drnas_lib.search.restore import TrainedRun
 from tests.reliability.damage import Target
 from tests.reliability.left_behind import left_behind
@@ -91,7 +91,7 @@ def read_back(run, settings, report) -> Callable[[], object]:
 
 
 def of_searches(place: Path) -> dict[str, Target]:
-    run, kept = experiment.run, {"snapshots": 1}
+    run, kept = search_run.run, {"snapshots": 1}
     half, only, whole = (search_settings(place / name, epochs=[4], **kept) for name in ("half", "only", "whole"))
     at_two, at_one, done = stopped(run, half, 2), stopped(run, only, 1), finished(run, whole)
     other = finished(run, search_settings(place / "other", epochs=[4], seed=1, **kept))
@@ -126,7 +126,7 @@ def of_locks(place: Path) -> dict[str, Target]:
     folder.mkdir(parents=True)
     for name in ("run.lock", "holder.lock"):
         (folder / name).write_text("process 1 on nowhere")
-    read = continued(experiment.run, settings)
+    read = continued(search_run.run, settings)
     return {name: Target(folder, folder / name, read, OF_A_RUN, named=str(folder)) for name in ("run.lock", "holder.lock")}
 
 
@@ -169,10 +169,10 @@ def of_the_table(place: Path, monkey) -> dict[str, Target]:
     these, others = (TableSearchConfig.of({"seeds": 3, "method": m, "results": str(place / m)}).settings() for m in ("random", "reinforce"))
     done, other = (RunFolder(settings.folder).path for settings in (these, others))
     for settings in (these, others):
-        table_search.run(settings)
+        policies.run(settings)
     values = lambda: Benchmark.load(path).frame.to_numpy().tolist()
     found = {"benchmark table": Target(place / "data", path, values, (BenchmarkError, MissingBenchmark))}
-    read = lambda: table_search.run(these).to_csv()
+    read = lambda: policies.run(these).to_csv()
     for name in ("seeds.csv", "record.json", "done.json"):
         found[f"{name} of a table search"] = Target(done, done / name, read, (RecordError,), other / name, named=str(done))
     return found

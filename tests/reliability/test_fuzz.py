@@ -3,7 +3,7 @@
 import pytest
 
 from drnas_lib.data.image_files import scan
-from drnas_lib.search import run as experiment
+from drnas_lib.search import run as search_run
 from tests.reliability import fuzz
 from tests.reliability.runs import search_settings
 from tests.reliability.targets import finished, of_lists
@@ -12,7 +12,7 @@ from tests.reliability.targets import finished, of_lists
 @pytest.fixture(scope="module")
 def properties(tmp_path_factory):
     place = tmp_path_factory.mktemp("fuzz")
-    run = finished(experiment.run, search_settings(place / "run", epochs=[1]))
+    run = finished(search_run.run, search_settings(place / "run", epochs=[1]))
     of_lists(place / "images")
     return fuzz.properties(place, run, scan(place / "images"))
 

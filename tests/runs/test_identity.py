@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from drnas_lib.benchmark import policies as table_search
+from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchConfig
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.retrain import RetrainConfig
@@ -20,12 +20,12 @@ from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.identity import Identity, images_differ, settings_differ
 from drnas_lib.runs.records import RecordError, RunFolder
-from drnas_lib.search import run as experiment
+from drnas_lib.search import run as search_run
 
 CPU = torch.device("cpu")
 SEARCH = {"dataset": "folder", "image_size": 8, "epochs": [2], "cells": 1, "channels": 4, "batch_size": 16, "evaluate": "none"}
 RETRAIN = {"dataset": "folder", "image_size": 8, "epochs": 2, "cells": 3, "channels": 4, "batch_size": 16}
-JOBS = {"search": (experiment.run, SearchConfig, SEARCH), "retrain": (retrain_run.run, RetrainConfig, RETRAIN)}
+JOBS = {"search": (search_run.run, SearchConfig, SEARCH), "retrain": (retrain_run.run, RetrainConfig, RETRAIN)}
 WHAT_TO_DO = "Give this run another name with the parameter `name`, or replace the other one with rerun=True."
 
 each_job = pytest.mark.parametrize("job", JOBS)
@@ -156,6 +156,6 @@ def test_a_cell_of_the_same_name_is_told_apart():
 
 def test_a_search_on_the_table_names_the_setting(tmp_path, data_root):
     few = TableSearchConfig.of({"seeds": 2, "results": str(tmp_path)}).settings()
-    table_search.run(few)
+    policies.run(few)
     with pytest.raises(RecordError, match="seeds was 2, is 3; .*|seeds was 2, is 3. Choose another folder"):
-        table_search.run(replace(few, seeds=3))
+        policies.run(replace(few, seeds=3))

@@ -1,4 +1,4 @@
-"""drnas_lib.search.concurrent: a run in company is the run alone; how many run at once follows memory and throughput."""
+"""drnas_lib.search.concurrent: a run beside others is the run alone; how many run at once follows memory and throughput."""
 
 import csv
 

@@ -14,7 +14,7 @@ from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.records import RecordError, RunFolder, RunLocked, read_json
 from drnas_lib.search import bilevel
-from drnas_lib.search import run as experiment
+from drnas_lib.search import run as search_run
 from drnas_lib.search.loop import SearchError
 from drnas_lib.search.run import run
 from tests.conftest import SMALL, SMALL_STAGES, run_with_stops
@@ -162,7 +162,7 @@ def test_training_compares_cells_with_several_seeds_and_continues(settings):
     these = settings(evaluate="train", train_epochs=2, random_cells=2, train_seeds=2)
     generator = run(these)
     for progress in generator:
-        if isinstance(progress, experiment.Training) and progress.cell == "random_1" and progress.seed == 1:
+        if isinstance(progress, search_run.Training) and progress.cell == "random_1" and progress.seed == 1:
             generator.close()
             break
     list(run(these))
@@ -183,7 +183,7 @@ def test_a_finished_search_is_judged_in_another_way_without_searching_again(sett
     list(run(settings()))
     asked = dict(evaluate="train", train_epochs=1, random_cells=1, train_seeds=1)
     progress = list(run(settings(**asked)))
-    assert len(progress) == 3 and all(isinstance(entry, experiment.Training) for entry in progress)
+    assert len(progress) == 3 and all(isinstance(entry, search_run.Training) for entry in progress)
     assert read_json(RunFolder(settings().folder).file("record.json"))["evaluation"]["epochs"] == 1
     assert list(run(settings(**asked))) == []
     again = list(run(settings(**asked | {"random_cells": 2})))

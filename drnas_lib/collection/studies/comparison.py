@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BeforeValidator
 
-from drnas_lib.benchmark import policies as table_search
+from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchConfig, TableSearchSettings
 from drnas_lib.benchmark.table import DATASETS as OF_THE_BENCHMARK
 from drnas_lib.config.kinds import Device, FolderPath, Protocol, Scale
@@ -54,7 +54,7 @@ class ComparisonConfig(Parameters):
     """The parameters of notebooks/nas_bench_201.ipynb."""
 
     datasets: names(DATASETS) = ["digits"]
-    methods: names(METHODS, table_search.POLICIES) = [*table_search.POLICIES, *METHODS]
+    methods: names(METHODS, policies.POLICIES) = [*policies.POLICIES, *METHODS]
     seeds: integers(0) = [0]
     scale: Scale = "full"
     protocol: Protocol = "released"
@@ -95,7 +95,7 @@ class ComparisonConfig(Parameters):
             for d in self.datasets
             if d in OF_THE_BENCHMARK
             for m in self.methods
-            if m in table_search.POLICIES
+            if m in policies.POLICIES
         ]
 
 
@@ -190,6 +190,6 @@ def lookup_runs(lookups: list[TableSearchSettings]) -> pd.DataFrame:
             seconds = record["metrics"]["wall_s"] / settings.seeds
             found = integrity.table(folder.file("seeds.csv"), record)
             found.columns = [name.removeprefix(f"{settings.dataset}_") for name in found.columns]
-            of_all = {"row": settings.method, "label": table_search.LABELS[settings.method], "dataset": settings.dataset, "reduced": ""}
+            of_all = {"row": settings.method, "label": policies.LABELS[settings.method], "dataset": settings.dataset, "reduced": ""}
             rows += [of_all | row | {"search_s": seconds, "device": "table"} for row in found.to_dict("records")]
     return pd.DataFrame(rows, columns=RUN_COLUMNS)

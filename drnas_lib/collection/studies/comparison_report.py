@@ -8,7 +8,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
-from drnas_lib.benchmark import policies as table_search
+from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import LABELS, SECONDS_PER_QUERY, TableSearchConfig
 from drnas_lib.benchmark.table import DATASETS, Benchmark
 from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, lookup_runs, runs
@@ -137,7 +137,7 @@ class Table4Report:
 
     def cost(self) -> Figure | Markdown:
         """Seconds and memory of each search."""
-        searched = self.runs[~self.runs.row.isin(table_search.POLICIES)]
+        searched = self.runs[~self.runs.row.isin(policies.POLICIES)]
         return comparison_plots.cost(searched, self._labels()) if len(searched) else Markdown("Nothing was searched yet.")
 
 
@@ -155,7 +155,7 @@ def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
             for dataset in DATASETS:
                 given = {"dataset": dataset, "method": method, "policy_lr": rate, "seeds": seeds}
                 settings = TableSearchConfig.of(given | {"seconds_per_query": factor * SECONDS_PER_QUERY[dataset]}).settings()
-                accuracy = table_search.search(settings, benchmark)[f"{dataset}_test_acc_pct"]
+                accuracy = policies.search(settings, benchmark)[f"{dataset}_test_acc_pct"]
                 rank = _rank(benchmark)(accuracy, dataset, "test")
                 line[f"{dataset} test"] = f"{tables.measured(accuracy)}, rank {rank}, {settings.queries} queries"
             lines[name, f"cost × {factor:g}"] = line

@@ -3,7 +3,7 @@
 from contextlib import closing
 from itertools import groupby
 
-from drnas_lib.benchmark import policies as table_search
+from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import LABELS, TableSearchSettings
 from drnas_lib.benchmark.table import BenchmarkError, MissingBenchmark
 from drnas_lib.collection.studies.comparison import PlannedSearch
@@ -65,7 +65,7 @@ def look_up_missing(lookups: list[TableSearchSettings], rerun: bool = False) -> 
     reasons = {}
     for settings in lookups:
         try:
-            table_search.run(settings, rerun)
+            policies.run(settings, rerun)
         except (MissingBenchmark, BenchmarkError, RunLocked) as error:
             reasons[LABELS[settings.method], settings.dataset] = str(error)
     return reasons
