@@ -57,7 +57,7 @@ class Speed:
         return (
             f"**From the batch to the metrics the plain search takes longer by {_ratios(self.whole)}. At K={first.k} ours does "
             f"{first.images_per_s:.0f} images/s, which makes an epoch of {first.epoch_s:.3g} s and "
-            f"{first.search_s / first.epoch_s:.0f} epochs of {first.search_s / 60:.3g} minutes (extrapolated from {first.timed_steps} "
+            f"{first.search_s / first.epoch_s:.0f} epochs of {first.search_s / 3600:.3g} hours (extrapolated from {first.timed_steps} "
             "timed steps).**"
         )
 
