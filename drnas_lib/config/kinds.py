@@ -43,7 +43,8 @@ Name = text(
 Seed = integer(0, 2**32 - 1)  # what every generator takes
 Count, Amount = integer(1), integer(0)
 BatchSize = integer(2)  # normalisation needs two images
-MOST_EPOCHS = 100_000  # in a stage or a training; more, as of what follows, is a slip of the keyboard that would start without a word
+# The upper bounds are far above any use: a larger number is a typing error, which would otherwise start and fill the memory.
+MOST_EPOCHS = 100_000  # in a stage or a training
 Epochs = integer(1, MOST_EPOCHS)
 Cells, Channels, Pixels = integer(1, 1000), integer(1, 10_000), integer(8, 2048)
 Workers = integer(0, 256)

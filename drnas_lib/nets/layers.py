@@ -57,14 +57,17 @@ def arrived(received: Tensor, channels: int) -> tuple[Tensor, Tensor | None]:
 
 
 def avg_pool_3x3(x: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, C, H, W), differentiable twice."""
+    """(B, C, H, W) -> (B, C, H, W) at stride 1, over the pixels inside the image; differentiable twice.
+
+    On a CPU PyTorch's own kernel takes ten times as long as a depthwise convolution with ones, divided by the pixels of each window.
+    """
     if x.device.type == "cpu":
         return _WindowMeans.apply(x, False)
     return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
 
 class _WindowMeans(torch.autograd.Function):
-    """The means over windows, or with `adjoint` the transposed map."""
+    """The means over windows, or with `adjoint` the transposed map: the sum over windows is symmetric, so it is its own adjoint."""
 
     @staticmethod
     def forward(ctx, x: Tensor, adjoint: bool) -> Tensor:
