@@ -1,4 +1,12 @@
-"""Where a cell comes from: the name of a published one, the folder of a search, a JSON file, or the cell itself as text. No torch."""
+"""Where a cell comes from: the name of a published one, the folder of a search, a JSON file, or the cell itself as text. No torch.
+
+Text is read and never executed. `READERS` has the forms:
+
+    |nor_conv_3x3~0|+|...|+|...|                                     NAS-Bench-201, as the benchmark and a search here print it
+    normal: sep_conv_3x3~0 skip_connect~1 | ...; reduce: ...         DARTS, as a search here prints it
+    NAME = Genotype(normal=[('sep_conv_3x3', 0), ...], ...)          DARTS, as the authors' codes print and keep it
+    {"space": "darts", "normal": [["sep_conv_3x3", 0], ...], ...}    what genotype.json holds
+"""
 
 import ast
 import hashlib

@@ -101,7 +101,10 @@ class MixedEdges(nn.Module):
 
 
 class ThetaLayout:
-    """Where the weights of the `sources` of a cell lie in theta (E, O). `leaving`: the edges that leave each of them."""
+    """Where the weights of the `sources` of a cell lie in theta (E, O), gathered once for all cells of a group.
+
+    `leaving`: the edges that leave each source.
+    """
 
     def __init__(self, sources: Sequence[MixedEdges], leaving: Sequence[Sequence[int]], names: tuple[str, ...]):
         def places(kind: str) -> list[list[int]]:
