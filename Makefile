@@ -1,5 +1,5 @@
 # make search   the main job end to end on embedded images: results/notebooks/search_cluttered_digits.ipynb
-# make test     all tests, two at a time: minutes       make lint    style        make lab    JupyterLab
+# make test     all tests, two at a time: minutes       make lint    style and types      make lab    JupyterLab
 # make paper-smoke   every notebook on little data, in minutes: results/smoke/notebooks/report.ipynb
 # make laptop   the paper's searches, tables, figures and claims at a size for two cores, in hours; make laptop ARGS=-n lists the jobs
 # make paper    every table and figure of the paper, for a GPU; make table1 ... table6, figure1 ... figure5 one of them
@@ -13,7 +13,8 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
-PIP := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+# Python compiles a module when it is first imported; compiling all of them here would take half a minute.
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv install --quiet --no-compile --constraint constraints.txt
 SNAKEMAKE := $(BIN)/snakemake
 WORKFLOW := $(VENV)/workflow
 TARGETS := table1 table2 table3 table4 table5 table6 figure1 figure2 figure3 figure4 figure5 proposition1 budgets timing
@@ -39,6 +40,7 @@ soak: $(STAMP)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab $(ARGS)
@@ -62,7 +64,7 @@ dag: $(WORKFLOW)
 workflow: $(WORKFLOW)
 
 $(WORKFLOW): $(STAMP)
-	@$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[workflow]' || \
+	@$(INSTALL) --no-build-isolation --editable '.[workflow]' || \
 	  { echo "Snakemake could not be installed, as said above. Each notebook still runs by itself, with papermill."; exit 1; }
 	@touch $@
 
@@ -79,8 +81,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(WHOLE) 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || \
 	  { echo "Could not make $(VENV). On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV); the first time takes minutes."
-	@{ $(PIP) install --quiet --constraint constraints.txt setuptools && \
-	  $(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[test]'; } || \
+	@{ $(INSTALL) setuptools && \
+	  $(INSTALL) --no-build-isolation --editable '.[test]'; } || \
 	  { echo "The installation failed, as said above. It needs a package index; run the same command again to go on."; exit 1; }
 	@touch $@
 

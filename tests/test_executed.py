@@ -1,4 +1,4 @@
-"""The notebooks, run as a user runs them, on sizes of seconds."""
+"""The notebooks that search, train and measure, run as a user runs them, on sizes of seconds."""
 
 import json
 import os
@@ -69,29 +69,6 @@ def test_speed(tmp_path, space, cells, ks):
     assert sorted(path.name for path in tmp_path.glob(f"{stem}*")) == kept
 
 
-def test_table_4(tmp_path):
-    """Every method on the digits, then the whole table: every row of the paper, seven methods or more with a number of ours."""
-    out = tmp_path / "out.ipynb"
-    where = {"results": str(tmp_path / "runs"), "table_results": str(tmp_path / "table"), "table_seeds": [20], "scale": "smoke"}
-    papermill.execute_notebook(PROJECT / "notebooks" / "nas_bench_201.ipynb", out, where, cwd=PROJECT, **QUIET)
-    (table, *_) = [html for html in outputs(out, "text/html") if "cifar100_valid" in "".join(html)]
-    for row in read_json(PROJECT / "params" / "paper" / "table4.json")["rows"]:
-        assert row["method"].replace("&", "&amp;") in "".join(table)
-    assert "".join(table).count("2 instead of 40 epochs") == 9
-    assert "does not know digits" in "".join(table)
-    assert len(outputs(out, "image/png")) == 3, "live display, dots, cost"
-    assert out.stat().st_size < 1_000_000
-
-
-def test_table_1(tmp_path):
-    out = tmp_path / "out.ipynb"
-    small = {"results": str(tmp_path / "runs"), "ks": [1, 4], "scale": "smoke"}
-    papermill.execute_notebook(PROJECT / "notebooks" / "partial_channels.ipynb", out, small, cwd=PROJECT, **QUIET)
-    assert "paper: GPU memory (MB)" in "".join(outputs(out, "text/html")[-1])
-    assert "times." in "".join(outputs(out, "text/markdown"))
-    assert len(outputs(out, "image/png")) == 2, "live display, memory"
-
-
 def test_retrain_end_to_end(tmp_path):
     out = tmp_path / "out.ipynb"
     small = dict(dataset="digits", channels=2, cells=3, subset=64, batch_size=32, epochs=2, results=str(tmp_path))
@@ -118,14 +95,6 @@ def test_from_image_files_to_a_trained_cell(tmp_path):
     (record,) = (read_json(path) for path in (tmp_path / "trained").glob("*/seed0/record.json"))
     assert record["parameters"]["cell_json"] == read_json(folder / "genotype.json")
     assert 0 <= record["metrics"]["imagenet_test_error_pct_last"] <= 100 and record["data"]["unreadable"]["count"] >= 3
-
-
-@pytest.mark.parametrize(("name", "figures"), [("darts_space", 4), ("robust_spaces", 0)])
-def test_tables_are_made_of_files(tmp_path, name, figures):
-    out = tmp_path / "out.ipynb"
-    papermill.execute_notebook(PROJECT / "notebooks" / f"{name}.ipynb", out, cwd=PROJECT, **QUIET)
-    assert len(outputs(out, "image/png")) == figures
-    assert "not run" in "".join("".join(text) for text in outputs(out, "text/html"))
 
 
 def test_a_misspelt_parameter_ends_papermill_with_an_error(tmp_path):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,12 +10,28 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from drnas_lib.collection.paper.report import PLACES, Report
 from drnas_lib.collection.workflow.campaign import Plan, jobs
 from drnas_lib.collection.workflow.laptop import Progress, listing, made, main, plan_of
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.records import PROJECT, read_json
 
+# Of each notebook that the whole executes: its figures, the live display among them, and a part of its conclusion.
+CONCLUSIONS = {
+    "search": (4, "This was a reduced run"),
+    "nas_bench_201": (3, "Table 4"),
+    "partial_channels": (2, "times."),
+    "darts_space": (4, ""),
+    "robust_spaces": (0, ""),
+    "exploration": (3, "cells are distinct after epoch"),
+    "hessian": (3, "about ×10 for DARTS in 100 epochs"),
+    "lambda_ablation": (3, "in the paper every λ"),
+    "theory": (5, "The premise"),
+    "constrained": (3, "Of the hypervolume of the best possible front"),
+    "report": (8, PLACES[0]),
+}
 WITHOUT = importlib.util.find_spec("snakemake") is None
 needs_snakemake = pytest.mark.skipif(WITHOUT, reason="Snakemake, an extra, is not here: make workflow")
 
@@ -84,6 +101,36 @@ def test_the_plan_goes_through_snakemakes_configuration():
     assert plan_of({"seeds": 1}).seeds == (1,) and plan_of({}) == Plan()
 
 
+def outputs(path, kind):
+    cells = nbformat.read(path, as_version=4).cells
+    return ["".join(o.data[kind]) for cell in cells for o in cell.get("outputs", ()) if kind in o.get("data", {})]
+
+
+def check_conclusion(job):
+    """The executed notebook has its figures and says its conclusion."""
+    figures, conclusion = CONCLUSIONS[job.notebook]
+    assert len(outputs(job.out, "image/png")) == figures, job.name
+    said = " ".join(outputs(job.out, "text/markdown"))
+    assert conclusion.lower() in said.lower() and not re.search(r"\bnan\b", said), job.name
+    assert Path(job.out).stat().st_size < 1_000_000, job.name
+
+
+def check_table_4(path):
+    """Every row of the paper, nine searches among ours, none of which the benchmark can judge."""
+    (table, *_) = [html for html in outputs(path, "text/html") if "cifar100_valid" in html]
+    for row in read_json(PROJECT / "params" / "paper" / "table4.json")["rows"]:
+        assert row["method"].replace("&", "&amp;") in table
+    assert table.count("2 instead of 40 epochs") == 9 and "does not know digits" in table
+
+
+def check_report(path, results):
+    """Every table and figure with a verdict, and as many verdicts as the report in the library has."""
+    said, report = outputs(path, "text/markdown"), Report.read(results)
+    assert all(any(text.startswith(f"**{place}: ") for text in said) for place in PLACES)
+    verdicts = [*(finding.verdict for finding in report.findings), *(claim.outcome.verdict for claim in report.claims)]
+    assert " ".join(outputs(path, "text/html")).count("○ not run</td>") == verdicts.count("not run") + 2  # and the two legends
+
+
 @needs_snakemake
 def test_the_whole_at_the_smoke_scale_is_stopped_and_continued(tmp_path):
     """Every search, table, study and the report; SIGINT after the first notebooks, then the same command.
@@ -109,3 +156,10 @@ def test_the_whole_at_the_smoke_scale_is_stopped_and_continued(tmp_path):
     assert again.returncode == 0 and f"{len(found)} of {len(found)} jobs done" in again.stdout, again.stdout + again.stderr
     assert made(found) == {job.out for job in found} and Path(search.out).stat().st_mtime_ns == before
     assert subprocess.run([*command, "-n"], cwd=PROJECT, capture_output=True, text=True).stdout.startswith("0 jobs")
+    by_notebook = {job.notebook: Path(job.out) for job in found}
+    assert by_notebook.keys() == CONCLUSIONS.keys()
+    for job in found:
+        check_conclusion(job)
+    check_table_4(by_notebook["nas_bench_201"])
+    assert "paper: GPU memory (MB)" in outputs(by_notebook["partial_channels"], "text/html")[-1]
+    check_report(by_notebook["report"], tmp_path)
