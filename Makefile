@@ -4,6 +4,7 @@
 # make laptop   the paper's searches, tables, figures and claims at a size for two cores, in hours; make laptop ARGS=-n lists the jobs
 # make paper    every table and figure of the paper, for a GPU; make table1 ... table6, figure1 ... figure5 one of them
 # make dag      what stands on what: results/figures/dag.png
+# make report  every number beside the paper's, from all finished runs: results/notebooks/report.ipynb and README's tables
 # make site    the executed notebooks as pages that a browser opens: site/index.html
 # make soak     the long reliability campaign: results/soak/counts.csv; a part of it: make soak ARGS="kill --of search --count 20"
 # make clean    remove the environment and what builds and tests left; results stay
@@ -23,9 +24,9 @@ GPUS = $(shell nvidia-smi -L 2>/dev/null | grep -c '^GPU')
 WHOLE := $(BIN)/python -c 'import pip, sys; sys.exit(sys.prefix == sys.base_prefix)'
 # The environment's own kernel, whatever kernels of the same name the user's account has.
 export JUPYTER_PREFER_ENV_PATH := 1
-search test soak paper-smoke laptop paper $(TARGETS): export JUPYTER_PATH :=
+search test soak report paper-smoke laptop paper $(TARGETS): export JUPYTER_PATH :=
 
-.PHONY: search test soak lint lab site clean workflow paper-smoke laptop paper dag $(TARGETS)
+.PHONY: search test soak lint lab site report clean workflow paper-smoke laptop paper dag $(TARGETS)
 
 search: $(STAMP)
 	@mkdir -p results/notebooks
@@ -67,6 +68,10 @@ $(WORKFLOW): $(STAMP)
 	@$(INSTALL) --no-build-isolation --editable '.[workflow]' || \
 	  { echo "Snakemake could not be installed, as said above. Each notebook still runs by itself, with papermill."; exit 1; }
 	@touch $@
+
+report: $(STAMP)
+	$(BIN)/papermill notebooks/report.ipynb results/notebooks/report.ipynb -k python3
+	$(BIN)/python -m drnas_lib.collection.workflow.readme
 
 site: $(STAMP)
 	$(BIN)/python -m drnas_lib.collection.site $(ARGS)
