@@ -106,11 +106,12 @@ class TableSearchSettings:
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(json.dumps(_relevant(asdict(self)), sort_keys=True).encode()).hexdigest()[:16]
+        values = {name: value for name, value in asdict(self).items() if name != "folder"}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
-
-def _relevant(parameters: dict) -> dict:
-    return {name: value for name, value in parameters.items() if name not in ("folder", "queries")}  # queries follow from the others
+    def as_dict(self) -> dict:
+        """The parameters in a record."""
+        return asdict(self) | {"queries": self.queries}
 
 
 class TableSearchConfig(Parameters):
@@ -142,17 +143,17 @@ class TableSearchConfig(Parameters):
 
 
 def search(settings: TableSearchSettings, table: Benchmark) -> pd.DataFrame:
-    """A row per seed: the cell with the best 12-epoch validation accuracy among those looked up, and what it reaches."""
+    """A row per seed: the cell with the best 12-epoch validation accuracy among those looked up, and its accuracies."""
     ordered = table.frame.reindex([str(genotype(cell)) for cell in range(O**E)])
     signal = ordered[f"{settings.dataset}_valid_12"].to_numpy()
     asked = POLICIES[settings.method](signal, *draws(settings.seeds, settings.queries, settings.method), settings.policy_lr)  # S Q
     best = asked[np.arange(len(asked)), signal[asked].argmax(1)]
-    found, splits = ordered.iloc[best], ("valid_12", "valid", "test")
-    return pd.DataFrame(
-        {"seed": np.arange(len(best)), "genotype": found.index, "queries": settings.queries}
-        | {"simulated_s": settings.queries * settings.seconds_per_query}
-        | {f"{settings.dataset}_{split}_acc_pct": found[f"{settings.dataset}_{split}"].to_numpy() for split in splits}
-    )
+    found = ordered.iloc[best]
+    rows = pd.DataFrame({"seed": np.arange(len(best)), "genotype": found.index, "queries": settings.queries})
+    rows["simulated_s"] = settings.queries * settings.seconds_per_query
+    for split in ("valid_12", "valid", "test"):
+        rows[f"{settings.dataset}_{split}_acc_pct"] = found[f"{settings.dataset}_{split}"].to_numpy()
+    return rows
 
 
 def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
@@ -167,38 +168,31 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
         if folder.done and not rerun:  # by another process, since the first look
             return _finished(folder, settings)
         began = time.perf_counter()
-        table = Benchmark.load()  # first: without it a finished search is not cleared away
+        table = Benchmark.load()  # before clear(): without the table a finished search is kept
         rows = search(settings, table)
         folder.clear()
         write_csv(folder.file("seeds.csv"), rows.to_dict("records"))
-        metrics = {
-            f"{name}_{what}": float(getattr(rows[name], what)())
-            for name in rows.columns
-            if name.endswith("_acc_pct")
-            for what in ("mean", "std")  # std of the sample, n - 1
-        }
-        best = {split: table.optimum(settings.dataset, split)[1] for split in ("valid", "test")}
-        metrics |= {f"optimum_{settings.dataset}_{split}_acc_pct": accuracy for split, accuracy in best.items()}
+        accuracies = rows.filter(like="_acc_pct")
+        metrics = {f"{name}_{what}": float(accuracies[name].agg(what)) for name in accuracies for what in ("mean", "std")}  # std: n - 1
+        for split in ("valid", "test"):
+            metrics[f"optimum_{settings.dataset}_{split}_acc_pct"] = table.optimum(settings.dataset, split)[1]
         fingerprint = hashlib.sha256(table.frame.to_csv().encode()).hexdigest()
-        integrity.write(
-            folder.file(integrity.RECORD),
-            {
-                "parameters": asdict(settings) | {"queries": settings.queries},
-                "protocol": PROTOCOL,
-                "metrics": metrics | {"wall_s": time.perf_counter() - began},
-                "data": {"name": settings.dataset, "fingerprint": fingerprint, "source": "the NAS-Bench-201 table; no image is read"},
-                "device": "CPU, NumPy",
-                "environment": environment(),
-            },
-            beside=("seeds.csv",),
-        )
+        record = {
+            "parameters": settings.as_dict(),
+            "protocol": PROTOCOL,
+            "metrics": metrics | {"wall_s": time.perf_counter() - began},
+            "data": {"name": settings.dataset, "fingerprint": fingerprint, "source": "the NAS-Bench-201 table; no image is read"},
+            "device": "CPU, NumPy",
+            "environment": environment(),
+        }
+        integrity.write(folder.file(integrity.RECORD), record, beside=("seeds.csv",))
         folder.finish({"fingerprint": settings.fingerprint})
     return rows
 
 
 def _finished(folder: RunFolder, settings: TableSearchSettings) -> pd.DataFrame:
     record = integrity.record(folder)
-    if differences := settings_differ(_relevant(record["parameters"]), _relevant(asdict(settings))):
+    if differences := settings_differ(record["parameters"], settings.as_dict()):
         raise RecordError(
             f"{folder.path} holds a finished search of other settings: {'; '.join(differences)}. Choose another folder with the parameter "
             "`results`, or replace it with rerun=True."
