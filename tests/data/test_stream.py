@@ -28,9 +28,9 @@ def folder(tmp_path_factory):
     return collection(tmp_path_factory.mktemp("images"))
 
 
-def feed(folder, workers=0, seed=0, **changes):
+def feed(folder, workers=0, seed=0, batch_size=BATCH, **changes):
     train, test = train_and_test(folder)
-    return StreamFeed(train, test, SIZE, BATCH, seed, CPU, workers, **changes)
+    return StreamFeed(train, test, SIZE, batch_size, seed, CPU, workers, **changes)
 
 
 def test_scan_lists_class_by_class_in_the_order_of_names(folder):
@@ -65,9 +65,8 @@ def test_more_than_a_hundredth_unreadable_is_refused(folder, tmp_path):
     for part in ("train", "val"):
         fill(tmp_path / part, 10)
     (tmp_path / "train" / "class0" / "bad.jpg").write_bytes(b"")
-    images = feed(tmp_path)
-    images.order.batch_size = 1  # every file
-    with pytest.raises(DamagedData, match=r"1 of 61 images cannot be read \(class0/bad.jpg"):
+    images = feed(tmp_path, batch_size=1)  # every file
+    with pytest.raises(DamagedData, match=r"1 \(class0/bad.jpg\) of 61 images cannot be read"):
         list(images.epoch(0))
 
 

@@ -36,7 +36,7 @@ def arrived(images, plan):
     epoch, found = images.epoch(), []
     epoch.begin(plan)
     for number in range(len(plan.index)):
-        epoch.arrive()
+        epoch.fetch()
         found.append([value.clone() for value in epoch.batch(torch.tensor(number))])
     return found
 
@@ -82,7 +82,7 @@ def test_images_stay_at_one_place_so_that_a_graph_finds_the_next(files):
     epoch.begin(plan)
     places = []
     for _ in range(2):
-        epoch.arrive()
+        epoch.fetch()
         places.append([value.data_ptr() for value in epoch.here])
     assert places[0] == places[1]
 
