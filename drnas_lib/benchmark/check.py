@@ -5,7 +5,7 @@ import pandas as pd
 from drnas_lib.benchmark.convert import DECIMALS
 
 SHOWN = 5  # cells that are named
-ROUNDING = 1.01 * 10**-DECIMALS  # points of a per cent: what rounding may do to the last decimal
+ROUNDING = 1.01 * 10**-DECIMALS  # points of a per cent: the most that rounding changes
 
 
 def differences(table: pd.DataFrame, official: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,9 @@ KNOWN = f"the NATS-Bench topology folder (it holds {META_FILE}), the NATS-Bench 
 DAMAGED = (OSError, EOFError, RuntimeError, pickle.UnpicklingError)
 INCOMPLETE = (ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)  # what the packages raise
 
-Opened = tuple[Sequence[str], Callable[[int], tuple[Any, int]]]  # the cells, and for the number of one its API and its number there
+Release = tuple[
+    Sequence[str], Callable[[int], tuple[Any, int]]
+]  # the cells; and a function from the number of a cell to its API and its number there
 
 MEASURED = {  # where the packages keep a column: the data set and epochs of the training, and the key in get_more_info
     "cifar10_valid": ("cifar10-valid", "200", "valid-accuracy"),  # trained on half of the training set only
@@ -61,7 +63,7 @@ def rows(source: Path, trust_pickle: bool) -> Iterator[dict]:
         yield {"index": index, "arch": arch} | accuracies
 
 
-def _pth(path: Path) -> Opened:
+def _pth(path: Path) -> Release:
     """NAS-Bench-201: the whole file is loaded; the package gets one cell at a time, because it copies its input."""
     import torch  # here: the other forms need no torch
     from nas_201_api import NASBench201API
@@ -76,7 +78,7 @@ def _pth(path: Path) -> Opened:
     return archs, open_cell
 
 
-def _nats(path: Path) -> Opened:
+def _nats(path: Path) -> Release:
     """NATS-Bench: from a folder the package reads a cell on request and keeps it, so the cells before are removed."""
     api = nats_bench.create(str(path), "topology", fast_mode=path.is_dir(), verbose=False)
 
@@ -88,7 +90,7 @@ def _nats(path: Path) -> Opened:
     return api.meta_archs, open_cell
 
 
-READERS: dict[str, Callable[[Path], Opened]] = {".pth": _pth, ".pbz2": _nats}  # a folder is NATS-Bench's
+READERS: dict[str, Callable[[Path], Release]] = {".pth": _pth, ".pbz2": _nats}  # a folder is NATS-Bench's
 
 
 def _accuracies(api: Any, index: int) -> dict[str, float]:

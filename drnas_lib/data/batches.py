@@ -18,7 +18,7 @@ class Share:
     of: int = 1
 
 
-ALL = Share()
+WHOLE = Share()
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,7 @@ def _image_set(part: datasets.CIFAR10) -> ImageSet:
 
 
 def read_parquet(path: Path) -> tuple[ImageSet, bool]:
-    """The images of a file in the hub's layout, and whether any of them is stored with loss.
-
-    Raises MissingData, DamagedData.
-    """
+    """The images of a file in the hub's layout, and whether any of them is stored with loss. Raises MissingData, DamagedData."""
     if not path.exists():
         raise MissingData(f"{path} is missing, and both train.parquet and test.parquet are needed. Put it beside the other one.")
     checksums.check(path)

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from drnas_lib.data.batches import ALL, DeviceImages, Share, full_batches
+from drnas_lib.data.batches import WHOLE, DeviceImages, Share, full_batches
 from drnas_lib.data.sources import Dataset
 from drnas_lib.runs.seeds import derived
 
@@ -36,7 +36,7 @@ class Feed(Protocol):
 class MemoryFeed:
     """A data set on the device as bytes; an incomplete last batch of an epoch is left out. Raises ValueError without a whole batch."""
 
-    def __init__(self, dataset: Dataset, batch_size: int, cutout: int, seed: int, device: torch.device, share: Share = ALL):
+    def __init__(self, dataset: Dataset, batch_size: int, cutout: int, seed: int, device: torch.device, share: Share = WHOLE):
         assert dataset.test is not None, "a training is judged on test images"
         self.classes, self.batch_size, self.seed, self.share = dataset.classes, batch_size, seed, share
         augment = dataset.augmentation(cutout)

@@ -20,8 +20,8 @@ def read_folder(folder: Path, size: int) -> Loaded:
     """Every image as RGB, upright, its short side scaled to `size` and the centre cropped.
 
     Without train/, every fifth image of a class is for testing. Unreadable files are counted and named in the source.
-    Raises DamagedData when they are more than 1 % or a class has too few others; MissingData for an absent or empty
-    folder, or one that has train/ but nothing to test on.
+    Raises DamagedData where they are more than 1 % or a class has too few others; MissingData for an absent or empty folder, or one that
+    has train/ but nothing to test on.
     """
     if not folder.is_dir():
         raise MissingData(f"there is no folder {folder}. {LAYOUT}")

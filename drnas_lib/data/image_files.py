@@ -38,6 +38,13 @@ class Files:
     def name(self, index: int) -> str:
         return os.fsdecode(self.names[index])
 
+    def select(self, positions: dict[str, list[int]]) -> "Files":
+        """The files at the given positions within each class."""
+        starts = np.searchsorted(self.labels, np.arange(len(self.classes)))
+        index = np.concatenate([starts[label] + np.array(positions[name]) for label, name in enumerate(self.classes)])
+        digest = hashlib.sha256(self.digest.encode() + index.astype(np.int64).tobytes()).hexdigest()
+        return Files(self.root, self.classes, self.names[index], self.labels[index], digest)
+
 
 def scan(root: Path) -> Files:
     """All images of <root>/<class>/. Raises MissingData where there are not two classes, or a class has no image."""
@@ -128,15 +135,7 @@ def chosen(files: Files, path: Path) -> Files:
     counts = np.bincount(files.labels, minlength=len(files.classes))
     for name, count in zip(files.classes, counts):
         _check_positions(content["images"].get(name), count, f"{path}: class {name}")
-    return taken(files, content["images"])
-
-
-def taken(files: Files, images: dict[str, list[int]]) -> Files:
-    """The files at the given positions within each class."""
-    starts = np.searchsorted(files.labels, np.arange(len(files.classes)))
-    index = np.concatenate([starts[label] + np.array(images[name]) for label, name in enumerate(files.classes)])
-    digest = hashlib.sha256(files.digest.encode() + index.astype(np.int64).tobytes()).hexdigest()
-    return Files(files.root, files.classes, files.names[index], files.labels[index], digest)
+    return files.select(content["images"])
 
 
 def _check_positions(positions: Any, images: int, where: str) -> None:

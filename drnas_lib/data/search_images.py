@@ -59,7 +59,7 @@ def read(settings: SearchSettings) -> Dataset | StreamedDataset:
             lists = index_lists.draw(files, list(PERCENTS), LIST_SEED)
         except ValueError as error:
             raise DamagedData(f"{files.root}: {error}. Name lists of larger shares with the parameter `index_lists`.") from error
-        train, valid = (image_files.taken(files, images) for images in lists)
+        train, valid = (files.select(positions) for positions in lists)
         chosen = f"drawn with seed {LIST_SEED} as {PERCENTS[0]:g} % and {PERCENTS[1]:g} % of each class"
     else:
         train, valid = (image_files.chosen(files, resolve(path)) for path in settings.index_lists)

@@ -15,7 +15,7 @@ from torchvision import transforms
 from torchvision.transforms.functional import pil_to_tensor
 
 from drnas_lib.data.augment import IMAGENET, pixel_scale
-from drnas_lib.data.batches import ALL, Share, full_batches
+from drnas_lib.data.batches import WHOLE, Share, full_batches
 from drnas_lib.data.feed import UNREADABLE, Batch
 from drnas_lib.data.image_files import Files, open_rgb, refuse_many
 from drnas_lib.runs.seeds import derived
@@ -27,25 +27,25 @@ Key = tuple[int, int]  # epoch, or a draw; number of the image
 Item = tuple[Tensor, int, list[int]]  # image, label, numbers of the unreadable files
 
 
-def train_view(size: int, jitter: bool = True) -> transforms.Compose:
+def train_transform(size: int, jitter: bool = True) -> transforms.Compose:
     """A random part of the image at `size`, mirrored or not, in changed colours."""
     colours = [transforms.ColorJitter(*JITTER)] if jitter else []
     return transforms.Compose([transforms.RandomResizedCrop(size), transforms.RandomHorizontalFlip(), *colours])
 
 
-def centre_view(size: int) -> transforms.Compose:
+def evaluation_transform(size: int) -> transforms.Compose:
     """The short side at 256/224 of `size`, then the centre."""
     return transforms.Compose([transforms.Resize(size * 256 // 224), transforms.CenterCrop(size)])
 
 
-class Images(Dataset[Item]):
+class ImageFileDataset(Dataset[Item]):
     """Item (epoch, number) is the image as uint8 (3, size, size), its label, and the numbers of the unreadable files met on the way.
 
     In training the next readable file stands in for an unreadable one (`substitute`); in a test its label is UNREADABLE.
     """
 
-    def __init__(self, files: Files, view: transforms.Compose, size: int, seed: int, substitute: bool):
-        self.files, self.view, self.size, self.seed, self.substitute = files, view, size, seed, substitute
+    def __init__(self, files: Files, transform: transforms.Compose, size: int, seed: int, substitute: bool):
+        self.files, self.transform, self.size, self.seed, self.substitute = files, transform, size, seed, substitute
 
     def __len__(self) -> int:
         return len(self.files)
@@ -70,7 +70,7 @@ class Images(Dataset[Item]):
             return None
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derived(self.seed, epoch, number))
-            return pil_to_tensor(self.view(image))
+            return pil_to_tensor(self.transform(image))
 
 
 def collate(items: list[Item]) -> tuple[Tensor, Tensor, list[int]]:
@@ -91,9 +91,9 @@ class NextPass:
 
 
 class FileReader:
-    """Reads batches of `images` in `workers` processes, or in this one where there are 0, and keeps count of unreadable files."""
+    """Reads batches of `images` in `workers` processes, or in this one for 0 workers, and notes the unreadable files."""
 
-    def __init__(self, images: Images, device: torch.device, workers: int):
+    def __init__(self, images: ImageFileDataset, device: torch.device, workers: int):
         self.images, self.files, self.device = images, images.files, device
         self.damaged: set[int] = set()
         self.mean, self.std = pixel_scale(MEAN, STD, device)
@@ -119,9 +119,10 @@ class FileReader:
     def read(self, batches: Iterable[list[Key]]) -> Iterator[Batch]:
         """uint8 (B, 3, size, size) and labels (B,) of each batch, on the CPU. The workers start at once."""
         self.next_pass.batches = batches
-        return map(self.counted, self.loader)
+        return map(self.noted, self.loader)
 
-    def counted(self, collated: tuple[Tensor, Tensor, list[int]]) -> Batch:
+    def noted(self, collated: tuple[Tensor, Tensor, list[int]]) -> Batch:
+        """Images and labels of a batch; its unreadable files are noted."""
         images, labels, damaged = collated
         self.damaged.update(damaged)
         return images, labels
@@ -135,12 +136,12 @@ class StreamFeed:
     """Training and test files as a Feed. Raises DamagedData, with names, where more than 1 % of the files cannot be read."""
 
     def __init__(
-        self, train: Files, test: Files, size: int, batch_size: int, seed: int, device: torch.device, workers: int, share: Share = ALL
+        self, train: Files, test: Files, size: int, batch_size: int, seed: int, device: torch.device, workers: int, share: Share = WHOLE
     ):
         self.classes, self.batch_size, self.seed, self.device, self.share = len(train.classes), batch_size, seed, device, share
         self.steps = full_batches(len(train), batch_size)
-        self.train = FileReader(Images(train, train_view(size), size, seed, substitute=True), device, workers)
-        self.tests = FileReader(Images(test, centre_view(size), size, seed, substitute=False), device, workers)
+        self.train = FileReader(ImageFileDataset(train, train_transform(size), size, seed, substitute=True), device, workers)
+        self.tests = FileReader(ImageFileDataset(test, evaluation_transform(size), size, seed, substitute=False), device, workers)
 
     @property
     def unreadable(self) -> list[str]:
@@ -159,8 +160,7 @@ class StreamFeed:
         keys = ([(epoch, number) for number in batch[share.rank :: share.of].tolist()] for batch in batches)
         for images, labels in reader.read(keys):
             yield reader.normalised(images.to(self.device, non_blocking=True)), labels.to(self.device, non_blocking=True)
-        files = reader.files
-        refuse_many(files.root, [files.name(number) for number in sorted(reader.damaged)], len(files))
+        refuse_many(reader.files.root, reader.unreadable, len(reader))
 
 
 def source(train: Files, test: Files, size: int, listed: str | None) -> str:

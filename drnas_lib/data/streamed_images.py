@@ -12,7 +12,7 @@ from torch import Tensor
 from drnas_lib.data.batches import Plan, full_batches, planned_steps
 from drnas_lib.data.feed import Batch
 from drnas_lib.data.image_files import Files
-from drnas_lib.data.stream import FileReader, Images, Key, collate, train_view
+from drnas_lib.data.stream import FileReader, ImageFileDataset, Key, collate, train_transform
 
 SEEDS = 2**31
 
@@ -21,7 +21,7 @@ class StreamedImages(FileReader):
     """`files` as views of `size` pixels a side, cut at random and mirrored, without changed colours; `workers` processes read them."""
 
     def __init__(self, files: Files, size: int, seed: int, device: torch.device, workers: int):
-        super().__init__(Images(files, train_view(size, jitter=False), size, seed, substitute=True), device, workers)
+        super().__init__(ImageFileDataset(files, train_transform(size, jitter=False), size, seed, substitute=True), device, workers)
 
     def plan(
         self, batch_size: int, generator: torch.Generator, steps: int | None = None, replacement: bool = False, holes: float = 1.0
@@ -38,7 +38,7 @@ class StreamedImages(FileReader):
 
     def batch(self, plan: Plan, step: int) -> Batch:
         """x float32 (B, 3, size, size) and y (B,) of one step, read at once and in this process."""
-        images, labels = self.counted(collate([self.images[key] for key in keys(plan, step)]))
+        images, labels = self.noted(collate([self.images[key] for key in keys(plan, step)]))
         return self.normalised(images.to(self.device)), labels.to(self.device)
 
     def epoch(self) -> "StreamedEpoch":
