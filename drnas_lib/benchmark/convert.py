@@ -20,9 +20,7 @@ KNOWN = f"the NATS-Bench topology folder (it holds {META_FILE}), the NATS-Bench 
 DAMAGED = (OSError, EOFError, RuntimeError, pickle.UnpicklingError)
 INCOMPLETE = (ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)  # what the packages raise
 
-Release = tuple[
-    Sequence[str], Callable[[int], tuple[Any, int]]
-]  # the cells; and a function from the number of a cell to its API and its number there
+Release = tuple[Sequence[str], Callable[[int], tuple[Any, int]]]  # the cells; from the number of a cell to its API and its number there
 
 MEASURED = {  # where the packages keep a column: the data set and epochs of the training, and the key in get_more_info
     "cifar10_valid": ("cifar10-valid", "200", "valid-accuracy"),  # trained on half of the training set only

@@ -89,6 +89,7 @@ class DeviceImages:
         return self.augment.apply(self.padded, index, draws, self.mean, self.std), self.labels[index]
 
     def epoch(self) -> "ResidentEpoch":
+        """The holder of an epoch's plan, from which the steps take their batches."""
         return ResidentEpoch(self)
 
     def evaluation(self, batch_size: int, shuffle: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor]]:
@@ -107,13 +108,14 @@ class ResidentEpoch:
         self.plan: Plan | None = None
 
     def begin(self, plan: Plan) -> None:
+        """Copy a new plan into place."""
         if self.plan is None:
             self.plan = Plan(plan.index.clone(), plan.draws.clone())
         self.plan.index.copy_(plan.index)
         self.plan.draws.copy_(plan.draws)
 
     def fetch(self) -> None:
-        """Nothing to do: all images are on the device."""
+        """Does nothing: all images are on the device."""
 
     def batch(self, number: Tensor) -> tuple[Tensor, Tensor]:
         """x and y of the step `number`, which lies on the device."""

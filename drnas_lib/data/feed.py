@@ -28,9 +28,11 @@ class Feed(Protocol):
     @property
     def unreadable(self) -> list[str]: ...
 
-    def epoch(self, epoch: int) -> Iterator[Batch]: ...
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The augmented training batches of an epoch."""
 
-    def test(self) -> Iterator[Batch]: ...
+    def test(self) -> Iterator[Batch]:
+        """All test images, without augmentation."""
 
 
 class MemoryFeed:

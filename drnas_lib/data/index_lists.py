@@ -1,4 +1,6 @@
-"""Index lists: some of the images of every class, such as the 10 % and 2.5 % of ImageNet on which DrNAS searches. The command
+"""Index lists: some of the images of every class, such as the 10 % and 2.5 % of ImageNet on which DrNAS searches.
+
+The command
 
     python -m drnas_lib.data.index_lists --folder IMAGENET/train --percents 10 2.5 --seed 0 --out params/index_lists/imagenet
 
@@ -52,6 +54,7 @@ def write(files: Files, percents: list[float], seed: int, out: Path) -> list[Pat
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m drnas_lib.data.index_lists", description=__doc__.split("\n")[0])
     parser.add_argument("--folder", required=True, help="a folder with one folder of images per class, such as IMAGENET/train")
     parser.add_argument("--percents", type=float, nargs="+", default=[10.0, 2.5], help="of every class, one list for each")

@@ -42,10 +42,12 @@ class StreamedImages(FileReader):
         return self.normalised(images.to(self.device)), labels.to(self.device)
 
     def epoch(self) -> "StreamedEpoch":
+        """The holder of the next batch, from which the steps take it."""
         return StreamedEpoch(self)
 
 
 def keys(plan: Plan, step: int) -> list[Key]:
+    """The draw and the number of each image in a batch of the plan."""
     return list(zip(plan.draws[step].tolist(), plan.index[step].tolist()))
 
 
