@@ -59,28 +59,28 @@ class Standing:
     @property
     def short(self) -> str:
         """For tables: '120 (99.2 %)'."""
-        return f"{self.rank:,g} ({_cut(self.below_pct)} %)"
+        return f"{self.rank:,g} ({_floored(self.below_pct)} %)"
 
     def to_record(self, key: str) -> dict[str, float]:
         """The entries of a record; `key` is data set and split, such as cifar10_test."""
-        return dict(zip(_names(key), astuple(self)))
+        return dict(zip(_record_keys(key), astuple(self)))
 
     @classmethod
     def from_record(cls, found: dict, key: str) -> "Standing | None":
         """The standing in the entries `found` of a record, or None where a run kept no rank."""
-        return cls(*(found[name] for name in _names(key))) if found.keys() >= set(_names(key)) else None
+        return cls(*(found[name] for name in _record_keys(key))) if found.keys() >= set(_record_keys(key)) else None
 
 
-def _names(key: str) -> tuple[str, str, str, str]:
+def _record_keys(key: str) -> tuple[str, str, str, str]:
     return f"{key}_acc_pct", f"{key}_rank", f"{key}_below_pct", f"optimum_{key}_acc_pct"
 
 
 def place(rank: float, below_pct: float) -> str:
     """A standing in words; the median of several may lie between two ranks."""
-    return f"rank {rank:,g}, better than {_cut(below_pct)} % of all cells"
+    return f"rank {rank:,g}, better than {_floored(below_pct)} % of all cells"
 
 
-def _cut(below_pct: float) -> str:
+def _floored(below_pct: float) -> str:
     """99.98 -> '99.9': only all cells are 100."""
     return f"{math.floor(10 * below_pct) / 10:.1f}"
 
