@@ -5,8 +5,9 @@ import csv
 import pytest
 import torch
 
+from drnas_lib.data.image_set import ImageSet
 from drnas_lib.data.search_images import halves
-from drnas_lib.data.sources import DATASETS, Dataset, ImageSet, load
+from drnas_lib.data.sources import DATASETS, Dataset, load
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.search.loop import Search

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.retrain import RetrainConfig
+from drnas_lib.data.batches import Share
 from drnas_lib.data.image_files import only_train, train_and_test
 from drnas_lib.data.search_images import StreamedDataset
 from drnas_lib.data.sources import load
@@ -179,7 +180,7 @@ TRAINED = dict(channels=4, cells=3, batch_size=32, epochs=1)
 def test_an_epoch_of_retraining(cell):
     these = RetrainConfig.of(TRAINED | dict(genotype=cell, dataset="digits", subset=96, cutout=2)).settings()
     with posing() as device:
-        feed = read(these).feed(CUDA, None)
+        feed = read(these).feed(CUDA, Share())
         training = Training(built(0, lambda: network(these, feed.classes, 1)), feed, these.recipe, 0, CUDA, None)
         training._epoch(0, lambda done, of: device.reports.clear())
         assert files(device.reports) <= {"tolist reads back @ loop.py", "to copies from the host to the device @ batches.py"}

@@ -1,33 +1,40 @@
 """The commands of the benchmark table: python -m drnas_lib.benchmark convert or check."""
 
 import argparse
+import gzip
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from drnas_lib.benchmark import check
-from drnas_lib.benchmark.convert import KNOWN, ConversionError
-from drnas_lib.benchmark.table import FILE_NAME, Benchmark, BenchmarkError, MissingBenchmark, official, write
-from drnas_lib.runs.records import RecordError, data_root
+from drnas_lib.benchmark.convert import KNOWN, ConversionError, rows
+from drnas_lib.benchmark.table import COLUMNS, FILE_NAME, Benchmark, BenchmarkError, MissingBenchmark
+from drnas_lib.runs.records import RecordError, atomic_write, data_root
+
+
+def _official(options: argparse.Namespace) -> pd.DataFrame:
+    """The frame of a Benchmark from the official files; progress goes to stderr. Raises ConversionError, BenchmarkError."""
+    cells = []
+    for row in rows(options.source, options.trust_pickle):
+        cells.append(row)
+        if len(cells) % 1000 == 0:
+            print(f"{len(cells):,} cells read", file=sys.stderr, flush=True)
+    return Benchmark(pd.DataFrame(cells, columns=COLUMNS), options.source).frame
 
 
 def _convert(options: argparse.Namespace) -> str:
-    frame = official(options.source, options.trust_pickle, _progress)
-    write(frame, options.out)
+    frame = _official(options).reset_index()[list(COLUMNS)]
+    text = frame.to_csv(index=False, lineterminator="\n")
+    atomic_write(options.out, gzip.compress(text.encode(), mtime=0))  # no time stamp: equal tables are equal files
     return f"{options.out}: {len(frame):,} cells"
 
 
 def _compare(options: argparse.Namespace) -> str:
-    table = Benchmark.load(options.table).frame.reset_index()
-    found = check.differences(table, official(options.source, options.trust_pickle, _progress))
-    agree, said = check.verdict(found)
-    said = f"{options.table} against {options.source}: {said}"
-    return said if agree else sys.exit(said)
-
-
-def _progress(cells: int) -> None:
-    if cells % 1000 == 0:
-        print(f"{cells:,} cells read", file=sys.stderr, flush=True)
+    agree, report = check.verdict(check.differences(Benchmark.load(options.table).frame, _official(options)))
+    report = f"{options.table} against {options.source}: {report}"
+    return report if agree else sys.exit(report)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import nats_bench
 
@@ -20,27 +20,18 @@ KNOWN = f"the NATS-Bench topology folder (it holds {META_FILE}), the NATS-Bench 
 DAMAGED = (OSError, EOFError, RuntimeError, pickle.UnpicklingError)
 INCOMPLETE = (ArithmeticError, AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)  # what the packages raise
 
-Opened = tuple[Sequence[str], Callable[[int], tuple[Any, int]]]  # the cells, and for the number of one its API and its number there
+Release = tuple[Sequence[str], Callable[[int], tuple[Any, int]]]  # the cells; from the number of a cell to its API and its number there
 
-
-class Measured(NamedTuple):
-    """Where the packages keep a column: trained on `dataset` for `epochs` epochs, `key` of get_more_info."""
-
-    dataset: str
-    epochs: str
-    key: str
-
-
-MEASURED = {
-    "cifar10_valid": Measured("cifar10-valid", "200", "valid-accuracy"),  # trained on half of the training set only
-    "cifar10_test": Measured("cifar10", "200", "test-accuracy"),
-    "cifar100_valid": Measured("cifar100", "200", "valid-accuracy"),
-    "cifar100_test": Measured("cifar100", "200", "test-accuracy"),
-    "imagenet16-120_valid": Measured("ImageNet16-120", "200", "valid-accuracy"),
-    "imagenet16-120_test": Measured("ImageNet16-120", "200", "test-accuracy"),
-    "cifar10_valid_12": Measured("cifar10-valid", "12", "valid-accuracy"),
-    "cifar100_valid_12": Measured("cifar100", "12", "valid-accuracy"),
-    "imagenet16-120_valid_12": Measured("ImageNet16-120", "12", "valid-accuracy"),
+MEASURED = {  # where the packages keep a column: the data set and epochs of the training, and the key in get_more_info
+    "cifar10_valid": ("cifar10-valid", "200", "valid-accuracy"),  # trained on half of the training set only
+    "cifar10_test": ("cifar10", "200", "test-accuracy"),
+    "cifar100_valid": ("cifar100", "200", "valid-accuracy"),
+    "cifar100_test": ("cifar100", "200", "test-accuracy"),
+    "imagenet16-120_valid": ("ImageNet16-120", "200", "valid-accuracy"),
+    "imagenet16-120_test": ("ImageNet16-120", "200", "test-accuracy"),
+    "cifar10_valid_12": ("cifar10-valid", "12", "valid-accuracy"),
+    "cifar100_valid_12": ("cifar100", "12", "valid-accuracy"),
+    "imagenet16-120_valid_12": ("ImageNet16-120", "12", "valid-accuracy"),
 }
 
 
@@ -49,7 +40,7 @@ class ConversionError(UserError, ValueError):
 
 
 def rows(source: Path, trust_pickle: bool) -> Iterator[dict]:
-    """The rows of an official file or folder, one cell after the other. Raises ConversionError.
+    """Yield the rows of an official file or folder, one cell after the other. Raises ConversionError.
 
     Opening a pickle runs the code in it, so nothing is opened without `trust_pickle`.
     """
@@ -70,9 +61,9 @@ def rows(source: Path, trust_pickle: bool) -> Iterator[dict]:
         yield {"index": index, "arch": arch} | accuracies
 
 
-def _pth(path: Path) -> Opened:
-    """NAS-Bench-201: the whole file is loaded; the package then gets one cell at a time, because it copies all that it gets."""
-    import torch  # reading the table must stay possible, and fast, without it
+def _pth(path: Path) -> Release:
+    """NAS-Bench-201: the whole file is loaded; the package gets one cell at a time, because it copies its input."""
+    import torch  # here: the other forms need no torch
     from nas_201_api import NASBench201API
 
     content = torch.load(path, map_location="cpu", weights_only=False)  # the caller vouched for the file
@@ -85,8 +76,8 @@ def _pth(path: Path) -> Opened:
     return archs, open_cell
 
 
-def _nats(path: Path) -> Opened:
-    """NATS-Bench: of the folder the package reads a cell when it is asked for it, and keeps it, so cells read before go."""
+def _nats(path: Path) -> Release:
+    """NATS-Bench: from a folder the package reads a cell on request and keeps it, so the cells before are removed."""
     api = nats_bench.create(str(path), "topology", fast_mode=path.is_dir(), verbose=False)
 
     def open_cell(index: int) -> tuple[Any, int]:
@@ -97,19 +88,19 @@ def _nats(path: Path) -> Opened:
     return api.meta_archs, open_cell
 
 
-READERS: dict[str, Callable[[Path], Opened]] = {".pth": _pth, ".pbz2": _nats}  # a folder is NATS-Bench's
+READERS: dict[str, Callable[[Path], Release]] = {".pth": _pth, ".pbz2": _nats}  # a folder is NATS-Bench's
 
 
 def _accuracies(api: Any, index: int) -> dict[str, float]:
-    """In per cent, by column, of a cell of a package's API."""
-    asked = dict.fromkeys((measured.dataset, measured.epochs) for measured in MEASURED.values())
-    infos = {(dataset, epochs): api.get_more_info(index, dataset, hp=epochs, is_random=False) for dataset, epochs in asked}
-    return {column: round(float(infos[m.dataset, m.epochs][m.key]), DECIMALS) for column, m in MEASURED.items()}
+    """The accuracies of a cell in per cent, by column; `index` is its number in `api`."""
+    trainings = dict.fromkeys((dataset, epochs) for dataset, epochs, _ in MEASURED.values())
+    infos = {training: api.get_more_info(index, training[0], hp=training[1], is_random=False) for training in trainings}
+    return {column: round(float(infos[dataset, epochs][key]), DECIMALS) for column, (dataset, epochs, key) in MEASURED.items()}
 
 
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
-    """The packages' own errors say neither which cell it is nor what to do."""
+    """Turn the packages' own errors, which name neither the cell nor a remedy, into ConversionError."""
     try:
         yield
     except DAMAGED as error:

@@ -1,9 +1,9 @@
 """Random search and REINFORCE on the NAS-Bench-201 table: cells are looked up, none is trained, and a simulated budget ends the search.
 
-The signal is the validation accuracy of the 12-epoch schedule; the answer is the cell with the best signal seen, reported at 200 epochs.
-Two deviations, both for want of data: our table has no training times, so every query costs the same (`seconds_per_query`), and its
-12-epoch accuracy is the mean of the benchmark's seeds where the originals draw one of them. All seeds are searched at once; each has a
-stream of its own, so that the result of a seed does not depend on how many there are.
+The signal is the validation accuracy of the 12-epoch schedule. A search returns the cell with the best signal seen and reports its accuracy
+after 200 epochs. Our table has no training times and no single seeds, hence two deviations: every query costs the same
+(`seconds_per_query`), and the signal is the mean over the benchmark's seeds where the originals draw one of them. All seeds are searched
+at once; each has a random stream of its own, so its result does not depend on the number of seeds.
 """
 
 import hashlib
@@ -28,9 +28,9 @@ INITIAL_SCALE = 1e-3
 BASELINE_DECAY = 0.9
 BETAS, EPS = (0.9, 0.999), 1e-8  # of Adam
 
-# Of a 12-epoch training. 120 s on CIFAR-10's 25,000 images is our assumption, 100 queries in 12,000 s; the other two follow from the images
-# of an epoch, 50,000, and 151,700 of a quarter of the pixels.
 PROTOCOL = "best 12-epoch validation accuracy within the budget, judged after 200 epochs; every query costs the same"
+# A query costs a 12-epoch training. 120 s on CIFAR-10's 25,000 images is our assumption, 100 queries in 12,000 s; the other two follow from
+# the images of an epoch: 50,000, and 151,700 of a quarter of the pixels.
 SECONDS_PER_QUERY = {"cifar10": 120.0, "cifar100": 240.0, "imagenet16-120": 182.0}
 
 MOST_QUERIES = 10**7  # of all seeds together: half a gigabyte of draws
@@ -38,19 +38,19 @@ Uniforms = NDArray[np.float64]
 
 
 def draws(seeds: int, queries: int, policy: str) -> tuple[Uniforms, Uniforms]:
-    """(S, Q, E) uniform numbers, one for each choice, and (S, E, O) standard normal ones, for where a policy starts."""
+    """(S, Q, E) uniform numbers, one for each choice, and (S, E, O) standard normal ones, for the start of a policy."""
     streams = [np.random.default_rng([seed, *policy.encode()]) for seed in range(seeds)]
     normal = np.stack([stream.standard_normal((E, O)) for stream in streams])
     return np.stack([stream.random((queries, E)) for stream in streams]), normal
 
 
 def random_search(signal: NDArray, uniform: Uniforms, normal: Uniforms, lr: float) -> NDArray:
-    """The cells (S, Q) that are looked up: every one uniformly random. `signal` (5^6,) is not looked at."""
+    """The cells (S, Q) to look up: each is uniformly random, whatever the `signal` (5^6,)."""
     return cells((uniform * O).astype(np.int64))
 
 
 def reinforce(signal: NDArray, uniform: Uniforms, normal: Uniforms, lr: float) -> NDArray:
-    """The cells (S, Q) that a policy looks up: softmax over (E, O) logits, moved by Adam along (reward - baseline) grad log p.
+    """The cells (S, Q) that a policy looks up. It is the softmax over (E, O) logits; Adam moves them along (reward - baseline) grad log p.
 
     The reward is `signal` (5^6,) in per cent, the baseline its moving average with decay 0.9, corrected for its start.
     """
@@ -80,7 +80,7 @@ def cells(choice: NDArray) -> NDArray:
 
 
 def genotype(cell: int) -> Nb201Genotype:
-    """The cell of a number."""
+    """The cell of a number, the inverse of `cells`."""
     return Nb201Genotype(tuple(NB201_OPERATIONS[cell // O ** (E - 1 - e) % O] for e in range(E)))
 
 
@@ -90,7 +90,7 @@ LABELS = {"random": "Random (baseline)", "reinforce": "Reinforce (Zoph et al., 2
 
 @dataclass(frozen=True)
 class TableSearchSettings:
-    """Every value that the result depends on, and its folder, relative to the project."""
+    """All values that determine the result, and its folder, relative to the project."""
 
     dataset: str
     method: str
@@ -106,11 +106,12 @@ class TableSearchSettings:
 
     @property
     def fingerprint(self) -> str:
-        return hashlib.sha256(json.dumps(_relevant(asdict(self)), sort_keys=True).encode()).hexdigest()[:16]
+        values = {name: value for name, value in asdict(self).items() if name != "folder"}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
-
-def _relevant(parameters: dict) -> dict:
-    return {name: value for name, value in parameters.items() if name not in ("folder", "queries")}  # queries follow from the others
+    def as_dict(self) -> dict:
+        """The parameters in a record."""
+        return asdict(self) | {"queries": self.queries}
 
 
 class TableSearchConfig(Parameters):
@@ -142,21 +143,21 @@ class TableSearchConfig(Parameters):
 
 
 def search(settings: TableSearchSettings, table: Benchmark) -> pd.DataFrame:
-    """A row per seed: the cell with the best 12-epoch validation accuracy among those looked up, and what it reaches."""
+    """A row per seed: the cell with the best 12-epoch validation accuracy among those looked up, and its accuracies."""
     ordered = table.frame.reindex([str(genotype(cell)) for cell in range(O**E)])
     signal = ordered[f"{settings.dataset}_valid_12"].to_numpy()
     asked = POLICIES[settings.method](signal, *draws(settings.seeds, settings.queries, settings.method), settings.policy_lr)  # S Q
     best = asked[np.arange(len(asked)), signal[asked].argmax(1)]
-    found, splits = ordered.iloc[best], ("valid_12", "valid", "test")
-    return pd.DataFrame(
-        {"seed": np.arange(len(best)), "genotype": found.index, "queries": settings.queries}
-        | {"simulated_s": settings.queries * settings.seconds_per_query}
-        | {f"{settings.dataset}_{split}_acc_pct": found[f"{settings.dataset}_{split}"].to_numpy() for split in splits}
-    )
+    found = ordered.iloc[best]
+    rows = pd.DataFrame({"seed": np.arange(len(best)), "genotype": found.index, "queries": settings.queries})
+    rows["simulated_s"] = settings.queries * settings.seconds_per_query
+    for split in ("valid_12", "valid", "test"):
+        rows[f"{settings.dataset}_{split}_acc_pct"] = found[f"{settings.dataset}_{split}"].to_numpy()
+    return rows
 
 
 def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
-    """The seeds' results, computed if they are not there: seeds.csv, record.json, and done.json last.
+    """The results by seed, computed if they are missing: writes seeds.csv, record.json, and done.json last.
 
     Raises RunLocked, RecordError, MissingBenchmark, BenchmarkError.
     """
@@ -167,38 +168,31 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
         if folder.done and not rerun:  # by another process, since the first look
             return _finished(folder, settings)
         began = time.perf_counter()
-        table = Benchmark.load()  # first: without it a finished search is not cleared away
+        table = Benchmark.load()  # before clear(): without the table a finished search is kept
         rows = search(settings, table)
         folder.clear()
         write_csv(folder.file("seeds.csv"), rows.to_dict("records"))
-        metrics = {
-            f"{name}_{what}": float(getattr(rows[name], what)())
-            for name in rows.columns
-            if name.endswith("_acc_pct")
-            for what in ("mean", "std")  # std of the sample, n - 1
-        }
-        best = {split: table.optimum(settings.dataset, split)[1] for split in ("valid", "test")}
-        metrics |= {f"optimum_{settings.dataset}_{split}_acc_pct": accuracy for split, accuracy in best.items()}
+        accuracies = rows.filter(like="_acc_pct")
+        metrics = {f"{name}_{what}": float(accuracies[name].agg(what)) for name in accuracies for what in ("mean", "std")}  # std: n - 1
+        for split in ("valid", "test"):
+            metrics[f"optimum_{settings.dataset}_{split}_acc_pct"] = table.optimum(settings.dataset, split)[1]
         fingerprint = hashlib.sha256(table.frame.to_csv().encode()).hexdigest()
-        integrity.write(
-            folder.file(integrity.RECORD),
-            {
-                "parameters": asdict(settings) | {"queries": settings.queries},
-                "protocol": PROTOCOL,
-                "metrics": metrics | {"wall_s": time.perf_counter() - began},
-                "data": {"name": settings.dataset, "fingerprint": fingerprint, "source": "the NAS-Bench-201 table; no image is read"},
-                "device": "CPU, NumPy",
-                "environment": environment(),
-            },
-            beside=("seeds.csv",),
-        )
+        record = {
+            "parameters": settings.as_dict(),
+            "protocol": PROTOCOL,
+            "metrics": metrics | {"wall_s": time.perf_counter() - began},
+            "data": {"name": settings.dataset, "fingerprint": fingerprint, "source": "the NAS-Bench-201 table; no image is read"},
+            "device": "CPU, NumPy",
+            "environment": environment(),
+        }
+        integrity.write(folder.file(integrity.RECORD), record, beside=("seeds.csv",))
         folder.finish({"fingerprint": settings.fingerprint})
     return rows
 
 
 def _finished(folder: RunFolder, settings: TableSearchSettings) -> pd.DataFrame:
     record = integrity.record(folder)
-    if differences := settings_differ(_relevant(record["parameters"]), _relevant(asdict(settings))):
+    if differences := settings_differ(record["parameters"], settings.as_dict()):
         raise RecordError(
             f"{folder.path} holds a finished search of other settings: {'; '.join(differences)}. Choose another folder with the parameter "
             "`results`, or replace it with rerun=True."

@@ -1,4 +1,4 @@
-"""NAS-Bench-201 as a table: what each of the 15,625 cells reaches when it is trained. Load it, look cells up.
+"""NAS-Bench-201 as a table: the accuracies of each of the 15,625 cells. Load it, look cells up.
 
 Dong & Yang, *NAS-Bench-201* (ICLR 2020). Accuracies are in per cent, means over the benchmark's seeds: `valid` and
 `test` after the 200-epoch schedule, `valid_12` on the validation set after the 12-epoch schedule. Made once, and compared
@@ -8,10 +8,9 @@ with the official files, by
     python -m drnas_lib.benchmark check --source FILE_OR_FOLDER --trust-pickle
 """
 
-import gzip
 import math
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -19,10 +18,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from drnas_lib.benchmark.convert import rows
 from drnas_lib.errors import UserError
 from drnas_lib.genotype import GenotypeError, Nb201Genotype, all_nb201
-from drnas_lib.runs.records import atomic_write, data_root, resolve
+from drnas_lib.runs.records import data_root, resolve
 
 FILE_NAME = "nas_bench_201.csv.gz"
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
@@ -39,23 +37,7 @@ class MissingBenchmark(UserError, FileNotFoundError):
 
 
 class BenchmarkError(UserError, ValueError):
-    """The table is damaged or is asked for something it does not hold. The message says what and where."""
-
-
-@dataclass(frozen=True)
-class Accuracies:
-    """A row of the table, in per cent. `index` is the benchmark's own number of the cell."""
-
-    index: int
-    cifar10_valid: float
-    cifar10_test: float
-    cifar100_valid: float
-    cifar100_test: float
-    imagenet16_120_valid: float
-    imagenet16_120_test: float
-    cifar10_valid_12: float
-    cifar100_valid_12: float
-    imagenet16_120_valid_12: float
+    """The table is damaged or does not hold what was asked for. The message says what and where."""
 
 
 @dataclass(frozen=True)
@@ -77,34 +59,34 @@ class Standing:
     @property
     def short(self) -> str:
         """For tables: '120 (99.2 %)'."""
-        return f"{self.rank:,g} ({_cut(self.below_pct)} %)"
+        return f"{self.rank:,g} ({_floored(self.below_pct)} %)"
 
     def to_record(self, key: str) -> dict[str, float]:
-        """What a record keeps; `key` is data set and split, such as cifar10_test."""
-        return dict(zip(_names(key), astuple(self)))
+        """The entries of a record; `key` is data set and split, such as cifar10_test."""
+        return dict(zip(_record_keys(key), astuple(self)))
 
     @classmethod
     def from_record(cls, found: dict, key: str) -> "Standing | None":
-        """None where a run kept no rank."""
-        return cls(*(found[name] for name in _names(key))) if found.keys() >= set(_names(key)) else None
+        """The standing in the entries `found` of a record, or None where a run kept no rank."""
+        return cls(*(found[name] for name in _record_keys(key))) if found.keys() >= set(_record_keys(key)) else None
 
 
-def _names(key: str) -> tuple[str, str, str, str]:
+def _record_keys(key: str) -> tuple[str, str, str, str]:
     return f"{key}_acc_pct", f"{key}_rank", f"{key}_below_pct", f"optimum_{key}_acc_pct"
 
 
 def place(rank: float, below_pct: float) -> str:
     """A standing in words; the median of several may lie between two ranks."""
-    return f"rank {rank:,g}, better than {_cut(below_pct)} % of all cells"
+    return f"rank {rank:,g}, better than {_floored(below_pct)} % of all cells"
 
 
-def _cut(below_pct: float) -> str:
+def _floored(below_pct: float) -> str:
     """99.98 -> '99.9': only all cells are 100."""
     return f"{math.floor(10 * below_pct) / 10:.1f}"
 
 
 def how_to_get(path: Path | None = None) -> str:
-    """What every message says where the table is not there: where it was looked for, and what makes it at which cost."""
+    """The message where the table is missing: the path looked for, the command that makes the table, and what that costs."""
     path = data_root() / FILE_NAME if path is None else path
     return (
         f"no NAS-Bench-201 table at {path}. Download and unpack NATS-tss-v1_0-3ffb9-simple.tar, linked at "
@@ -142,10 +124,10 @@ class Benchmark:
         except (MissingBenchmark, BenchmarkError) as error:
             return None, str(error)
 
-    def query(self, genotype: Nb201Genotype) -> Accuracies:
-        """Everything that the table says about a cell."""
-        row = self.frame.loc[str(genotype)]
-        return Accuracies(int(row["index"]), *(float(row[column]) for column in ACCURACY_COLUMNS))
+    def query(self, genotype: Nb201Genotype) -> dict[str, float]:
+        """The row of a cell: `index`, its number in the benchmark, and its accuracies in per cent by ACCURACY_COLUMNS."""
+        (row,) = self.frame.loc[[str(genotype)]].to_dict("records")
+        return row
 
     def accuracy(self, genotype: Nb201Genotype, dataset: str, split: str) -> float:
         """Accuracy in per cent on a data set of `DATASETS` and a split of `SPLITS`. Raises BenchmarkError."""
@@ -157,41 +139,23 @@ class Benchmark:
         return Nb201Genotype.parse(column.idxmax()), float(column.max())
 
     def ranks(self, accuracies: ArrayLike, dataset: str, split: str) -> tuple[NDArray, NDArray]:
-        """Of accuracies (N,) in per cent: ranks (N,) and shares of all cells below (N,), as in Standing. Raises BenchmarkError."""
+        """The ranks (N,) of accuracies (N,) in per cent, and the shares (N,) of all cells below, as in Standing. Raises BenchmarkError."""
         ordered = np.sort(self.frame[_column(dataset, split)].to_numpy())
         above = len(ordered) - np.searchsorted(ordered, accuracies, side="right")
         return 1 + above, 100 * np.searchsorted(ordered, accuracies, side="left") / len(ordered)
 
     def standing(self, accuracy_pct: float, dataset: str, split: str) -> Standing:
-        """Of the accuracy of a cell. Raises BenchmarkError."""
+        """The standing of a cell by its accuracy. Raises BenchmarkError."""
         (rank,), (below,) = self.ranks([accuracy_pct], dataset, split)
         return Standing(float(accuracy_pct), int(rank), float(below), self.optimum(dataset, split)[1])
 
     def median_standing(self, accuracies: Iterable[float], dataset: str, split: str) -> Standing | None:
-        """The medians of several cells; None where there is none, or where the table does not know the data set."""
+        """The medians over several cells; None where there is none, or where the table lacks the data set."""
         known = [accuracy for accuracy in accuracies if not pd.isna(accuracy)]
         if not known or dataset not in DATASETS:
             return None
-        of_each = (known, *self.ranks(known, dataset, split))
-        return Standing(*(float(np.median(values)) for values in of_each), self.optimum(dataset, split)[1])
-
-
-def official(source: str | Path, trust_pickle: bool, on_cell: Callable[[int], None] | None = None) -> pd.DataFrame:
-    """The table of the official files, columns COLUMNS; `on_cell(n)` hears of every cell. Raises ConversionError, BenchmarkError."""
-    read = []
-    for row in rows(Path(source), trust_pickle):
-        read.append(row)
-        if on_cell is not None:
-            on_cell(len(read))
-    frame = pd.DataFrame(read, columns=COLUMNS)
-    _check(frame, source)
-    return frame
-
-
-def write(frame: pd.DataFrame, out: str | Path) -> None:
-    """Raises RecordError."""
-    text = frame.to_csv(index=False, lineterminator="\n")
-    atomic_write(Path(out), gzip.compress(text.encode(), mtime=0))  # no time stamp: equal tables are equal files
+        accuracy, rank, below = (float(np.median(values)) for values in (known, *self.ranks(known, dataset, split)))
+        return Standing(accuracy, rank, below, self.optimum(dataset, split)[1])
 
 
 def _column(dataset: str, split: str) -> str:

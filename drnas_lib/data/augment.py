@@ -1,9 +1,10 @@
 """Random crop, mirror and cutout of a whole batch at once, every image with draws of its own.
 
-The draws are made beforehand from a seeded generator (`draw`), so applying them is arithmetic on the device: no worker
-processes, nothing read back, the same shapes every time.
+The draws are made beforehand from a seeded generator (`draw`). Applying them is arithmetic on the device: no worker processes, no host
+synchronisation, the same shapes every time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,13 +12,19 @@ from torch import Tensor
 
 DRAWS = 5  # dy, dx, mirrored, centre of the hole: y, x
 FAR = -(1 << 20)  # a hole there leaves the image whole
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and standard deviation of each channel, of pixels 0..1
+
+
+def pixel_scale(mean: Sequence[float], std: Sequence[float], device: torch.device) -> tuple[Tensor, Tensor]:
+    """`mean` and `std` for pixels 0..255, each (C, 1, 1), on the device. Made once: no batch has to copy them there."""
+    return 255 * torch.tensor(mean, device=device)[:, None, None], 255 * torch.tensor(std, device=device)[:, None, None]
 
 
 @dataclass(frozen=True)
 class Augment:
     """`size` pixels a side; `pad` zeros around the image before cropping; `cutout` the side of the hole, 0 for none.
 
-    `mean` and `std` per channel, of pixels scaled to 0..1.
+    `mean` and `std` of each channel, of pixels scaled to 0..1.
     """
 
     size: int
@@ -30,7 +37,7 @@ class Augment:
     def draw(self, steps: int, batch: int, generator: torch.Generator, holes: float = 1.0) -> Tensor:
         """(S, B, 5) int32 on the CPU: crop offsets in 0..2 pad, mirrored 0/1, centre of the hole in 0..size-1.
 
-        With `holes` below 1, only that share of the images, drawn at random, gets one.
+        `holes` is the share of the images that get a hole, drawn at random.
         """
         limits = (2 * self.pad + 1, 2 * self.pad + 1, 2 if self.flip else 1, self.size, self.size)
         columns = [torch.randint(limit, (steps, batch), generator=generator, dtype=torch.int32) for limit in limits]
@@ -43,18 +50,8 @@ class Augment:
         """uint8 (N, C, H, W) with `pad` zeros on every side."""
         return torch.nn.functional.pad(images, (self.pad,) * 4)
 
-    def scale(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of pixels 0..255, each (C, 1, 1), on the device.
-
-        Made once, so that no batch has to copy them there.
-        """
-        return tuple(255 * torch.tensor(values, device=device)[:, None, None] for values in (self.mean, self.std))
-
     def apply(self, padded: Tensor, index: Tensor, draws: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        """Images `index` (B,) of `padded` (N, C, H+2p, W+2p) under `draws` (B, 5), normalised by `scale()`.
-
-        Returns float32 (B, C, H, W).
-        """
+        """Images `index` (B,) of `padded` (N, C, H+2p, W+2p) under `draws` (B, 5), normalised by `pixel_scale`: float32 (B, C, H, W)."""
         B, C, width = len(index), padded.shape[1], padded.shape[3]
         dy, dx, mirrored, hole_y, hole_x = draws.long().unbind(-1)  # B
         along = torch.arange(self.size, device=padded.device)

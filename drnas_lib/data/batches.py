@@ -1,26 +1,29 @@
 """A data set held on the device as bytes, and the batches of an epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from drnas_lib.data.augment import Augment
-from drnas_lib.data.sources import ImageSet
+from drnas_lib.data.augment import Augment, pixel_scale
+from drnas_lib.data.image_set import ImageSet
 
 
 @dataclass(frozen=True)
 class Share:
-    """Every `of`-th image of a batch, from the `rank`-th on: what one of several processes sees."""
+    """The images of a batch that one of several processes sees: every `of`-th, from the `rank`-th on."""
 
     rank: int = 0
     of: int = 1
 
 
+WHOLE = Share()
+
+
 @dataclass(frozen=True)
 class Plan:
-    """All batches of an epoch: which images (S, B), and the draws of their augmentation, (S, B, 5) in memory, on the device."""
+    """All batches of an epoch: `index` (S, B) names the images; `draws` decide their augmentation, (S, B, 5) for images on the device."""
 
     index: Tensor
     draws: Tensor
@@ -33,16 +36,31 @@ class Plan:
         return Plan(self.index[:, mine].contiguous(), self.draws[:, mine].contiguous())
 
 
-class DeviceImages:
-    """Images as padded uint8 and labels as int64 on `device`; the data set travels there once."""
+def full_batches(images: int, batch_size: int, of: str = "") -> int:
+    """The number of batches in one pass, an incomplete last one left out. Raises ValueError for none, with `of` in its message."""
+    if images < batch_size:
+        raise ValueError(f"{images} images{of} do not fill a batch of {batch_size}: lower batch_size or use more images")
+    return images // batch_size
 
-    unreadable: tuple[str, ...] = ()  # what could not be read has been left out before
+
+def planned_steps(images: int, batch_size: int, steps: int | None, replacement: bool) -> int:
+    """`steps`, or by default as many as one pass has. Raises ValueError where one pass has fewer and `replacement` allows no other."""
+    one_pass = full_batches(images, batch_size)
+    if steps is not None and steps > one_pass and not replacement:
+        raise ValueError(f"{images} images give {one_pass} batches of {batch_size} in a pass, not {steps}")
+    return one_pass if steps is None else steps
+
+
+class DeviceImages:
+    """Images as padded uint8 and labels as int64 on `device`; the data set is copied there once."""
+
+    unreadable: Sequence[str] = ()  # files that cannot be read were left out when the data set was read
 
     def __init__(self, images: ImageSet, augment: Augment, device: torch.device):
         self.augment = augment
         self.padded = augment.padded(images.images).to(device)  # N C H+2p W+2p
         self.labels = images.labels.to(device)  # N
-        self.mean, self.std = augment.scale(device)
+        self.mean, self.std = pixel_scale(augment.mean, augment.std, device)
         self.device = device
 
     def __len__(self) -> int:
@@ -53,66 +71,62 @@ class DeviceImages:
     ) -> Plan:
         """Draw an epoch. The draws are made on the CPU, so every device sees the same batches.
 
-        By default one pass in random order, an incomplete last batch left out. With `replacement`, `steps` batches (by
-        default as many as one pass has), each of distinct images but independent of the others. `holes` is the share of
-        images that cutout touches. Raises ValueError where
-        the set is smaller than a batch, or one pass has fewer than `steps`.
+        By default one pass in random order, an incomplete last batch left out. With `replacement`, `steps` batches (by default as many as
+        one pass has), each of distinct images but independent of the others. `holes` is the share of images that cutout touches.
+        Raises ValueError where the set is smaller than a batch, or one pass has fewer than `steps`.
         """
-        if len(self) < batch_size:
-            raise ValueError(f"{len(self)} images do not fill a batch of {batch_size}: lower batch_size or use more images")
-        one_pass = len(self) // batch_size
-        steps = one_pass if steps is None else steps
+        steps = planned_steps(len(self), batch_size, steps, replacement)
         if replacement:
             index = distinct(steps, batch_size, len(self), generator)
-        elif steps <= one_pass:
-            index = torch.randperm(len(self), generator=generator)[: steps * batch_size].view(steps, batch_size)
         else:
-            raise ValueError(f"{len(self)} images give {one_pass} batches of {batch_size} in a pass, not {steps}")
+            index = torch.randperm(len(self), generator=generator)[: steps * batch_size].view(steps, batch_size)
         draws = self.augment.draw(steps, batch_size, generator, holes)
         return Plan(index.to(self.device), draws.to(self.device))
 
     def batch(self, plan: Plan, step: int | Tensor) -> tuple[Tensor, Tensor]:
-        """x float32 (B, C, H, W) and y (B,) of one step; `step` may be a number on the device."""
+        """x float32 (B, C, H, W) and y (B,) of one step; `step` may be a tensor on the device."""
         index, draws = _row(plan.index, step), _row(plan.draws, step)  # B; B 5
         return self.augment.apply(self.padded, index, draws, self.mean, self.std), self.labels[index]
 
-    def epoch(self) -> "Held":
-        """What holds the batches of an epoch for a launcher."""
-        return Held(self)
+    def epoch(self) -> "ResidentEpoch":
+        """The holder of an epoch's plan, from which the steps take their batches."""
+        return ResidentEpoch(self)
 
     def evaluation(self, batch_size: int, shuffle: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """All images in order, or in one that `shuffle` draws on the CPU, normalised only; the last batch may be smaller."""
+        """All images without augmentation, in order or in one that `shuffle` draws on the CPU; the last batch may be smaller."""
         order = torch.arange(len(self)) if shuffle is None else torch.randperm(len(self), generator=shuffle)
         inner = slice(self.augment.pad, self.augment.pad + self.augment.size)
         for part in order.to(self.device).split(batch_size):
             yield (self.padded[part][..., inner, inner].float() - self.mean) / self.std, self.labels[part]
 
 
-class Held:
-    """The plan of an epoch, in tensors that stay where they are, so that a captured graph finds every new one."""
+class ResidentEpoch:
+    """The plan of an epoch, in tensors that keep their addresses: a captured CUDA graph reads each new plan."""
 
     def __init__(self, images: DeviceImages):
         self.images = images
         self.plan: Plan | None = None
 
     def begin(self, plan: Plan) -> None:
+        """Copy a new plan into place."""
         if self.plan is None:
             self.plan = Plan(plan.index.clone(), plan.draws.clone())
         self.plan.index.copy_(plan.index)
         self.plan.draws.copy_(plan.draws)
 
-    def arrive(self) -> None:
-        """The images are there already."""
+    def fetch(self) -> None:
+        """Does nothing: all images are on the device."""
 
     def batch(self, number: Tensor) -> tuple[Tensor, Tensor]:
-        """That of the step `number`, which lies on the device."""
+        """x and y of the step `number`, which lies on the device."""
+        assert self.plan is not None, "begin() sets the plan"
         return self.images.batch(self.plan, number)
 
 
 def distinct(rows: int, count: int, below: int, generator: torch.Generator) -> Tensor:
     """(rows, count) numbers from 0 to below - 1, each row a uniform draw without replacement.
 
-    Draws with replacement and passes over what a row has had already: far less work than a permutation of all for every row.
+    Draws with replacement and skips the numbers that a row has already: far less work than a permutation of all for every row.
     """
     drawn = torch.randint(below, (rows, 2 * count), generator=generator)
     while True:
@@ -124,5 +138,5 @@ def distinct(rows: int, count: int, below: int, generator: torch.Generator) -> T
 
 
 def _row(table: Tensor, step: int | Tensor) -> Tensor:
-    # table[step] would read a number on the device back to the host: a wait at every step, and no CUDA graph.
+    # table[step] with a step on the device would be a host synchronisation at every step, which no CUDA graph can capture.
     return table.index_select(0, step.view(1))[0] if isinstance(step, Tensor) else table[step]

@@ -1,6 +1,6 @@
 """SHA256SUMS beside data files: where `sha256sum * > SHA256SUMS` was run once, a file that has changed since is refused.
 
-A flipped bit in a JPEG is another picture, not an error, so nothing else would tell.
+A flipped bit in a JPEG is another picture, not an error: nothing else would notice it.
 """
 
 import hashlib
@@ -12,19 +12,17 @@ SUMS = "SHA256SUMS"
 
 
 def check(path: Path) -> bool:
-    """Whether SHA256SUMS beside `path` vouches for it; False where there is none, or none that names it. Raises DamagedData."""
+    """True if SHA256SUMS beside `path` has its sum, False where there is no such file or line. Raises DamagedData for another sum."""
     sums = path.with_name(SUMS)
     if not sums.exists():
         return False
     try:
         lines = (line.partition(" ") for line in sums.read_text(errors="replace").splitlines())
-        expected = {name.lstrip(" *").removeprefix("./"): digest for digest, _, name in lines}
+        expected = {name.lstrip(" *").removeprefix("./"): digest for digest, _, name in lines}.get(path.name)
         with open(path, "rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DamagedData(f"{path} cannot be checked by {sums}: {error}") from error
-    if path.name not in expected:
-        return False
-    if found != expected[path.name].lower():
-        raise DamagedData(f"{path}: SHA-256 {found}, by {sums} it was {expected[path.name]}. Copy it again, or correct {SUMS}.")
-    return True
+    if expected is not None and found != expected.lower():
+        raise DamagedData(f"{path}: SHA-256 {found}, by {sums} it was {expected}. Copy it again, or correct {SUMS}.")
+    return expected is not None

@@ -13,14 +13,14 @@ from torchvision import datasets
 from torchvision.io import ImageReadMode, decode_image
 
 from drnas_lib.data import checksums
-from drnas_lib.data.sources import ImageSet, Loaded
+from drnas_lib.data.image_set import ImageSet, Loaded
 from drnas_lib.errors import DamagedData, MissingData
 
 TORCHVISION = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
 PUBLISHED = "https://www.cs.toronto.edu/~kriz/cifar.html"
 IMAGE = "img"
 LABELS = ("label", "fine_label")  # the column's name differs between the hub's two data sets
-JPEG = b"\xff\xd8\xff"  # how such a file begins
+JPEG = b"\xff\xd8\xff"  # the first bytes of such a file
 SIZE = 32
 
 
@@ -30,13 +30,12 @@ def read_cifar(name: str, root: Path) -> Loaded:
     Raises MissingData where there are neither files nor a network, DamagedData for files that cannot be used.
     """
     files = [root / name / f"{part}.parquet" for part in ("train", "test")]
-    if any(file.exists() for file in files):
-        (train, train_lossy), (test, test_lossy) = (read_parquet(file) for file in files)
-        lossy, vouched = train_lossy or test_lossy, all(file.with_name(checksums.SUMS).exists() for file in files)
-        note = "stored as JPEG, so pixels differ slightly from the original" if lossy else "lossless"
-        note += f", checked by {checksums.SUMS}." if vouched else "."
-        return train, test, f"{name} from local parquet files, {note}"
-    return _published(name, root, files)
+    if not any(file.exists() for file in files):
+        return _published(name, root, files)
+    (train, train_lossy), (test, test_lossy) = (read_parquet(file) for file in files)
+    stored = "stored as JPEG, so pixels differ slightly from the original" if train_lossy or test_lossy else "lossless"
+    checked = f", checked by {checksums.SUMS}" if files[0].with_name(checksums.SUMS).exists() else ""
+    return train, test, f"{name} from local parquet files, {stored}{checked}."
 
 
 def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
@@ -61,24 +60,24 @@ def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
             f"data('{root}', download=True)\". Parquet files with the columns img and label do as well. "
             "DRNAS_DATA=FOLDER names another root."
         ) from error
-    return _of_torchvision(train), _of_torchvision(test), f"{name} as published, through torchvision."
+    return _image_set(train), _image_set(test), f"{name} as published, through torchvision."
 
 
-def _of_torchvision(part) -> ImageSet:
+def _image_set(part: datasets.CIFAR10) -> ImageSet:
     return ImageSet(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
 
 
 def read_parquet(path: Path) -> tuple[ImageSet, bool]:
-    """The images of a file in the hub's layout, and whether any of them is stored with loss.
-
-    Raises MissingData, DamagedData.
-    """
+    """The images of a file in the hub's layout, and whether any of them is stored with loss. Raises MissingData, DamagedData."""
     if not path.exists():
         raise MissingData(f"{path} is missing, and both train.parquet and test.parquet are needed. Put it beside the other one.")
     checksums.check(path)
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-        label = _label(table.column_names, path)
+        label = next((column for column in LABELS if column in table.column_names), None)
+        if label is None or IMAGE not in table.column_names:
+            needed, found = f"{IMAGE} and {' or '.join(LABELS)}", ", ".join(table.column_names) or "none"
+            raise DamagedData(f"{path} needs the columns {needed}, found {found}. Rename its columns, or use another file.")
         encoded = [row["bytes"] for row in table[IMAGE].to_pylist()]
         labels = torch.from_numpy(np.asarray(table[label].to_pylist(), dtype=np.int64))
         images = torch.stack([_decode(content, row) for row, content in enumerate(encoded)])
@@ -87,14 +86,6 @@ def read_parquet(path: Path) -> tuple[ImageSet, bool]:
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
         raise DamagedData(f"{path} cannot be read as images and labels, copy it again: {error}") from error
     return ImageSet(images, labels), any(content.startswith(JPEG) for content in encoded)
-
-
-def _label(columns: list[str], path: Path) -> str:
-    label = next((column for column in LABELS if column in columns), None)
-    if label is None or IMAGE not in columns:
-        needed = f"the columns {IMAGE} and {' or '.join(LABELS)}"
-        raise DamagedData(f"{path} needs {needed}, found {', '.join(columns) or 'none'}. Rename its columns, or use another file.")
-    return label
 
 
 def _decode(content: bytes, row: int) -> Tensor:

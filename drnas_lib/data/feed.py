@@ -1,20 +1,20 @@
-"""What the training loop needs of a data set: batches of an epoch, the test images, and what could not be read.
+"""The images of a training: the batches of an epoch, the test images, and the files that could not be read.
 
-An epoch's batches follow from the seed and the epoch's number alone, so that a run can start at any epoch.
+The batches of an epoch follow from the seed and the epoch's number alone, so a run can start at any epoch.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from drnas_lib.data.augment import Augment
-from drnas_lib.data.batches import DeviceImages, Share
+from drnas_lib.data.batches import WHOLE, DeviceImages, Share, full_batches
 from drnas_lib.data.sources import Dataset
 from drnas_lib.runs.seeds import derived
 
-UNREADABLE = -100  # the label of a test image that could not be read; cross_entropy leaves it out
+UNREADABLE = -100  # the label of a test image that could not be read; cross_entropy ignores it
 TEST_BATCH = 500
 Batch = tuple[Tensor, Tensor]  # x float32 (B, C, H, W), y int64 (B,), on the device
 
@@ -24,23 +24,27 @@ class Feed(Protocol):
 
     classes: int
     steps: int
-    unreadable: list[str]
 
-    def epoch(self, epoch: int) -> Iterator[Batch]: ...
+    @property
+    def unreadable(self) -> list[str]: ...
 
-    def test(self) -> Iterator[Batch]: ...
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The augmented training batches of an epoch."""
+
+    def test(self) -> Iterator[Batch]:
+        """All test images, without augmentation."""
 
 
 class MemoryFeed:
     """A data set on the device as bytes; an incomplete last batch of an epoch is left out. Raises ValueError without a whole batch."""
 
-    def __init__(self, dataset: Dataset, batch_size: int, cutout: int, seed: int, device: torch.device, share: Share | None = None):
-        size = dataset.train.images.shape[-1]
-        self.classes, self.batch_size, self.seed = dataset.classes, batch_size, seed
-        self.share = share or Share()
-        self.images = DeviceImages(dataset.train, Augment(size, dataset.pad, dataset.flip, cutout, dataset.mean, dataset.std), device)
-        self.tests = DeviceImages(dataset.test, Augment(size, 0, False, 0, dataset.mean, dataset.std), device)
-        self.steps = len(self.images) // batch_size
+    def __init__(self, dataset: Dataset, batch_size: int, cutout: int, seed: int, device: torch.device, share: Share = WHOLE):
+        assert dataset.test is not None, "a training is judged on test images"
+        self.classes, self.batch_size, self.seed, self.share = dataset.classes, batch_size, seed, share
+        augment = dataset.augmentation(cutout)
+        self.images = DeviceImages(dataset.train, augment, device)
+        self.tests = DeviceImages(dataset.test, replace(augment, pad=0), device)  # they are never augmented
+        self.steps = full_batches(len(self.images), batch_size)
         self.unreadable: list[str] = []
 
     def epoch(self, epoch: int) -> Iterator[Batch]:

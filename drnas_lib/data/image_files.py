@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -14,6 +15,8 @@ from drnas_lib.runs import integrity
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 IMAGENET = (1_281_167, 1000)  # training images and classes of ILSVRC2012
 TRAIN, TESTS = "train", ("val", "test", "valid", "validation")
+UNREADABLE_PCT = 1.0  # more than this is not an accident
+NAMED = 5  # files, in a message
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,13 @@ class Files:
 
     def name(self, index: int) -> str:
         return os.fsdecode(self.names[index])
+
+    def select(self, positions: dict[str, list[int]]) -> "Files":
+        """The files at the given positions within each class."""
+        starts = np.searchsorted(self.labels, np.arange(len(self.classes)))
+        index = np.concatenate([starts[label] + np.array(positions[name]) for label, name in enumerate(self.classes)])
+        digest = hashlib.sha256(self.digest.encode() + index.astype(np.int64).tobytes()).hexdigest()
+        return Files(self.root, self.classes, self.names[index], self.labels[index], digest)
 
 
 def scan(root: Path) -> Files:
@@ -91,20 +101,32 @@ def _lacking(folder: Path) -> MissingData:
     )
 
 
-def less_than_imagenet(files: Files) -> tuple[str, ...]:
-    """Why a run on these training images is less than one on ImageNet: nothing, or a sentence."""
+def named(files: list[str]) -> str:
+    """How many files, and the first of them: '7 (a, b, c, d, e and 2 more)'."""
+    more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+    return f"{len(files)} ({', '.join(files[:NAMED])}{more})"
+
+
+def refuse_many(root: Path, unreadable: list[str], total: int) -> None:
+    """Raises DamagedData where more than 1 % of the `total` files to read below `root` are unreadable."""
+    if len(unreadable) * 100 > UNREADABLE_PCT * total:
+        raise DamagedData(f"{root}: {named(unreadable)} of {total} images cannot be read. Repair or remove them.")
+
+
+def reductions(files: Files) -> tuple[str, ...]:
+    """How these training images differ from all of ImageNet: nothing, or a sentence."""
     if (len(files), len(files.classes)) == IMAGENET:
         return ()
     return (f"{len(files):,} training images of {len(files.classes):,} classes instead of {IMAGENET[0]:,} of {IMAGENET[1]:,}",)
 
 
 def listing_digest(files: Files) -> str:
-    """SHA-256 of the names alone: what an index list refers to."""
+    """SHA-256 of the names alone, by which an index list knows its files."""
     return hashlib.sha256(b"\n".join(files.names.tolist())).hexdigest()
 
 
 def chosen(files: Files, path: Path) -> Files:
-    """The files of an index list. Raises RecordError, or DamagedData where the list was made from other files."""
+    """The files that an index list names. Raises RecordError, or DamagedData where the list was made from other files."""
     content = integrity.read(path)
     if not {"listing_sha256", "images"} <= content.keys() or not isinstance(content["images"], dict):
         raise DamagedData(f"{path} is not an index list; make one with python -m drnas_lib.data.index_lists")
@@ -112,36 +134,25 @@ def chosen(files: Files, path: Path) -> Files:
         raise DamagedData(f"{path} was made from other files than those in {files.root}. Make it again, or use its own folder.")
     counts = np.bincount(files.labels, minlength=len(files.classes))
     for name, count in zip(files.classes, counts):
-        _check_places(content["images"].get(name), count, f"{path}: class {name}")
-    return taken(files, content["images"])
+        _check_positions(content["images"].get(name), count, f"{path}: class {name}")
+    return files.select(content["images"])
 
 
-def taken(files: Files, images: dict[str, list[int]]) -> Files:
-    """Some of the files: positions within each class."""
-    starts = np.searchsorted(files.labels, np.arange(len(files.classes)))
-    index = np.concatenate([starts[label] + np.array(images[name]) for label, name in enumerate(files.classes)])
-    digest = hashlib.sha256(files.digest.encode() + index.astype(np.int64).tobytes()).hexdigest()
-    return Files(files.root, files.classes, files.names[index], files.labels[index], digest)
-
-
-def _check_places(places, images: int, where: str) -> None:
-    """One position in a class or more, none twice: a number beyond them would silently be an image of another class."""
-    if not isinstance(places, list) or not places or not all(type(place) is int and 0 <= place < images for place in places):
+def _check_positions(positions: Any, images: int, where: str) -> None:
+    """One position in a class or more, none twice: a number beyond the class would silently be an image of another one."""
+    if not isinstance(positions, list) or not positions or not all(type(i) is int and 0 <= i < images for i in positions):
         raise DamagedData(f"{where} needs a list of numbers from 0 to {images - 1}. Make the list again, or use its own folder.")
-    if len(set(places)) < len(places):
+    if len(set(positions)) < len(positions):
         raise DamagedData(f"{where} names an image twice. Make the list again.")
 
 
 def open_rgb(path: Path) -> Image.Image:
-    """Grey, CMYK, palette and 16-bit images become RGB, transparency falls away, a camera's rotation is applied.
+    """An image as RGB without transparency, upright as the camera was held; grey of 16 bits is scaled.
 
     Raises whatever the decoder raises for a file that is no whole image.
     """
-    with Image.open(path) as image:
-        return _rgb(ImageOps.exif_transpose(image))
-
-
-def _rgb(image: Image.Image) -> Image.Image:
+    with Image.open(path) as file:
+        image = ImageOps.exif_transpose(file)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))  # convert() would turn all but black white
     elif image.mode in ("I", "F"):

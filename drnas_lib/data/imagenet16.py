@@ -1,16 +1,14 @@
 """ImageNet16-120: the first 120 classes of ImageNet at 16x16 pixels, from the published batches."""
 
 import hashlib
+import io
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
 
-from drnas_lib.data.sources import ImageSet, Loaded
+from drnas_lib.data.image_set import ImageSet, Loaded
 from drnas_lib.errors import DamagedData, MissingData
 
 FOLDER = "ImageNet16"
@@ -28,7 +26,7 @@ TRAIN_MD5 = {
     "train_data_batch_10": "8f03f34ac4b42271a294f91bf480f29b",
 }
 TEST_MD5 = {"val_data": "3410e3017fdaefba8d5073aaa65e4bd6"}
-ARRAYS = {  # all that pickled arrays and NumPy numbers refer to, by any version of NumPy and of the pickle protocol
+ARRAYS = {  # the names in pickles of arrays and NumPy numbers, of any version of NumPy and of the pickle protocol
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
     ("_codecs", "encode"),
@@ -64,30 +62,23 @@ def read_imagenet16(root: Path, train: dict[str, str] = TRAIN_MD5, test: dict[st
     return _read(folder, train), _read(folder, test), source
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with open(path, "rb") as file:
-            yield file
-    except OSError as error:
-        raise DamagedData(f"{path} cannot be read: {error.strerror or error}. Copy it again.") from error
-
-
 def _read(folder: Path, files: dict[str, str]) -> ImageSet:
     images, labels = [], []
     for name, md5 in files.items():
         path = folder / name
-        with _opened(path) as file:
-            found = hashlib.file_digest(file, "md5").hexdigest()
-            if found != md5:
-                raise DamagedData(f"{path}: MD5 {found}, published {md5}. Download it again.")
-            file.seek(0)
-            try:
-                batch = _ArraysOnly(file, encoding="latin1").load()
-                images.append(np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 16, 16))
-                labels.append(np.asarray(batch["labels"], dtype=np.int64))
-            except (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError) as error:
-                raise DamagedData(f"{path} is no batch of images: {error}. Download it again.") from error
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DamagedData(f"{path} cannot be read: {error.strerror or error}. Copy it again.") from error
+        found = hashlib.md5(content).hexdigest()
+        if found != md5:
+            raise DamagedData(f"{path}: MD5 {found}, published {md5}. Download it again.")
+        try:
+            batch = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
+            images.append(np.asarray(batch["data"], dtype=np.uint8).reshape(-1, 3, 16, 16))
+            labels.append(np.asarray(batch["labels"], dtype=np.int64))
+        except (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError) as error:
+            raise DamagedData(f"{path} is no batch of images: {error}. Download it again.") from error
     label = np.concatenate(labels)
     chosen = (label >= 1) & (label <= CLASSES)  # published labels run from 1 to 1000
     return ImageSet(torch.from_numpy(np.concatenate(images)[chosen]), torch.from_numpy(label[chosen] - 1))

@@ -1,9 +1,11 @@
-"""Lists of some of the images of every class, such as the 10 % and 2.5 % of ImageNet on which DrNAS searches. A command:
+"""Index lists: some of the images of every class, such as the 10 % and 2.5 % of ImageNet on which DrNAS searches.
+
+The command
 
     python -m drnas_lib.data.index_lists --folder IMAGENET/train --percents 10 2.5 --seed 0 --out params/index_lists/imagenet
 
-writes imagenet_10pct_seed0.json and imagenet_2.5pct_seed0.json. No image is in two lists of one call. Which images are taken
-follows from the seed and their names alone: in each class the first ones in the order of SHA-256(seed, name).
+writes imagenet_10pct_seed0.json and imagenet_2.5pct_seed0.json. No image is in two lists of one call. The choice follows from the seed and
+the names alone: in each class the first images in the order of SHA-256(seed, name).
 """
 
 import argparse
@@ -21,7 +23,7 @@ from drnas_lib.runs.records import resolve
 
 
 def draw(files: Files, percents: list[float], seed: int) -> list[dict[str, list[int]]]:
-    """For each of `percents` the chosen images of every class, as positions in the class; one at least. Raises ValueError over 100 %."""
+    """For each of `percents` the positions of the chosen images in every class, at least one. Raises ValueError over 100 %."""
     if not percents or min(percents) <= 0 or sum(percents) > 100:
         raise ValueError(f"percents {percents}: allowed are numbers above 0 with a sum of at most 100")
     lists: list[dict[str, list[int]]] = [{} for _ in percents]
@@ -39,7 +41,7 @@ def draw(files: Files, percents: list[float], seed: int) -> list[dict[str, list[
 
 
 def write(files: Files, percents: list[float], seed: int, out: Path) -> list[Path]:
-    """The files `<out>_<percent>pct_seed<seed>.json`, in the order of `percents`; equal ones are numbered, as 50pct-1 and 50pct-2."""
+    """Write `<out>_<percent>pct_seed<seed>.json` for each of `percents`; equal ones are numbered, as 50pct-1 and 50pct-2."""
     paths = []
     for place, (percent, images) in enumerate(zip(percents, draw(files, percents, seed))):
         number = f"-{percents[: place + 1].count(percent)}" if percents.count(percent) > 1 else ""
@@ -52,11 +54,12 @@ def write(files: Files, percents: list[float], seed: int, out: Path) -> list[Pat
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m drnas_lib.data.index_lists", description=__doc__.split("\n")[0])
-    parser.add_argument("--folder", required=True, help="with one folder of images per class, such as IMAGENET/train")
-    parser.add_argument("--percents", type=float, nargs="+", default=[10.0, 2.5], help="of every class, a list each")
+    parser.add_argument("--folder", required=True, help="a folder with one folder of images per class, such as IMAGENET/train")
+    parser.add_argument("--percents", type=float, nargs="+", default=[10.0, 2.5], help="of every class, one list for each")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", required=True, help="how the files' names begin")
+    parser.add_argument("--out", required=True, help="the beginning of the files' names")
     given = parser.parse_args(arguments)
     try:
         paths = write(scan(resolve(given.folder)), given.percents, given.seed, resolve(given.out))

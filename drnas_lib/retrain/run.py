@@ -15,9 +15,9 @@ from drnas_lib.config.stream_rules import OF_ONES_OWN
 from drnas_lib.data import image_files, stream
 from drnas_lib.data.batches import Share
 from drnas_lib.data.feed import Feed, MemoryFeed
+from drnas_lib.data.image_set import subset
 from drnas_lib.data.search_images import described
 from drnas_lib.data.sources import load
-from drnas_lib.data.splits import subset
 from drnas_lib.genotype import genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_network import DartsNetwork
@@ -138,7 +138,7 @@ def _in_memory(settings: RetrainSettings) -> Data:
 def _streamed(settings: RetrainSettings) -> Data:
     folder = resolve(settings.data_folder) if settings.data_folder else data_root() / STREAMED
     train, test = image_files.train_and_test(folder)
-    less = image_files.less_than_imagenet(train)
+    less = image_files.reductions(train)
     if settings.index_list:
         train = image_files.chosen(train, resolve(settings.index_list))
     size, batch_size, seed = settings.image_size, settings.recipe.batch_size, settings.seed

@@ -65,9 +65,9 @@ class GraphedSteps:
 
     def _arrive(self, moves_eta: bool) -> None:
         """Put the images of the next step where it looks for them."""
-        self.train.arrive()
+        self.train.fetch()
         if moves_eta:
-            self.valid.arrive()
+            self.valid.fetch()
 
     def _plain(self, steps: int, moves_eta: bool) -> Iterator[int]:
         for i in range(steps):

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.search_images import described, parts
 from drnas_lib.data.sources import DATASETS, Dataset, load
@@ -91,8 +90,7 @@ class TrainedRun:
         """The first `images` of the half that eta learnt on, or all where there are fewer, in whole batches without augmentation."""
         data, amount = self.dataset, self.settings["subset"]
         _, of_arch = parts(data, amount, self.settings.get("split", "halves"))
-        augment = Augment(of_arch.images.shape[-1], data.pad, data.flip, 0, data.mean, data.std)
-        held = DeviceImages(of_arch, augment, device)
+        held = DeviceImages(of_arch, data.augmentation(cutout=0), device)
         whole = max(1, min(images, len(held)) // batch_size)  # a rest would have batch statistics of its own kind
         batches = zip(range(whole), held.evaluation(min(batch_size, images)))
         return [(x.to(dtype), y) for _, (x, y) in batches]

@@ -139,7 +139,7 @@ def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset 
     record = {
         "parameters": settings.as_dict(),
         "protocol": settings.protocol,
-        "reduced": [*settings.reduced, *(dataset.less if isinstance(dataset, StreamedDataset) else ())],
+        "reduced": [*settings.reduced, *(dataset.reduced if isinstance(dataset, StreamedDataset) else ())],
         "genotype": str(genotype),
         "supernet_sha256": _digest(search.step.net),
         "metrics": {

@@ -1,6 +1,5 @@
 """Tests of drnas_lib.benchmark.table: published answers on the real table, every way to be wrong on a made-up one."""
 
-import dataclasses
 import subprocess
 import sys
 import time
@@ -16,7 +15,6 @@ from drnas_lib.benchmark.table import (
     DATASETS,
     FILE_NAME,
     SPLITS,
-    Accuracies,
     Benchmark,
     BenchmarkError,
     MissingBenchmark,
@@ -62,7 +60,7 @@ def rounded(genotype, benchmark) -> list[str]:
 )
 def test_published_cells(real, genotype, index, published):
     assert rounded(genotype, real) == published
-    assert real.query(genotype).index == index
+    assert real.query(genotype)["index"] == index
 
 
 def test_gdas_on_imagenet16(real):
@@ -100,16 +98,10 @@ def test_every_cell_is_answered_with_its_own_row(frame):
     benchmark = Benchmark(frame)
     for row in frame.iloc[::97].to_dict("records"):
         genotype = Nb201Genotype.parse(row["arch"])
-        expected = [row[column] for column in COLUMNS if column != "arch"]
-        assert list(dataclasses.astuple(benchmark.query(genotype))) == expected
+        assert benchmark.query(genotype) == {column: row[column] for column in COLUMNS if column != "arch"}
         for dataset in DATASETS:
             for split in SPLITS:
                 assert benchmark.accuracy(genotype, dataset, split) == row[f"{dataset}_{split}"]
-
-
-def test_fields_of_the_result_are_the_columns():
-    columns = [column.replace("-", "_") for column in COLUMNS if column != "arch"]
-    assert [field.name for field in dataclasses.fields(Accuracies)] == columns
 
 
 def test_optimum_is_the_first_of_equal_cells(frame):

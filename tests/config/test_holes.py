@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from drnas_lib.config.holes import largest, problems, scaled
-from drnas_lib.data.augment import Augment
+from drnas_lib.data.augment import Augment, pixel_scale
 
 
 def cut(side: int, size: int) -> int:
     """Pixels that a hole in the middle takes from an image."""
     augment = Augment(size, 0, False, side, (0.0,), (1.0,))
     draws = torch.tensor([[0, 0, 0, size // 2, size // 2]], dtype=torch.int32)
-    mean, std = augment.scale(torch.device("cpu"))
+    mean, std = pixel_scale(augment.mean, augment.std, torch.device("cpu"))
     x = augment.apply(torch.ones(1, 1, size, size, dtype=torch.uint8), torch.tensor([0]), draws, mean, std)
     return int((x == 0).sum())
 

@@ -5,7 +5,7 @@ import torch
 from scipy.stats import chisquare
 from torchvision.transforms.v2 import functional as tv
 
-from drnas_lib.data.augment import DRAWS, Augment
+from drnas_lib.data.augment import DRAWS, Augment, pixel_scale
 
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
 UNSCALED = ((0.0,) * 3, (1 / 255,) * 3)  # pixels come back as they were: comparisons are exact
@@ -13,7 +13,7 @@ SIGNIFICANCE = 1e-4  # of a chi-square test on a fixed seed
 
 
 def augmented(augment: Augment, images: torch.Tensor, index: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-    return augment.apply(augment.padded(images), index, draws, *augment.scale(torch.device("cpu")))
+    return augment.apply(augment.padded(images), index, draws, *pixel_scale(augment.mean, augment.std, torch.device("cpu")))
 
 
 def cropped(image: torch.Tensor, draw: list[int], pad: int, size: int) -> torch.Tensor:
@@ -90,7 +90,7 @@ def test_draws_repeat_with_the_seed():
 
 def test_only_a_share_of_the_images_gets_a_hole():
     augment = Augment(8, 1, True, 4, (0.0,), (1.0,))
-    images, (mean, std) = torch.full((1, 1, 8, 8), 255, dtype=torch.uint8), augment.scale(torch.device("cpu"))
+    images, (mean, std) = torch.full((1, 1, 8, 8), 255, dtype=torch.uint8), pixel_scale(augment.mean, augment.std, torch.device("cpu"))
 
     def touched(holes):
         draws = augment.draw(1, 2000, torch.Generator().manual_seed(0), holes)[0]

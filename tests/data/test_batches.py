@@ -7,7 +7,7 @@ from torchvision.transforms.v2 import functional as tv
 
 from drnas_lib.data.augment import Augment
 from drnas_lib.data.batches import DeviceImages, distinct
-from drnas_lib.data.sources import ImageSet
+from drnas_lib.data.image_set import ImageSet
 
 CPU = torch.device("cpu")
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)

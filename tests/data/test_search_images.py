@@ -88,7 +88,7 @@ def test_lists_that_overlap_folders_that_lack_images(these, lists, settings, tmp
 
 
 def test_fewer_images_than_a_batch(these):
-    with pytest.raises(SearchError, match="the 13 images for eta do not fill a batch of 60: lower batch_size"):
+    with pytest.raises(SearchError, match="13 images for eta do not fill a batch of 60: lower batch_size"):
         list(run(these(index_lists=None)))
 
 
@@ -97,7 +97,7 @@ def test_more_than_a_hundredth_unreadable_stops_the_search(these, tmp_path):
     for name in ("000.jpg", "001.jpg"):
         (tmp_path / "train" / "class0" / name).write_bytes(b"")
     lists = [str(path) for path in write(only_train(tmp_path), [50, 50], 0, tmp_path / "halves")]
-    with pytest.raises(DamagedData, match=r"2 of 180 images cannot be read \(train/class0/000.jpg"):
+    with pytest.raises(DamagedData, match=r"2 \(train/class0/000.jpg, train/class0/001.jpg\) of 180 images cannot be read"):
         list(run(these(data_folder=str(tmp_path), index_lists=lists)))
 
 

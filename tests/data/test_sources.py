@@ -7,7 +7,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from drnas_lib.data.sources import DATASETS, ImageSet, Row, every_fifth, fingerprint, load
+from drnas_lib.data.image_set import ImageSet, every_fifth, fingerprint
+from drnas_lib.data.sources import DATASETS, Row, load
 from drnas_lib.errors import DamagedData
 
 NOWHERE = Path("no-such-folder")

@@ -14,7 +14,7 @@ from drnas_lib.data.feed import UNREADABLE, MemoryFeed
 from drnas_lib.data.image_files import chosen, open_rgb, scan, train_and_test
 from drnas_lib.data.index_lists import draw, main, write
 from drnas_lib.data.sources import load
-from drnas_lib.data.stream import MEAN, STD, StreamFeed, centre_view, train_view
+from drnas_lib.data.stream import MEAN, STD, StreamFeed, evaluation_transform, train_transform
 from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.runs.records import PROJECT, RecordError
 from tests.data.images import CLASSES, collection, fill, odd_kinds, photographs
@@ -28,9 +28,9 @@ def folder(tmp_path_factory):
     return collection(tmp_path_factory.mktemp("images"))
 
 
-def feed(folder, workers=0, seed=0, **changes):
+def feed(folder, workers=0, seed=0, batch_size=BATCH, **changes):
     train, test = train_and_test(folder)
-    return StreamFeed(train, test, SIZE, BATCH, seed, CPU, workers, **changes)
+    return StreamFeed(train, test, SIZE, batch_size, seed, CPU, workers, **changes)
 
 
 def test_scan_lists_class_by_class_in_the_order_of_names(folder):
@@ -65,9 +65,8 @@ def test_more_than_a_hundredth_unreadable_is_refused(folder, tmp_path):
     for part in ("train", "val"):
         fill(tmp_path / part, 10)
     (tmp_path / "train" / "class0" / "bad.jpg").write_bytes(b"")
-    images = feed(tmp_path)
-    images.order.batch_size = 1  # every file
-    with pytest.raises(DamagedData, match=r"1 of 61 images cannot be read \(class0/bad.jpg"):
+    images = feed(tmp_path, batch_size=1)  # every file
+    with pytest.raises(DamagedData, match=r"1 \(train/class0/bad.jpg\) of 61 images cannot be read"):
         list(images.epoch(0))
 
 
@@ -112,7 +111,7 @@ def test_the_test_view_is_the_middle_of_the_image_normalised(folder):
 
 
 def test_views_have_the_published_parts():
-    described = str(train_view(224)), str(centre_view(224))
+    described = str(train_transform(224)), str(evaluation_transform(224))
     for part in ("RandomResizedCrop(size=(224, 224)", "RandomHorizontalFlip(p=0.5)", "brightness=(0.6, 1.4)", "hue=(-0.2, 0.2)"):
         assert part in described[0].replace("np.float64", "")
     assert "Resize(size=256" in described[1] and "CenterCrop(size=(224, 224))" in described[1]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from drnas_lib.data.batches import Share
-from drnas_lib.data.image_files import only_train, taken
+from drnas_lib.data.image_files import only_train
 from drnas_lib.data.stream import MEAN, STD
 from drnas_lib.data.streamed_images import StreamedImages
 from tests.data.images import collection
@@ -20,7 +20,7 @@ def files(tmp_path_factory):
 
 def some(files, first, last):
     """Files `first` to `last` of every class."""
-    return taken(files, {name: list(range(first, last)) for name in files.classes})
+    return files.select({name: list(range(first, last)) for name in files.classes})
 
 
 def streamed(files, workers=0, seed=0):
@@ -36,7 +36,7 @@ def arrived(images, plan):
     epoch, found = images.epoch(), []
     epoch.begin(plan)
     for number in range(len(plan.index)):
-        epoch.arrive()
+        epoch.fetch()
         found.append([value.clone() for value in epoch.batch(torch.tensor(number))])
     return found
 
@@ -82,7 +82,7 @@ def test_images_stay_at_one_place_so_that_a_graph_finds_the_next(files):
     epoch.begin(plan)
     places = []
     for _ in range(2):
-        epoch.arrive()
+        epoch.fetch()
         places.append([value.data_ptr() for value in epoch.here])
     assert places[0] == places[1]
 
@@ -97,7 +97,7 @@ def test_shares_make_up_the_batch(files):
 
 def test_the_view_is_a_part_of_the_image_in_its_own_colours(files):
     """Of a photograph of one colour every view is that colour, normalised."""
-    described = str(streamed(files).images.view)
+    described = str(streamed(files).images.transform)
     assert "RandomResizedCrop(size=(32, 32)" in described and "RandomHorizontalFlip(p=0.5)" in described and "Jitter" not in described
     images = streamed(files)
     black = images.normalised(torch.zeros(1, 3, 2, 2, dtype=torch.uint8))[0, :, 0, 0]
@@ -108,7 +108,7 @@ def test_what_cannot_be_read_is_named_and_replaced_from_the_same_list(files):
     """class1 holds 'cmyk', 'cut', 'empty', ... behind its 99 numbered files; only these, and one good image of each other class."""
     names = [files.name(i) for i in range(len(files)) if files.labels[i] == 1]
     odd = [place for place, name in enumerate(names) if name.rpartition("/")[2] in ("cut.jpg", "empty.jpg", "grey.jpg")]
-    few = taken(files, {name: odd if name == "class1" else [0] for name in files.classes})
+    few = files.select({name: odd if name == "class1" else [0] for name in files.classes})
     images = streamed(few)
     labels = arrived(images, images.plan(len(few), order()))[0][1]
     assert images.unreadable == ["train/class1/cut.jpg", "train/class1/empty.jpg"]

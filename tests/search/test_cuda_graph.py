@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from drnas_lib.data.batches import DeviceImages
-from drnas_lib.data.sources import ImageSet, load
+from drnas_lib.data.image_set import ImageSet
+from drnas_lib.data.sources import load
 from drnas_lib.runs.device import reproducible
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.search.bilevel import Bilevel

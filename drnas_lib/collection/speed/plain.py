@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.config.search import SearchSettings
-from drnas_lib.data.sources import Dataset, ImageSet
-from drnas_lib.data.splits import halves
+from drnas_lib.data.image_set import ImageSet, halves
+from drnas_lib.data.sources import Dataset
 from drnas_lib.nets.darts import DartsSuperNet
 from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.runs.records import PROJECT

@@ -11,7 +11,8 @@ from drnas_lib.collection.speed.clock import seconds, wait
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.plain import PlainSearch
 from drnas_lib.config.search import SearchConfig, SearchSettings
-from drnas_lib.data.sources import DATASETS, Dataset, ImageSet
+from drnas_lib.data.image_set import ImageSet
+from drnas_lib.data.sources import DATASETS, Dataset
 from drnas_lib.runs.records import PROJECT, read_json
 from drnas_lib.search.loop import Search
 from drnas_lib.spaces import SPACES

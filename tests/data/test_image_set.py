@@ -1,10 +1,9 @@
-"""drnas_lib.data.splits: halves of the training set, and smaller training sets."""
+"""drnas_lib.data.image_set: halves of the training set, and smaller training sets."""
 
 import pytest
 import torch
 
-from drnas_lib.data.sources import ImageSet
-from drnas_lib.data.splits import all_and_test_half, halves, subset
+from drnas_lib.data.image_set import ImageSet, all_and_test_half, halves, subset
 
 
 def numbered(labels: torch.Tensor) -> ImageSet:

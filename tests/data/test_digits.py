@@ -1,4 +1,4 @@
-"""drnas_lib.data.cluttered and its data set: deterministic, of disjoint scans, as it says it is."""
+"""drnas_lib.data.digits and the cluttered data set: deterministic, of disjoint scans, as it says it is."""
 
 from pathlib import Path
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from drnas_lib.data import cluttered
-from drnas_lib.data.sources import TEST_COPIES, TRAIN_COPIES, load
+from drnas_lib.data import digits
+from drnas_lib.data.digits import TEST_COPIES, TRAIN_COPIES
+from drnas_lib.data.sources import load
 
 NOWHERE = Path("nowhere")
 FINGERPRINT = "17ee17116f1c779771f9ede042dde709d1bee993819d1b751bf98b9e99818a6c"
@@ -42,11 +43,11 @@ def test_it_is_normalised_by_its_training_part(dataset):
 
 def test_a_scan_is_wholly_inside_and_keeps_its_brightness():
     full = torch.full((200, 8, 8), 255, dtype=torch.uint8)
-    images = cluttered.placed(full.double(), np.random.RandomState(0))
-    corner = cluttered.SIZES[1] / 2 * (2**0.5 - 1)  # by which a turned square may reach over its upright one
+    images = digits.placed(full.double(), np.random.RandomState(0))
+    corner = digits.SIZES[1] / 2 * (2**0.5 - 1)  # by which a turned square may reach over its upright one
     assert images.max() > 250
     areas = images.sum((1, 2)) / 255
-    least, most = (side**2 for side in cluttered.SIZES)
+    least, most = (side**2 for side in digits.SIZES)
     assert areas.min() > least - 2 * 4 * corner and areas.max() < most + 1
 
 
@@ -54,6 +55,6 @@ def test_images_are_scans_with_something_of_others():
     """The same scan with and without: clutter only adds, and mostly does, as it may lie behind the scan."""
     scans = torch.zeros(50, 8, 8, dtype=torch.uint8)
     scans[:, 2:6, 2:6] = 200
-    images = cluttered.cluttered(scans, 1, seed=3)[:, 0].double()
-    alone = cluttered.placed(scans.double(), np.random.RandomState(3)).round()
+    images = digits.cluttered(scans, 1, seed=3)[:, 0].double()
+    alone = digits.placed(scans.double(), np.random.RandomState(3)).round()
     assert (images >= alone).all() and ((images > alone).flatten(1).any(1)).float().mean() > 0.7

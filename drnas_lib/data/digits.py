@@ -1,6 +1,7 @@
-"""Cluttered digits (after Mnih et al. 2014): scans at a random place, size and angle beside a fragment of another, 16x16 pixels.
+"""The digits that scikit-learn carries: the scans themselves, and amid clutter (after Mnih et al. 2014).
 
-Cells differ on these images, as they do not on the scans alone. The same images always, whatever the seed of a run.
+A cluttered digit is a scan at a random place, size and angle beside a fragment of another, 16x16 pixels. Cells differ on these images, as
+they do not on the scans alone. The images are always the same, whatever the seed of a run.
 """
 
 import numpy as np
@@ -8,14 +9,39 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SIDE = 16  # pixels of an image
-SIZES = 10.0, 14.0  # pixels to which a scan's eight are stretched
+from drnas_lib.data.image_set import ImageSet, every_fifth
+
+SIDE = 16  # pixels of a cluttered image
+SIZES = 10.0, 14.0  # pixels to which the eight of a scan are stretched
 ANGLE = 20.0  # degrees to either side; with more, a 6 could be a 9
+TRAIN_COPIES, TEST_COPIES = 2, 8
+
+
+def read_digits() -> tuple[ImageSet, ImageSet, str]:
+    """The 1,797 scans of 8x8 pixels; every fifth image of a class is for testing."""
+    from sklearn.datasets import load_digits  # here: other data sets need not wait for this import
+
+    bunch = load_digits()
+    images = torch.from_numpy(np.round(bunch.images * (255 / 16)).astype(np.uint8))[:, None]  # N 1 8 8
+    scans = ImageSet(images, torch.from_numpy(bunch.target).long())
+    test = every_fifth(scans.labels)
+    return scans[~test], scans[test], "UCI optical digits as embedded in scikit-learn, 8x8 grey scans."
+
+
+def read_cluttered_digits() -> tuple[ImageSet, ImageSet, str]:
+    """Two cluttered images of each training scan, eight of each test scan: no scan is in both parts."""
+    train, test, _ = read_digits()
+    source = "UCI optical digits as embedded in scikit-learn, 16x16: at a random place, size and angle, beside a fragment of another."
+    return _with_clutter(train, TRAIN_COPIES, seed=0), _with_clutter(test, TEST_COPIES, seed=1), source
+
+
+def _with_clutter(scans: ImageSet, copies: int, seed: int) -> ImageSet:
+    return ImageSet(cluttered(scans.images[:, 0], copies, seed), scans.labels.repeat(copies))
 
 
 def cluttered(scans: Tensor, copies: int, seed: int) -> Tensor:
     """`copies` images of every scan, uint8 (copies N, 1, 16, 16), from scans uint8 (N, 8, 8)."""
-    random = np.random.RandomState(seed)  # whose numbers NumPy promises never to change
+    random = np.random.RandomState(seed)  # NumPy promises never to change its numbers
     scans = scans.double().repeat(copies, 1, 1)
     images = placed(scans, random)
     others = scans[torch.from_numpy(random.permutation(len(scans)))]
