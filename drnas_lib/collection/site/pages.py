@@ -36,14 +36,13 @@ def page(notebook: Executed, folder: Path) -> str:
     return _templates().get_template("page.html").render(notebook=notebook, body=body, link=link)
 
 
-def index(notebooks: list[Executed], report: Report, problems: list[str]) -> str:
-    """The first page: the claims, the verdicts on the paper's numbers, then a card for every notebook."""
+def index(notebooks: list[Executed], report: Report, problems: list[str], api: str | None) -> str:
+    """The first page: the claims, the verdicts on the paper's numbers, a card for every notebook, and a link to the API pages."""
     bars = [(place, report.verdict(place), _bar(row), _laptop(report, place)) for place, row in report.counts().iterrows()]
-    opening = report.opening().data.split("\n\n")[0].strip("*")
     claims = [(claim, [(of[scale], LIKE[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in by_claim(report.claims)]
-    said = sentence(report.claims).data.strip("*")
-    page = _templates().get_template("index.html")
-    return page.render(notebooks=notebooks, bars=bars, opening=opening, problems=problems, claims=claims, said=said, scales=SCALES)
+    words = {"claims_sentence": sentence(report.claims).data.strip("*"), "opening": report.opening().data.split("\n\n")[0].strip("*")}
+    template = _templates().get_template("index.html")
+    return template.render(notebooks=notebooks, problems=problems, api=api, bars=bars, claims=claims, scales=SCALES, **words)
 
 
 def _bar(counts: pd.Series) -> list[tuple[str, str, int]]:

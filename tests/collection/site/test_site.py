@@ -2,10 +2,13 @@
 
 import re
 import shutil
+import sys
+from importlib.util import find_spec
 
 import pytest
 
 from drnas_lib.runs.records import PROJECT
+from drnas_lib.collection.site import api
 from drnas_lib.collection.site.__main__ import build, main
 
 NOTEBOOKS = ("robust_spaces", "partial_channels_cifar10_reduced_cpu")
@@ -63,3 +66,43 @@ def test_the_command(place, capsys):
     assert "2 notebooks, 2 rendered now" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="there is no folder"):
         main(["--results", str(out / "none")])
+
+
+FAKE = """
+import types
+render = types.SimpleNamespace(configure=lambda **options: None)
+
+def pdoc(*modules, output_directory):
+    output_directory.mkdir(parents=True, exist_ok=True)
+    (output_directory / "drnas_lib.html").write_text(" ".join(modules))
+"""
+
+
+def test_without_pdoc_the_command_says_how_to_install_it(place, capsys, monkeypatch):
+    results, out = place
+    monkeypatch.setattr(api, "find_spec", lambda name: None)
+    main(["--results", str(results), "--out", str(out)])
+    assert "pip install -e '.[site]'" in capsys.readouterr().out
+    assert "api/" not in (out / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_api_pages_are_of_the_library_alone_and_made_once(place, tmp_path, monkeypatch):
+    results, out = place
+    (tmp_path / "fake").mkdir()
+    (tmp_path / "fake" / "pdoc.py").write_text(FAKE)
+    monkeypatch.syspath_prepend(tmp_path / "fake")
+    monkeypatch.delitem(sys.modules, "pdoc", raising=False)
+    assert "files made" in api.build(out) and api.build(out) == "The API pages are up to date."
+    assert (out / api.FOLDER / api.INDEX).read_text() == "drnas_lib !drnas_lib.collection"
+    build(results, out)
+    assert 'href="api/drnas_lib.html"' in (out / "index.html").read_text(encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "pdoc", raising=False)
+
+
+@pytest.mark.skipif(find_spec("pdoc") is None, reason="no pdoc: pip install .[site]")
+def test_pdoc_makes_a_page_of_every_package(tmp_path):
+    assert "files made" in api.build(tmp_path)
+    made = {path.relative_to(tmp_path / "api").as_posix() for path in (tmp_path / "api").rglob("*.html")}
+    assert {"drnas_lib.html", "drnas_lib/search.html", "drnas_lib/architecture/dirichlet.html"} <= made
+    assert not [name for name in made if "collection" in name]
+    assert "<script src=" not in (tmp_path / "api" / "drnas_lib.html").read_text(encoding="utf-8")
