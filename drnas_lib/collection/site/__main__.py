@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.site import api, pages
-from drnas_lib.collection.site.executed import ORDER, Executed
+from drnas_lib.collection.site.executed import ORDER, ExecutedNotebook
 from drnas_lib.runs.records import PROJECT, RecordError, atomic_write, read_json, resolve, write_json
 
 MANIFEST = "rendered.json"  # page -> digest of the notebook, the template and the code that made it
@@ -40,12 +40,12 @@ def build(results: Path, out: Path) -> tuple[list[str], int]:
     return [notebook.name for notebook in changed], len(notebooks)
 
 
-def _read(folder: Path) -> tuple[list[Executed], list[str]]:
+def _read(folder: Path) -> tuple[list[ExecutedNotebook], list[str]]:
     """The notebooks in the index's order, and messages about those that could not be read."""
     found, problems = [], []
     for path in sorted(folder.glob("*.ipynb")):
         try:
-            found.append(Executed.read(path))
+            found.append(ExecutedNotebook.read(path))
         except RecordError as error:
             problems.append(str(error))
     place = {name: number for number, name in enumerate(ORDER)}

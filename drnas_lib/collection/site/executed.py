@@ -27,7 +27,7 @@ OLD_SCALE = "preset"  # the parameter that gave the size of the searches in olde
 
 
 @dataclass(frozen=True)
-class Executed:
+class ExecutedNotebook:
     """`source` is the name of the notebook in notebooks/; `length` is one of the words above: whether it ran as the paper does."""
 
     path: Path
@@ -45,7 +45,7 @@ class Executed:
         return self.path.stem
 
     @classmethod
-    def read(cls, path: Path) -> "Executed":
+    def read(cls, path: Path) -> "ExecutedNotebook":
         """Raises RecordError where the file is no notebook."""
         try:
             text = path.read_bytes()

@@ -17,7 +17,7 @@ from drnas_lib.collection.paper.claims import SCALES, by_claim
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.table_style import MARKS
 from drnas_lib.collection.paper.verdict import Verdict
-from drnas_lib.collection.site.executed import Executed
+from drnas_lib.collection.site.executed import ExecutedNotebook
 
 HERE = files("drnas_lib.collection.site")
 WIDTH, HEIGHT = 520, 340  # of a thumbnail, pixels
@@ -29,14 +29,14 @@ def _templates() -> jinja2.Environment:
     return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
-def page(notebook: Executed, folder: Path) -> str:
+def page(notebook: ExecutedNotebook, folder: Path) -> str:
     """The page of a notebook in the folder of the site: prose and outputs; its code is shown when asked for."""
     body, _ = HTMLExporter(template_name="basic").from_filename(str(notebook.path))
     link = Path(os.path.relpath(notebook.path, folder)).as_posix()
     return _templates().get_template("page.html").render(notebook=notebook, body=body, link=link)
 
 
-def index(notebooks: list[Executed], report: Report, problems: list[str], api: str | None) -> str:
+def index(notebooks: list[ExecutedNotebook], report: Report, problems: list[str], api: str | None) -> str:
     """The first page: the claims, the verdicts on the paper's numbers, a card for every notebook, and a link to the API pages."""
     bars = [(place, report.verdict(place), _bar(row), _laptop(report, place)) for place, row in report.counts().iterrows()]
     claims = [(claim, [(of[scale], LIKE[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in by_claim(report.claims)]

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, display
@@ -25,17 +25,6 @@ class Interrupted(UserError, KeyboardInterrupt):
     """The user stopped a run; the message says where, and how to go on."""
 
 
-class Progress(Protocol):
-    """An epoch that has ended: its row of history.csv, all rows so far, and how many there will be."""
-
-    @property
-    def row(self) -> dict[str, Any]: ...
-    @property
-    def history(self) -> list[dict[str, Any]]: ...
-    @property
-    def epochs(self) -> int: ...
-
-
 class _Nowhere:
     """Outside a notebook there is no output to replace."""
 
@@ -49,7 +38,8 @@ class Display(ABC):
     def __init__(self) -> None:
         self.line = display(HTML("<i>starting …</i>"), display_id=True) or _Nowhere()
         self.picture = display(HTML(""), display_id=True) or _Nowhere()
-        self.title, self.where = "", ""
+        self.title, self.where = "", "before the first epoch ended"
+        self.ended = False  # whether an epoch has
         self.begun: set[str] = set()
         self.updated, self.next_drawing, self.drawn = time.monotonic(), 0.0, False
 
@@ -66,9 +56,8 @@ class Display(ABC):
         try:
             yield
         except KeyboardInterrupt:
-            stopped = f"stopped {self.where or 'before the first epoch ended'}"
-            self._update_line(stopped)
-            raise Interrupted(f"{stopped}. Run this cell again to go on from there; rerun=True would start over.") from None
+            self._update_line(f"stopped {self.where}")
+            raise Interrupted(f"stopped {self.where}. Run this cell again to go on from there; rerun=True would start over.") from None
 
     def begin(self, title: str) -> None:
         """Show next the run of this title; several runs share the display. The first epoch of a new run is drawn at once."""
@@ -77,10 +66,10 @@ class Display(ABC):
             self.next_drawing = 0.0
         self.title = f"<b>{title}</b><br>"
 
-    def show(self, progress: Progress) -> None:
-        """Describe an epoch that has ended and, not too often, draw it."""
+    def show(self, progress: Any) -> None:
+        """Describe an epoch that has ended and, not too often, draw it; `progress` has its `row`, all rows as `history`, and `epochs`."""
         epoch, of = progress.row["epoch"], progress.epochs
-        self.where = f"after epoch {epoch} of {of}"
+        self.ended, self.where = True, f"after epoch {epoch} of {of}"
         left = (of - epoch) * fmean(row["seconds"] for row in progress.history[-RECENT:])
         about = f", about {left:.0f} s left" if 0 < left < 90 else f", about {left / 60:.0f} min left" if left else ""
         self._update_line(f"{_bar(epoch, of)} epoch {epoch} of {of}{about}; {self._description(progress)}")
@@ -93,11 +82,11 @@ class Display(ABC):
     def tick(self, done: int, of: int) -> None:
         """A bar within an epoch, for epochs that take long."""
         if time.monotonic() - self.updated >= 2 * PAUSE_S and done < of:
-            self._update_line(f"{_bar(done, of)} step {done} of {of} of this epoch, {self.where or 'before the first epoch ended'}")
+            self._update_line(f"{_bar(done, of)} step {done} of {of} of this epoch, {self.where}")
 
     def finish(self) -> None:
         """Say that the run has ended; a run that had ended before shows no epochs."""
-        self.line.update(HTML("Done; the records are read below." if self.where else "This run was done before; its records are read."))
+        self.line.update(HTML("Done; the records are read below." if self.ended else "This run was done before; its records are read."))
 
     def _update_line(self, text: str) -> None:
         self.updated = time.monotonic()
