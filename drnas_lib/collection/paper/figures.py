@@ -11,8 +11,8 @@ from drnas_lib.collection.paper import numbers as paper
 from drnas_lib.collection.paper.findings import Finding
 from drnas_lib.collection.paper.verdict import Verdict
 from drnas_lib.collection.views import study_plots
-from drnas_lib.collection.views.cell_plots import darts_cells
-from drnas_lib.collection.views.plots import new_figure, notice
+from drnas_lib.collection.views.cell_plots import draw_cell
+from drnas_lib.collection.views.style import new_figure, notice
 from drnas_lib.config.cells import find
 from drnas_lib.genotype import genotype_from_json
 from drnas_lib.runs.index import Measured
@@ -63,7 +63,7 @@ def found_cell(found: Sequence[Finding]) -> Figure:
         genotype = genotype_from_json(read_json(values[0].run.folder / "genotype.json"))
     except RecordError as error:
         return notice(str(error))
-    return darts_cells(genotype, f"ours, seed {values[0].seed}: {values[0].value:.0f} edges differ from the published cell{_less(values)}")
+    return draw_cell(genotype, f"ours, seed {values[0].seed}: {values[0].value:.0f} edges differ from the published cell{_less(values)}")
 
 
 def _shown(found: Sequence[Finding]) -> list[Measured]:
@@ -98,7 +98,7 @@ def _draws(run) -> int:
 
 def _published_cell(found: Sequence[Finding]) -> Figure:
     cell = next(finding.cell.entry["cell"] for finding in found)
-    return darts_cells(find(cell).genotype, f"the paper's cell, from params/genotypes/{cell}.json")
+    return draw_cell(find(cell).genotype, f"the paper's cell, from params/genotypes/{cell}.json")
 
 
 def _trajectories(found: Sequence[Finding]) -> Figure:

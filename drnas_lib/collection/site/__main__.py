@@ -4,15 +4,15 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.collection.site import pages
-from drnas_lib.collection.site.executed import ORDER, Executed
+from drnas_lib.collection.site import api, pages
+from drnas_lib.collection.site.executed import ORDER, ExecutedNotebook
 from drnas_lib.runs.records import PROJECT, RecordError, atomic_write, read_json, resolve, write_json
 
-MANIFEST = "rendered.json"  # page -> digest of what it was made from
-OF_THE_RENDERING = ("pages.py", "page.html")
+MANIFEST = "rendered.json"  # page -> digest of the notebook, the template and the code that made it
 
 
 def build(results: Path, out: Path) -> tuple[list[str], int]:
@@ -21,49 +21,35 @@ def build(results: Path, out: Path) -> tuple[list[str], int]:
     Raises RecordError where `out` cannot be written.
     """
     notebooks, problems = _read(results / "notebooks")
-    known, made = _known(out), []
-    current = {notebook.name: f"{notebook.digest}-{_rendering()}" for notebook in notebooks}
-    for notebook in notebooks:
-        if known.get(notebook.name) != current[notebook.name] or not (out / f"{notebook.name}.html").exists():
-            _render(notebook, out)
-            made.append(notebook.name)
+    known: dict[str, str] = {}
+    with suppress(RecordError):  # there is no manifest yet, or it is damaged: all pages are rendered
+        known = read_json(out / MANIFEST)
+    rendering = hashlib.sha256(b"".join((pages.HERE / name).read_bytes() for name in ("pages.py", "page.html"))).hexdigest()[:12]
+    current = {notebook.name: f"{notebook.digest}-{rendering}" for notebook in notebooks}
+    changed = [one for one in notebooks if known.get(one.name) != current[one.name] or not (out / f"{one.name}.html").exists()]
+    for notebook in changed:
+        if notebook.thumbnail:
+            atomic_write(out / "thumbnails" / f"{notebook.name}.png", pages.thumbnail(notebook.thumbnail))
+        atomic_write(out / f"{notebook.name}.html", pages.page(notebook, out))
     for gone in known.keys() - current.keys():
         for path in (out / f"{gone}.html", out / "thumbnails" / f"{gone}.png"):
             path.unlink(missing_ok=True)
     atomic_write(out / "style.css", pages.style())
-    atomic_write(out / "index.html", pages.index(notebooks, Report.read(str(results)), problems))
+    atomic_write(out / "index.html", pages.index(notebooks, Report.read(str(results)), problems, api.index(out)))
     write_json(out / MANIFEST, current)
-    return made, len(notebooks)
+    return [notebook.name for notebook in changed], len(notebooks)
 
 
-def _read(folder: Path) -> tuple[list[Executed], list[str]]:
-    """The notebooks in the index's order, and what could not be read."""
+def _read(folder: Path) -> tuple[list[ExecutedNotebook], list[str]]:
+    """The notebooks in the index's order, and messages about those that could not be read."""
     found, problems = [], []
     for path in sorted(folder.glob("*.ipynb")):
         try:
-            found.append(Executed.read(path))
+            found.append(ExecutedNotebook.read(path))
         except RecordError as error:
             problems.append(str(error))
     place = {name: number for number, name in enumerate(ORDER)}
     return sorted(found, key=lambda notebook: (place.get(notebook.source, len(place)), notebook.name)), problems
-
-
-def _known(out: Path) -> dict[str, str]:
-    try:
-        return read_json(out / MANIFEST)
-    except RecordError:
-        return {}
-
-
-def _rendering() -> str:
-    """What else a page depends on."""
-    return hashlib.sha256(b"".join((pages.HERE / name).read_bytes() for name in OF_THE_RENDERING)).hexdigest()[:12]
-
-
-def _render(notebook: Executed, out: Path) -> None:
-    if notebook.thumbnail:
-        atomic_write(out / "thumbnails" / f"{notebook.name}.png", pages.thumbnail(notebook.thumbnail))
-    atomic_write(out / f"{notebook.name}.html", pages.page(notebook, out))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -76,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not (results / "notebooks").is_dir():
         sys.exit(f"error: there is no folder {results / 'notebooks'}. Run a notebook first, or name another folder with --results.")
     try:
+        print(api.build(out))
         made, count = build(results, out)
     except RecordError as error:
         sys.exit(f"error: {error}")

@@ -1,10 +1,9 @@
-"""An executed notebook, read: its title, question, first figure, when it ran, and what it ran at what length."""
+"""An executed notebook, read: its title, question, first figure, when it ran, and what it ran at which length."""
 
 import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,21 +11,24 @@ from typing import Any
 
 from drnas_lib.collection.paper.commands import CONFIGS
 from drnas_lib.collection.studies.comparison import PlannedSearch
-from drnas_lib.config.parameters import ParameterError, Parameters
+from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.presets import FAMILIES
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import RecordError, RunFolder
 
-FULL, REDUCED, READS, MEASURES, UNKNOWN, STOPPED = (
-    "full protocol", "reduced", "reads files", "measurement", "length unknown", "stopped with an error",
+FULL, REDUCED, READS, MEASURES = "full protocol", "reduced", "reads files", "measurement"
+UNKNOWN, STOPPED = "length unknown", "stopped with an error"
+WITHOUT_RUNS = {"report": READS, "darts_space": READS, "robust_spaces": READS, "speed": MEASURES}  # notebooks that neither search nor train
+ORDER = (  # of the notebooks in the index
+    "report", "nas_bench_201", "partial_channels", "darts_space", "robust_spaces", "search", "retrain", "exploration", "hessian",
+    "lambda_ablation", "main_job", "theory", "constrained", "speed",
 )  # fmt: skip
-
-BEFORE_SCALES = "preset"  # what said the size of the searches in notebooks executed before there was a scale
+OLD_SCALE = "preset"  # the parameter that gave the size of the searches in older notebooks
 
 
 @dataclass(frozen=True)
-class Executed:
-    """`source` is the name of the notebook in notebooks/; `length` says whether it ran as the paper does, in one of the words above."""
+class ExecutedNotebook:
+    """`source` is the name of the notebook in notebooks/; `length` is one of the words above: whether it ran as the paper does."""
 
     path: Path
     digest: str
@@ -43,7 +45,7 @@ class Executed:
         return self.path.stem
 
     @classmethod
-    def read(cls, path: Path) -> "Executed":
+    def read(cls, path: Path) -> "ExecutedNotebook":
         """Raises RecordError where the file is no notebook."""
         try:
             text = path.read_bytes()
@@ -54,7 +56,7 @@ class Executed:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"{path} is no notebook that can be read ({type(error).__name__}: {error}). Run it again.") from error
         title, sentence = _opening(prose, path.stem)
-        protocol, length = ("", STOPPED) if papermill.get("exception") else _ran(source, papermill.get("parameters") or {})
+        protocol, length = ("", STOPPED) if papermill.get("exception") else _protocol_and_length(source, papermill.get("parameters") or {})
         ended = papermill.get("end_time") or datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
         digest, when = hashlib.sha256(text).hexdigest(), datetime.fromisoformat(ended)
         return cls(path, digest, source, title, sentence, _first_figure(cells), when, protocol, length)
@@ -64,65 +66,37 @@ def _opening(prose: list[str], name: str) -> tuple[str, str]:
     """The first heading, and the question under it, or else the first sentence, without its markup."""
     lines = [line for text in prose[:1] for line in text.splitlines() if line.strip()]
     title = next((line.lstrip("# ") for line in lines if line.startswith("#")), name)
-    rest = " ".join(line for line in lines if not line.startswith("#")).translate({ord("*"): "", ord("`"): ""})
-    rest = re.sub(r"^Questions?\. ", "", rest)
-    ends = [place for mark in ("? ", ". ") if (place := f"{rest} ".find(mark)) >= 0]
-    return title, rest[: ends[0] + 1] if ends else rest
+    rest = re.sub("[*`]", "", " ".join(line for line in lines if not line.startswith("#"))).removeprefix("Question. ")
+    question = re.match(r".*?\?(?=\s|$)|.*?\.(?=\s|$)", rest.removeprefix("Questions. "))
+    return title, question[0] if question else rest
 
 
 def _first_figure(cells: list[dict]) -> bytes | None:
-    for cell in cells:
-        for output in cell.get("outputs", ()):
-            if "image/png" in output.get("data", {}):
-                return base64.b64decode("".join(output["data"]["image/png"]))
-    return None
+    figures = (output["data"]["image/png"] for cell in cells for output in cell.get("outputs", ()) if "image/png" in output.get("data", {}))
+    return next((base64.b64decode("".join(figure)) for figure in figures), None)
 
 
-def _ran(source: str, parameters: dict[str, Any]) -> tuple[str, str]:
+def _protocol_and_length(source: str, parameters: dict[str, Any]) -> tuple[str, str]:
     """Protocols in words, and whether that was the full length: from the parameters, by the notebook's own configuration."""
-    preset = parameters.get(BEFORE_SCALES, "full")
+    if source in WITHOUT_RUNS:
+        return "", WITHOUT_RUNS[source]
     try:
-        found = LENGTHS[source](CONFIGS[source].of({name: value for name, value in parameters.items() if name != BEFORE_SCALES}))
+        config = CONFIGS[source].of({name: value for name, value in parameters.items() if name != OLD_SCALE})
+        protocol, full = _of_config(config)
     except (KeyError, ParameterError, RecordError):
         return "", UNKNOWN
-    protocol, length = found if isinstance(found, tuple) else ("", found)
-    return protocol, length if preset == "full" else REDUCED
+    return protocol, FULL if full and parameters.get(OLD_SCALE, "full") == "full" else REDUCED
 
 
-def _of_settings(config: Parameters) -> tuple[str, str]:
-    settings = config.settings()
-    return settings.protocol, REDUCED if settings.reduced or getattr(settings, "changed", ()) else FULL
-
-
-def _of_searches(config: Parameters) -> tuple[str, str]:
-    """Of a comparison or a study, its searches; the lookups of a comparison are always whole."""
-    settings = [search.settings if isinstance(search, PlannedSearch) else search for search in config.searches()]
-    protocols = " and ".join(dict.fromkeys(one.protocol for one in settings))
-    return protocols or "lookup", REDUCED if any(one.reduced or FAMILIES[one.dataset] == "own" for one in settings) else FULL
-
-
-def _of_run(config: Parameters) -> tuple[str, str]:
-    """Of a study of one run: what that run was."""
-    if config.run is None:
-        return _of_searches(config)
-    record = integrity.record(RunFolder(config.run))
-    return record["protocol"], REDUCED if record["reduced"] else FULL
-
-
-LENGTHS: dict[str, Callable[[Parameters], tuple[str, str] | str]] = {
-    "report": lambda _: READS,
-    "nas_bench_201": _of_searches,
-    "partial_channels": _of_searches,
-    "darts_space": lambda _: READS,
-    "robust_spaces": lambda _: READS,
-    "search": _of_settings,
-    "retrain": _of_settings,
-    "exploration": _of_run,
-    "hessian": _of_searches,
-    "lambda_ablation": _of_searches,
-    "main_job": _of_searches,
-    "theory": _of_run,
-    "constrained": _of_run,
-    "speed": lambda _: MEASURES,
-}
-ORDER = (*LENGTHS,)  # of the notebooks in the index
+def _of_config(config: Any) -> tuple[str, bool]:
+    """Protocol, and whether all of it is at full length. Raises RecordError where the run that is studied cannot be read."""
+    if getattr(config, "run", None) is not None:  # a study of one finished run
+        record = integrity.record(RunFolder(config.run))
+        return record["protocol"], not record["reduced"]
+    if not hasattr(config, "searches"):  # one search or training
+        settings = config.settings()
+        return settings.protocol, not (settings.reduced or getattr(settings, "changed", ()))
+    searches = [search.settings if isinstance(search, PlannedSearch) else search for search in config.searches()]
+    protocols = " and ".join(dict.fromkeys(settings.protocol for settings in searches))
+    reduced = any(settings.reduced or FAMILIES[settings.dataset] == "own" for settings in searches)
+    return protocols or "lookup", not reduced  # searches on the benchmark's table are always at full length

@@ -17,7 +17,7 @@ from drnas_lib.collection.paper.claims import SCALES, by_claim
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.table_style import MARKS
 from drnas_lib.collection.paper.verdict import Verdict
-from drnas_lib.collection.site.executed import Executed
+from drnas_lib.collection.site.executed import ExecutedNotebook
 
 HERE = files("drnas_lib.collection.site")
 WIDTH, HEIGHT = 520, 340  # of a thumbnail, pixels
@@ -29,21 +29,20 @@ def _templates() -> jinja2.Environment:
     return jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
 
 
-def page(notebook: Executed, folder: Path) -> str:
+def page(notebook: ExecutedNotebook, folder: Path) -> str:
     """The page of a notebook in the folder of the site: prose and outputs; its code is shown when asked for."""
     body, _ = HTMLExporter(template_name="basic").from_filename(str(notebook.path))
     link = Path(os.path.relpath(notebook.path, folder)).as_posix()
     return _templates().get_template("page.html").render(notebook=notebook, body=body, link=link)
 
 
-def index(notebooks: list[Executed], report: Report, problems: list[str]) -> str:
-    """The first page: the claims, the verdicts on the paper's numbers, then a card for every notebook."""
+def index(notebooks: list[ExecutedNotebook], report: Report, problems: list[str], api: str | None) -> str:
+    """The first page: the claims, the verdicts on the paper's numbers, a card for every notebook, and a link to the API pages."""
     bars = [(place, report.verdict(place), _bar(row), _laptop(report, place)) for place, row in report.counts().iterrows()]
-    opening = report.opening().data.split("\n\n")[0].strip("*")
     claims = [(claim, [(of[scale], LIKE[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in by_claim(report.claims)]
-    said = sentence(report.claims).data.strip("*")
-    page = _templates().get_template("index.html")
-    return page.render(notebooks=notebooks, bars=bars, opening=opening, problems=problems, claims=claims, said=said, scales=SCALES)
+    words = {"claims_sentence": sentence(report.claims).data.strip("*"), "opening": report.opening().data.split("\n\n")[0].strip("*")}
+    template = _templates().get_template("index.html")
+    return template.render(notebooks=notebooks, problems=problems, api=api, bars=bars, claims=claims, scales=SCALES, **words)
 
 
 def _bar(counts: pd.Series) -> list[tuple[str, str, int]]:

@@ -1,160 +1,147 @@
-"""A DARTS cell as a figure: layers from left to right, an edge for every operation, long edges led around the nodes between."""
+"""Cells as graphs, as in Figures 2 and 3: layers from left to right, long edges led around the nodes between (Sugiyama's method)."""
 
 import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 
 from matplotlib.axes import Axes
+from matplotlib.bezier import BezierSegment
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.path import Path
 
-from drnas_lib.collection.views.plots import LABELS, OPERATION_COLOURS, new_figure
-from drnas_lib.genotype import DARTS_CELL_INPUTS, DartsGenotype
+from drnas_lib.collection.views.style import LABELS, OPERATION_COLOURS, new_figure
+from drnas_lib.genotype import DARTS_CELL_INPUTS, NB201_EDGES, Genotype, Nb201Genotype
 
 OUTPUT = -1
 STEP = 2.6  # from layer to layer, where 1 is the distance of two neighbours in a layer
 SWEEPS = 12
 GAP = 0.3  # between the arrow's point and the middle of its node
 WIDE, HIGH = 1.05, 0.3  # room for a label
-Item = int | tuple[int, int]  # a node, or the place (edge, layer) where a long edge passes a layer
+LABEL_PLACES = (0.5, 0.42, 0.58, 0.35, 0.65, 0.28, 0.72, 0.22, 0.78)  # on a piece of a curve, the best first
+GREEN, BLUE, YELLOW = "#dff0e4", "#dbe9f6", "#fdf0d0"  # inputs, computed nodes, output
+CELLS = {"normal": "normal cell", "reduce": "reduction cell", "": ""}
+
 Edge = tuple[int, int, str | None]  # source, target, operation; None joins a node to the output
+Item = int | tuple[int, int]  # a node, or the place (edge, layer) where a long edge passes a layer
+Point = tuple[float, float]
 
 
-def darts_cell(genotype: DartsGenotype, kind: str, title: str = "") -> Figure:
-    """The cell `kind`, 'normal' or 'reduce', as Figures 2 and 3 of the paper show it."""
-    edges, layers, chains = _arranged(genotype, kind)
-    tallest = max(len(layer) for layer in layers)
-    figure, ((ax,),) = new_figure(width=1.9 * len(layers) + 0.6, height=0.9 * tallest + 0.7)
-    draw_cell(ax, edges, layers, chains)
-    ax.set_title(title)
+@dataclass(frozen=True)
+class Graph:
+    """`edges` are ordered by target; `nodes`, from input to output, have a label and a colour."""
+
+    edges: Sequence[Edge]
+    nodes: dict[int, tuple[str, str]]
+
+
+def draw_cell(genotype: Genotype, title: str, kind: str | None = None) -> Figure:
+    """The graph of a cell; of a DARTS cell that of `kind`, 'normal' or 'reduce', or with None both, one above the other."""
+    graphs = {name: graph for name, graph in cell_graphs(genotype).items() if kind in (None, name) or not name}
+    layers = [arrange(graph)[0] for graph in graphs.values()]
+    heights = [0.9 * max(map(len, of_graph)) + 0.6 for of_graph in layers]
+    width = 1.9 * max(map(len, layers)) + 0.6
+    figure, axes = new_figure(len(graphs), 1, width, sum(heights) + 0.4, height_ratios=heights)
+    for ax, (name, graph) in zip(axes.flat, graphs.items()):
+        _draw(ax, graph)
+        ax.set_title(CELLS[name], fontsize=10)
+    figure.suptitle(title, wrap=True)
     return figure
 
 
-def darts_cells(genotype: DartsGenotype, title: str) -> Figure:
-    """Both cells, the normal one above the reduction cell."""
-    arranged = {kind: _arranged(genotype, kind) for kind in ("normal", "reduce")}
-    heights = [0.9 * max(len(layer) for layer in layers) + 0.6 for _, layers, _ in arranged.values()]
-    deepest = max(len(layers) for _, layers, _ in arranged.values())
-    figure, axes = new_figure(2, 1, width=1.9 * deepest + 0.6, height=sum(heights) + 0.4, height_ratios=heights)
-    for ax, (kind, parts) in zip(axes.flat, arranged.items()):
-        draw_cell(ax, *parts)
-        ax.set_title({"normal": "normal cell", "reduce": "reduction cell"}[kind], fontsize=10)
-    figure.suptitle(title)
-    return figure
+def cell_graphs(genotype: Genotype) -> dict[str, Graph]:
+    """The graph of each kind of cell; a NAS-Bench-201 cell has one kind, without a name."""
+    if isinstance(genotype, Nb201Genotype):
+        last = NB201_EDGES[-1][1]
+        nodes = {0: ("in", GREEN)} | {node: (str(node), BLUE) for node in range(1, last)} | {last: ("out", YELLOW)}
+        return {"": Graph(genotype.edges(), nodes)}
+    concat = {"normal": genotype.normal_concat, "reduce": genotype.reduce_concat}
+    return {kind: _darts_graph(genotype.edges(kind), outputs) for kind, outputs in concat.items()}
 
 
-def draw_cell(ax: Axes, edges: list[Edge], layers: list[list[Item]], chains: list[list[Item]]) -> None:
-    at = {item: (STEP * x, (len(layer) - 1) / 2 - y) for x, layer in enumerate(layers) for y, item in enumerate(layer)}
-    curves = [_curve([at[item] for item in chain], bulge) for chain, bulge in zip(chains, _bulges(edges))]
-    taken = [at[node] for node, _, _ in _nodes(layers)]
-    for (_, _, operation), curve in zip(edges, curves):
-        colour = "0.6" if operation is None else OPERATION_COLOURS[operation]
-        style = dict(lw=1.2, ls="--") if operation is None else dict(lw=2.2)
-        arrow = FancyArrowPatch(path=Path(*_drawn(curve)), arrowstyle="-|>", mutation_scale=14, color=colour, capstyle="round", **style)
-        ax.add_patch(arrow)
+def _darts_graph(operations: Sequence[tuple[int, int, str]], concat: Sequence[int]) -> Graph:
+    computed = {target: (str(target - DARTS_CELL_INPUTS), BLUE) for _, target, _ in operations}
+    nodes = {0: ("$c_{k-2}$", GREEN), 1: ("$c_{k-1}$", GREEN)} | computed | {OUTPUT: ("$c_k$", YELLOW)}
+    return Graph([*operations, *((node, OUTPUT, None) for node in concat)], nodes)
+
+
+def _draw(ax: Axes, graph: Graph) -> None:
+    layers, routes = arrange(graph)
+    height, pairs = _heights(layers), [(source, target) for source, target, _ in graph.edges]
+    at = {item: (STEP * x, -height[item]) for x, layer in enumerate(layers) for item in layer}
+    taken = [at[node] for node in graph.nodes]
+    for number, ((_, _, operation), route) in enumerate(zip(graph.edges, routes)):
+        double = pairs.count(pairs[number]) > 1  # two edges between the same nodes: one runs below, one above
+        curve = list(_curve([at[item] for item in route], 0.0 if not double else 0.3 if pairs[number] in pairs[:number] else -0.3))
+        path = Path([curve[0][0], *(point for piece in curve for point in piece[1:])], [Path.MOVETO, *[Path.CURVE4] * (3 * len(curve))])
+        line = "--" if operation is None else ":" if operation == "none" else "-"
+        colour, width = ("0.6", 1.2) if operation is None else (OPERATION_COLOURS[operation], 2.2)
+        ax.add_patch(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=14, capstyle="round", color=colour, ls=line, lw=width))
         if operation is not None:
             taken.append(_free_place(curve, taken))
-            _label(ax, operation, *taken[-1])
-    for node, name, face in _nodes(layers):
-        box = dict(boxstyle="round,pad=0.35", fc=face, ec="0.3")
-        ax.text(*at[node], name, ha="center", va="center", fontsize=10, zorder=4, bbox=box)
-    tallest = max(len(layer) for layer in layers)
+            box = dict(boxstyle="round,pad=0.15", fc="white", ec=colour, lw=1)
+            ax.text(*taken[-1], LABELS[operation], ha="center", va="center", fontsize=8, bbox=box, zorder=3)
+    for node, (name, face) in graph.nodes.items():
+        ax.text(*at[node], name, ha="center", va="center", fontsize=10, zorder=4, bbox=dict(boxstyle="round,pad=0.35", fc=face, ec="0.3"))
+    tallest = max(map(len, layers))
     ax.set(xlim=(-0.6, STEP * (len(layers) - 1) + 0.6), ylim=(-tallest / 2, tallest / 2))
     ax.axis("off")
 
 
-def _bulges(edges: list[Edge]) -> list[float]:
-    """0, but for two edges between the same nodes, which would lie on each other: one above, one below."""
-    ends = [edge[:2] for edge in edges]
-    return [0.0 if ends.count(pair) == 1 else 0.3 if pair in ends[:i] else -0.3 for i, pair in enumerate(ends)]
-
-
-def _nodes(layers: list[list[Item]]):
-    names = {0: ("$c_{k-2}$", "#dff0e4"), 1: ("$c_{k-1}$", "#dff0e4"), OUTPUT: ("$c_k$", "#fdf0d0")}
-    for node in sorted(item for layer in layers for item in layer if isinstance(item, int)):
-        yield node, *names.get(node, (str(node - DARTS_CELL_INPUTS), "#dbe9f6"))
-
-
-def _label(ax: Axes, operation: str, x: float, y: float) -> None:
-    box = dict(boxstyle="round,pad=0.15", fc="white", ec=OPERATION_COLOURS[operation], lw=1)
-    ax.text(x, y, LABELS[operation], ha="center", va="center", fontsize=8, bbox=box, zorder=3)
-
-
-Points = list[tuple[float, float]]
-
-
-def _curve(points: Points, bulge: float) -> list[Points]:
-    """Cubic pieces (four points each) through all points, level at each; the last ends at the border of its node."""
-    points = [*points[:-1], (points[-1][0] - GAP, points[-1][1])]
-    pieces = []
-    for (x0, y0), (x1, y1) in itertools.pairwise(points):
+def _curve(points: list[Point], bulge: float) -> Iterator[list[Point]]:
+    """Cubic Bezier pieces (four points each) through all points, level at each; the last ends at the border of its node."""
+    for (x0, y0), (x1, y1) in itertools.pairwise([*points[:-1], (points[-1][0] - GAP, points[-1][1])]):
         bend = (x1 - x0) / 2
-        pieces.append([(x0, y0), (x0 + bend, y0 + bulge), (x1 - bend, y1 + bulge), (x1, y1)])
-    return pieces
+        yield [(x0, y0), (x0 + bend, y0 + bulge), (x1 - bend, y1 + bulge), (x1, y1)]
 
 
-def _drawn(curve: list[Points]) -> tuple[Points, list]:
-    return [curve[0][0], *(point for piece in curve for point in piece[1:])], [Path.MOVETO, *[Path.CURVE4] * (3 * len(curve))]
+def _free_place(curve: list[list[Point]], taken: list[Point]) -> Point:
+    """On the curve, half way or as near to that as keeps the labels apart; where no place does, that with most room."""
+    candidates = [tuple(BezierSegment(piece)(t)) for t in LABEL_PLACES for piece in curve]
+    room = lambda place: min(max(abs(place[0] - x) / WIDE, abs(place[1] - y) / HIGH) for x, y in taken)
+    return next((place for place in candidates if room(place) >= 1), max(candidates, key=room))
 
 
-def _free_place(curve: list[Points], taken: Points) -> tuple[float, float]:
-    """On the curve, half way or as near to that as leaves the labels there apart."""
-    candidates = [_on(piece, t) for t in (0.5, 0.42, 0.58, 0.35, 0.65, 0.28, 0.72, 0.22, 0.78) for piece in curve]
-    space = [min((max(abs(x - a) / WIDE, abs(y - b) / HIGH) for a, b in taken), default=1.0) for x, y in candidates]
-    return next((place for place, free in zip(candidates, space) if free >= 1), candidates[space.index(max(space))])
+def arrange(graph: Graph) -> tuple[list[list[Item]], list[list[Item]]]:
+    """The items of each layer from top to bottom, and the items that each edge runs through."""
+    depth = dict.fromkeys(graph.nodes, 0)
+    for source, target, _ in graph.edges:
+        depth[target] = max(depth[target], depth[source] + 1)
+    layers: list[list[Item]] = [[node for node in graph.nodes if depth[node] == x] for x in range(max(depth.values()) + 1)]
+    routes: list[list[Item]] = []
+    for number, (source, target, _) in enumerate(graph.edges):
+        between = range(depth[source] + 1, depth[target])
+        routes.append([source, *((number, x) for x in between), target])
+        for x in between:
+            layers[x].append((number, x))
+    links = [link for route in routes for link in itertools.pairwise(route)]
+    best = layers
+    for sweep in range(SWEEPS):  # to the right and back: each layer in the order of its neighbours' means
+        side = sweep % 2
+        for x in range(len(layers) - 2, -1, -1) if side else range(1, len(layers)):
+            means = _means_of_neighbours(layers, links, side)
+            layers = [*layers[:x], sorted(layers[x], key=means.__getitem__), *layers[x + 1 :]]
+        best = min(best, layers, key=lambda order: tangle(order, links))
+    return best, routes
 
 
-def _on(piece: Points, t: float) -> tuple[float, float]:
-    """The point of a Bezier curve at 0 <= t <= 1."""
-    weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
-    return tuple(sum(w * point[axis] for w, point in zip(weights, piece)) for axis in (0, 1))
-
-
-def _arranged(genotype: DartsGenotype, kind: str) -> tuple[list[Edge], list[list[Item]], list[list[Item]]]:
-    """Edges, the items of each layer from top to bottom, and the items that each edge runs through."""
-    operations = list(genotype.edges(kind))
-    edges: list[Edge] = [*operations, *((node, OUTPUT, None) for node in getattr(genotype, f"{kind}_concat"))]
-    depth = dict.fromkeys(range(DARTS_CELL_INPUTS), 0)
-    for source, target, _ in operations:  # in order of the targets
-        depth[target] = max(depth.get(target, 0), depth[source] + 1)
-    depth[OUTPUT] = max(depth.values()) + 1
-    chains: list[list[Item]] = [
-        [source, *((number, layer) for layer in range(depth[source] + 1, depth[target])), target]
-        for number, (source, target, _) in enumerate(edges)
-    ]
-    layers: list[list[Item]] = [[] for _ in range(depth[OUTPUT] + 1)]
-    for node, layer in depth.items():
-        layers[layer].append(node)
-    for chain in chains:
-        for item in chain[1:-1]:
-            layers[item[1]].append(item)
-    return edges, _untangled(layers, chains), chains
-
-
-def _untangled(layers: list[list[Item]], chains: list[list[Item]]) -> list[list[Item]]:
-    """Each layer in the order of its neighbours' means, sweeping to and fro; the best of all orders seen (Sugiyama's method)."""
-    links = [pair for chain in chains for pair in itertools.pairwise(chain)]
-    best = [list(layer) for layer in layers]
-    now = [list(layer) for layer in layers]
-    for sweep in range(SWEEPS):
-        order = range(1, len(now)) if sweep % 2 == 0 else range(len(now) - 2, -1, -1)
-        side = 0 if sweep % 2 == 0 else 1  # of a link, where the neighbours are
-        for layer in order:
-            place = _places(now)
-            means = {item: [place[link[side]] for link in links if link[1 - side] == item and link[side] in place] for item in now[layer]}
-            now[layer].sort(key=lambda item: sum(means[item]) / len(means[item]) if means[item] else place[item])
-        if _tangle(now, links) < _tangle(best, links):
-            best = [list(layer) for layer in now]
-    return best
-
-
-def _places(layers: list[list[Item]]) -> dict[Item, float]:
+def _heights(layers: list[list[Item]]) -> dict[Item, float]:
+    """Of each item, downwards from the middle of its layer."""
     return {item: y - (len(layer) - 1) / 2 for layer in layers for y, item in enumerate(layer)}
 
 
-def _tangle(layers: list[list[Item]], links: list[tuple[Item, Item]]) -> tuple[int, float]:
-    """Crossings, then the heights that the edges climb."""
-    place, at = _places(layers), {item: x for x, layer in enumerate(layers) for item in layer}
+def _means_of_neighbours(layers: list[list[Item]], links: list[tuple[Item, Item]], side: int) -> dict[Item, float]:
+    """Of each item the mean height of its neighbours in the layer before (side 0) or behind (1); its own where it has none."""
+    height = _heights(layers)
+    near = {item: [height[link[side]] for link in links if link[1 - side] == item] for item in height}
+    return {item: fmean(heights) if heights else height[item] for item, heights in near.items()}
+
+
+def tangle(layers: list[list[Item]], links: list[tuple[Item, Item]]) -> tuple[int, float]:
+    """Number of crossings, and the heights that the edges climb."""
+    height, at = _heights(layers), {item: x for x, layer in enumerate(layers) for item in layer}
     crossings = sum(
-        at[a] == at[c] and (place[a] - place[c]) * (place[b] - place[d]) < 0 for (a, b), (c, d) in itertools.combinations(links, 2)
+        at[a] == at[c] and (height[a] - height[c]) * (height[b] - height[d]) < 0 for (a, b), (c, d) in itertools.combinations(links, 2)
     )
-    return crossings, sum(abs(place[a] - place[b]) for a, b in links)
+    return crossings, sum(abs(height[a] - height[b]) for a, b in links)

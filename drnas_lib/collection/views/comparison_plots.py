@@ -1,11 +1,13 @@
 """Figures of the comparisons: rows in, a matplotlib Figure out."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from drnas_lib.collection.views.plots import OTHER, OURS, REFERENCE, new_figure
+from drnas_lib.collection.views.style import OTHER, OURS, REFERENCE, legend, new_figure
 
 JITTER = 0.18  # of dots that would lie on each other
 MANY = 20  # seeds, from which on dots are small
@@ -18,88 +20,77 @@ def short(label: str) -> str:
 
 def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[str]) -> Figure:
     """Test accuracy of every seed, a panel per data set, a line per method: ours as dots (hollow: reduced), the paper's as diamonds."""
-    datasets = list(dict.fromkeys(runs.dataset))
+    datasets, published = runs.dataset.unique(), {row["method"]: row for row in paper}
     labels = [label for label in labels if label != "optimal"]
-    figure, axes = new_figure(1, len(datasets), 4.2 + 3.6 * (len(datasets) - 1) + 3, 0.36 * len(labels) + 1.4)
-    published = {row["method"]: row for row in paper}
+    figure, axes = new_figure(1, len(datasets), 3.6 * len(datasets) + 3.6, 0.36 * len(labels) + 1.4)
     for ax, dataset in zip(axes[0], datasets):
-        _paper(ax, dataset, published, labels)
         for place, label in enumerate(labels):
-            of_label = runs[(runs.label == label) & (runs.dataset == dataset)]
-            for reduced, some in of_label.groupby(of_label.reduced != ""):
-                shift = np.linspace(-JITTER, JITTER, len(some)) if len(some) > 1 else [0.0]
-                size = dict(ms=6, alpha=1.0) if len(some) < MANY else dict(ms=2.5, alpha=0.35)
-                ax.plot(some.test_acc_pct, place + np.asarray(shift), "o", mfc="none" if reduced else OURS, mec=OURS, **size)
+            if value := published.get(label, {}).get(f"{dataset}_test"):
+                ax.errorbar(value["mean"], place, xerr=value["std"] or 0, fmt="D", color=OTHER, ms=5, lw=1.2, capsize=2.5, zorder=3)
+            rows = runs[(runs.label == label) & (runs.dataset == dataset)]
+            for reduced, seeds in rows.groupby(rows.reduced != ""):
+                shift = np.linspace(-JITTER, JITTER, len(seeds)) if len(seeds) > 1 else 0.0
+                size: dict[str, Any] = dict(ms=6) if len(seeds) < MANY else dict(ms=2.5, alpha=0.35)
+                ax.plot(seeds.test_acc_pct, np.full(len(seeds), place) + shift, "o", mfc="none" if reduced else OURS, mec=OURS, **size)
+        if best := published["optimal"].get(f"{dataset}_test"):
+            ax.axvline(best["mean"], color=REFERENCE, ls="--", lw=1.2, zorder=0)
         ax.set(xlabel=f"{dataset} test accuracy (%)", ylim=(len(labels) - 0.5, -0.5))
         ax.set_yticks(range(len(labels)), [*map(short, labels)] if ax is axes[0, 0] else [])
         ax.grid(axis="y", color="0.92")
         ax.set_axisbelow(True)
-    _key(axes[0, -1], runs, any(f"{dataset}_test" in paper[0] for dataset in datasets))
+    _add_key(axes[0, -1], runs.reduced != "", any(f"{dataset}_test" in paper[0] for dataset in datasets))
     return figure
 
 
-def _paper(ax: Axes, dataset: str, published: dict, labels: list[str]) -> None:
-    key = f"{dataset}_test"
-    for place, label in enumerate(labels):
-        value = published.get(label, {}).get(key)
-        if value:
-            ax.errorbar(value["mean"], place, xerr=value["std"] or 0, fmt="D", color=OTHER, ms=5, lw=1.2, capsize=2.5, zorder=3)
-    if key in published["optimal"]:
-        ax.axvline(published["optimal"][key]["mean"], color=REFERENCE, ls="--", lw=1.2, zorder=0)
-
-
-def _key(ax: Axes, runs: pd.DataFrame, in_paper: bool) -> None:
-    if (runs.reduced == "").any():
+def _add_key(ax: Axes, reduced: pd.Series, in_paper: bool) -> None:
+    if not reduced.all():
         ax.plot([], [], "o", color=OURS, label="ours, one seed")
-    if (runs.reduced != "").any():
+    if reduced.any():
         ax.plot([], [], "o", mfc="none", mec=OURS, label="ours, one seed of a reduced run")
     if in_paper:
         ax.plot([], [], "D", color=OTHER, label="paper, mean ± std")
         ax.plot([], [], ls="--", color=REFERENCE, label="best cell of the benchmark")
-    ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    legend(ax, "right")
+
+
+def _memory_column(runs: pd.DataFrame) -> tuple[str, str]:
+    """Column and label of the memory: the peak of a GPU where one was measured."""
+    gpu = runs.gpu_peak_memory_mb.notna().any()
+    return ("gpu_peak_memory_mb", "GPU peak memory (MB)") if gpu else ("activation_mb", "activations kept by a step (MB)")
 
 
 def cost(runs: pd.DataFrame, labels: list[str]) -> Figure:
     """Mean seconds and memory of a search by method, reduced or not, a bar per data set."""
-    labels = [label for label in labels if label in set(runs.label)]
-    gpu = runs.gpu_peak_memory_mb.notna().any()
-    column, name = ("gpu_peak_memory_mb", "GPU peak memory (MB)") if gpu else ("activation_mb", "activations kept by a step (MB)")
+    labels, datasets = [label for label in labels if label in set(runs.label)], runs.dataset.unique()
     figure, axes = new_figure(1, 2, 9.5, 0.36 * len(labels) + 1.3)
-    datasets = list(dict.fromkeys(runs.dataset))
-    height = 0.8 / len(datasets)
-    for ax, (value, label) in zip(axes[0], (("search_s", "seconds of a search"), (column, name))):
-        for n, dataset in enumerate(datasets):
-            means = runs[runs.dataset == dataset].groupby("label")[value].mean().reindex(labels).astype(float)
-            bars = ax.barh(np.arange(len(labels)) + n * height, means, height, color=(OURS, OTHER, REFERENCE, "0.6")[n % 4], label=dataset)
-            ax.bar_label(bars, [f"{mean:.3g}" if np.isfinite(mean) else "" for mean in means], padding=3, fontsize=8)
-        ax.set(xlabel=label)
+    for ax, (column, name) in zip(axes[0], (("search_s", "seconds of a search"), _memory_column(runs))):
+        means = runs.pivot_table(index="label", columns="dataset", values=column, sort=False).reindex(labels)[datasets]
+        means.rename(index=short).plot.barh(ax=ax, color=[OURS, OTHER, REFERENCE, "0.6"], width=0.8, legend=False)
+        for bars in ax.containers:
+            ax.bar_label(bars, fmt=lambda value: f"{value:.3g}" if value else "", padding=3, fontsize=8)
+        ax.set(xlabel=name, ylabel="")
         ax.margins(x=0.15)
-        middle = np.arange(len(labels)) + (len(datasets) - 1) * height / 2
-        ax.set_yticks(middle, [short(label) for label in labels] if ax is axes[0, 0] else [])
         ax.invert_yaxis()
+    axes[0, 1].set_yticks([])
     if len(datasets) > 1:
-        axes[0, 1].legend(frameon=False, fontsize=8)
+        legend(axes[0, 1], "right")
     return figure
 
 
 def memory_by_stage(runs: pd.DataFrame, paper: list[dict]) -> Figure:
     """A bar for every stage of every search; the paper's figure as a diamond where ours is a GPU's peak as well."""
-    first = runs.drop_duplicates(["dataset", "row"])
-    gpu = first.gpu_peak_memory_mb.notna().any()
-    key, name = ("gpu_peak_memory_mb", "GPU peak memory (MB)") if gpu else ("activation_mb", "activations kept by a step (MB)")
-    bars = [
-        (f"{run.dataset}, {run.label}" + (f", stage {s['stage']}" if len(run.stage_memory) > 1 else ""), s[key], run.dataset, run.row)
-        for run in first.itertuples()
-        for s in run.stage_memory
-    ]
-    figure, ((ax,),) = new_figure(1, 1, 8, 0.34 * len(bars) + 1.2)
-    drawn = ax.barh([bar[0] for bar in bars], [bar[1] for bar in bars], color=[OTHER if bar[3] == "ours" else OURS for bar in bars])
-    ax.bar_label(drawn, fmt="%.1f", padding=3, fontsize=8)
-    if gpu:
+    key, name = _memory_column(runs)
+    stages = runs.drop_duplicates(["dataset", "row"]).explode("stage_memory", ignore_index=True)
+    several = stages.duplicated(["dataset", "row"], keep=False)
+    memory = stages.stage_memory.map(lambda stage: stage[key])
+    labels = stages.dataset + ", " + stages.label + stages.stage_memory.map(lambda stage: f", stage {stage['stage']}").where(several, "")
+    figure, ((ax,),) = new_figure(width=8, height=0.34 * len(stages) + 1.2)
+    bars = ax.barh(labels, memory, color=[OTHER if row == "ours" else OURS for row in stages.row])
+    ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
+    if key == "gpu_peak_memory_mb":
         published = {(row["dataset"], str(row["k"])): row["gpu_memory_mb"] for row in paper}
-        points = [(published[bar[2:]], bar[0]) for bar in bars if bar[2:] in published]
-        ax.plot([point[0] for point in points], [point[1] for point in points], "D", color=REFERENCE, label="paper")
-        ax.legend(frameon=False)
+        ax.plot([published.get(pair, np.nan) for pair in zip(stages.dataset, stages.row)], labels, "D", color=REFERENCE, label="paper")
+        legend(ax, "right")
     ax.set(xlabel=name)
     ax.margins(x=0.12)
     ax.invert_yaxis()

@@ -1,21 +1,24 @@
-"""One live display for a run: a line that says how far it is over a figure, both replaced as it goes on, however long it takes."""
+"""One live display of a run: a line that says how far it is, over a figure; both are replaced after each epoch."""
 
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from statistics import fmean
+from typing import Any
 
+import pandas as pd
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
-from drnas_lib.collection.views.plots import live_search
+from drnas_lib.collection.views.plots import live_search, training_curves
 from drnas_lib.errors import UserError
 from drnas_lib.search.trained_cells import shown
 from drnas_lib.spaces import SPACES
 
-PAUSE_S = 1.0  # the figure is drawn not more often than this
+PAUSE_S = 1.0  # the shortest time between two drawings of the figure
 SHARE = 0.1  # of the time that drawing may take
-RECENT = 5  # epochs whose seconds foretell those of the others
+RECENT = 5  # epochs whose mean time gives the estimate of the time left
 
 
 class Interrupted(UserError, KeyboardInterrupt):
@@ -23,21 +26,22 @@ class Interrupted(UserError, KeyboardInterrupt):
 
 
 class _Nowhere:
-    """Outside a notebook there is nothing to replace."""
+    """Outside a notebook there is no output to replace."""
 
-    def update(self, shown) -> None:
+    def update(self, obj: object) -> None:
         pass
 
 
 class Display(ABC):
-    """`follow(run)` shows every epoch that a run yields, `tick(done, of)` its steps. What is told and drawn of one, a subclass says."""
+    """`follow(run)` shows every epoch that a run yields, `tick(done, of)` its steps. A subclass describes and draws an epoch."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.line = display(HTML("<i>starting …</i>"), display_id=True) or _Nowhere()
         self.picture = display(HTML(""), display_id=True) or _Nowhere()
-        self.title, self.where, self.empty = "", "before the first epoch ended", True
+        self.title, self.where = "", "before the first epoch ended"
+        self.ended = False  # whether an epoch has
         self.begun: set[str] = set()
-        self.told, self.next_drawing, self.drawn = time.monotonic(), 0.0, False
+        self.updated, self.next_drawing, self.drawn = time.monotonic(), 0.0, False
 
     def follow(self, run: Generator) -> None:
         """Show a run to its end. Raises Interrupted where the user stops it, after it has been closed."""
@@ -48,52 +52,53 @@ class Display(ABC):
 
     @contextmanager
     def stoppable(self) -> Iterator[None]:
-        """Turns the interruption of what is shown into one that says how to go on."""
+        """Raises Interrupted, which says how to go on, where the user interrupts the kernel."""
         try:
             yield
         except KeyboardInterrupt:
-            self._tell(f"stopped {self.where}")
+            self._update_line(f"stopped {self.where}")
             raise Interrupted(f"stopped {self.where}. Run this cell again to go on from there; rerun=True would start over.") from None
 
     def begin(self, title: str) -> None:
-        """What is shown next belongs to the run of this title; several runs share the display. A new one is drawn at once."""
+        """Show next the run of this title; several runs share the display. The first epoch of a new run is drawn at once."""
         if title not in self.begun:
             self.begun.add(title)
             self.next_drawing = 0.0
         self.title = f"<b>{title}</b><br>"
 
-    def show(self, progress) -> None:
-        """Tell of an epoch that has ended and, not too often, draw it."""
-        epoch, last = progress.row["epoch"], progress.row["epoch"] == progress.epochs
-        self.empty, self.where = False, f"after epoch {epoch} of {progress.epochs}"
-        left = (progress.epochs - epoch) * _mean([row["seconds"] for row in progress.history[-RECENT:]])
-        self._tell(f"{_bar(epoch, progress.epochs)} epoch {epoch} of {progress.epochs}{_about(left)}; {self._said(progress)}")
+    def show(self, progress: Any) -> None:
+        """Describe an epoch that has ended and, not too often, draw it; `progress` has its `row`, all rows as `history`, and `epochs`."""
+        epoch, of = progress.row["epoch"], progress.epochs
+        self.ended, self.where = True, f"after epoch {epoch} of {of}"
+        left = (of - epoch) * fmean(row["seconds"] for row in progress.history[-RECENT:])
+        about = f", about {left:.0f} s left" if 0 < left < 90 else f", about {left / 60:.0f} min left" if left else ""
+        self._update_line(f"{_bar(epoch, of)} epoch {epoch} of {of}{about}; {self._description(progress)}")
         began = time.monotonic()
-        if (last or began >= self.next_drawing) and (figure := self._figure(progress)) is not None:
+        if (epoch == of or began >= self.next_drawing) and (figure := self._figure(progress)) is not None:
             self.picture.update(figure)
             took = time.monotonic() - began if self.drawn else 0.0  # the first one also loads fonts
             self.next_drawing, self.drawn = began + max(PAUSE_S, took / SHARE), True
 
     def tick(self, done: int, of: int) -> None:
         """A bar within an epoch, for epochs that take long."""
-        if time.monotonic() - self.told >= 2 * PAUSE_S and done < of:
-            self._tell(f"{_bar(done, of)} step {done} of {of} of this epoch, {self.where}")
+        if time.monotonic() - self.updated >= 2 * PAUSE_S and done < of:
+            self._update_line(f"{_bar(done, of)} step {done} of {of} of this epoch, {self.where}")
 
     def finish(self) -> None:
         """Say that the run has ended; a run that had ended before shows no epochs."""
-        self.line.update(HTML("This run was done before; its records are read." if self.empty else "Done; the records are read below."))
+        self.line.update(HTML("Done; the records are read below." if self.ended else "This run was done before; its records are read."))
 
-    def _tell(self, text: str) -> None:
-        self.told = time.monotonic()
+    def _update_line(self, text: str) -> None:
+        self.updated = time.monotonic()
         self.line.update(HTML(self.title + text))
 
     @abstractmethod
-    def _said(self, progress) -> str:
-        """What the line tells of an epoch, in HTML."""
+    def _description(self, progress: Any) -> str:
+        """The line about an epoch, in HTML."""
 
     @abstractmethod
-    def _figure(self, progress) -> Figure | None:
-        """The figure, or None where the last one shall stay."""
+    def _figure(self, progress: Any) -> Figure | None:
+        """The figure, or None to keep the last one."""
 
 
 class Live(Display):
@@ -103,30 +108,36 @@ class Live(Display):
         super().__init__()
         self.space = SPACES[space]
 
-    def _said(self, progress) -> str:
+    def _description(self, progress: Any) -> str:
         row = progress.row
+        loss = f"loss {row['train_loss_nats']:.3f}"
         if not hasattr(progress, "mean"):
-            which = f"training {progress.number} of {progress.trainings}: the {shown(progress.cell)} cell, seed {progress.seed}"
-            return f"{which}, loss {row['train_loss_nats']:.3f}"
-        accuracy = f"accuracy {row['train_acc_pct']:.1f} % on weight batches"
-        if row["valid_acc_pct"] is not None:
-            accuracy += f", {row['valid_acc_pct']:.1f} % on η batches"
-        return f"loss {row['train_loss_nats']:.3f}, {accuracy}<br>now <code>{row['genotype']}</code>"
+            return f"training {progress.number} of {progress.trainings}: the {shown(progress.cell)} cell, seed {progress.seed}, {loss}"
+        valid = "" if row["valid_acc_pct"] is None else f", {row['valid_acc_pct']:.1f} % on η batches"
+        return f"{loss}, accuracy {row['train_acc_pct']:.1f} % on weight batches{valid}<br>now <code>{row['genotype']}</code>"
 
-    def _figure(self, progress) -> Figure | None:
+    def _figure(self, progress: Any) -> Figure | None:
         if not hasattr(progress, "mean"):
             return None
         edges = [f"{source} → {target}" for source, target in self.space.edges]
         return live_search(progress.history, progress.epochs, dict(zip(self.space.groups, progress.mean)), edges, self.space.operations)
 
 
+class LiveTraining(Display):
+    """Of a training: speed and test error so far, and the curves."""
+
+    def __init__(self, dataset: str):
+        super().__init__()
+        self.dataset = dataset
+
+    def _description(self, progress: Any) -> str:
+        tested = [row["test_acc_pct"] for row in progress.history if row["test_acc_pct"] is not None]
+        errors = f"; test error {100 - tested[-1]:.2f} %, best so far {100 - max(tested):.2f} %" if tested else ""
+        return f"loss {progress.row['train_loss_nats']:.3f}, {progress.row['images_per_s']:.0f} images/s{errors}"
+
+    def _figure(self, progress: Any) -> Figure:
+        return training_curves(pd.DataFrame(progress.history), self.dataset)
+
+
 def _bar(done: int, of: int) -> str:
     return f"<progress value='{done}' max='{of}' style='width: 15em'></progress>"
-
-
-def _about(left: float) -> str:
-    return f", about {left:.0f} s left" if 0 < left < 90 else f", about {left / 60:.0f} min left" if left else ""
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)

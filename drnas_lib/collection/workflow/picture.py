@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
 
-from drnas_lib.collection.views.plots import OTHER, OURS, REFERENCE
+from drnas_lib.collection.views.style import OTHER, OURS, REFERENCE
 from drnas_lib.runs.records import atomic_write
 
 JOB = re.compile(r'^\s*(\d+)\[label = "(\w+)', re.MULTILINE)

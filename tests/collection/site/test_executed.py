@@ -7,7 +7,7 @@ import pytest
 
 from drnas_lib.runs.records import PROJECT, RecordError
 from drnas_lib.collection.site import executed
-from drnas_lib.collection.site.executed import Executed
+from drnas_lib.collection.site.executed import ExecutedNotebook
 
 COMMITTED = {path.stem: path for path in (PROJECT / "results" / "notebooks").glob("*.ipynb")}
 
@@ -17,12 +17,12 @@ def changed(tmp_path, name, change):
     change(notebook)
     path = tmp_path / f"{name}.ipynb"
     path.write_text(json.dumps(notebook))
-    return Executed.read(path)
+    return ExecutedNotebook.read(path)
 
 
 @pytest.mark.parametrize("name", COMMITTED)
 def test_every_committed_notebook_is_known(name):
-    found = Executed.read(COMMITTED[name])
+    found = ExecutedNotebook.read(COMMITTED[name])
     assert found.length in (executed.FULL, executed.REDUCED, executed.READS, executed.MEASURES) and found.source in executed.ORDER
     assert found.title and found.sentence.endswith(("?", ".")) and "**" not in found.sentence
     assert found.length == executed.REDUCED or not name.endswith("_cpu") or found.source == "speed"
@@ -39,14 +39,14 @@ def test_every_committed_notebook_is_known(name):
     ],
 )
 def test_protocol_and_length(name, protocol, length):
-    found = Executed.read(COMMITTED[name])
+    found = ExecutedNotebook.read(COMMITTED[name])
     assert (found.protocol, found.length) == (protocol, length)
 
 
 def test_question_and_first_figure():
-    found = Executed.read(COMMITTED["robust_spaces"])
+    found = ExecutedNotebook.read(COMMITTED["robust_spaces"])
     assert found.sentence.startswith("On the four spaces in which DARTS fails (Zela et al. 2020), what") and found.sentence.endswith("?")
-    assert found.thumbnail is None and Executed.read(COMMITTED["darts_space"]).thumbnail.startswith(b"\x89PNG")
+    assert found.thumbnail is None and ExecutedNotebook.read(COMMITTED["darts_space"]).thumbnail.startswith(b"\x89PNG")
 
 
 def test_full_length_is_called_so(tmp_path):
@@ -68,7 +68,7 @@ def test_what_is_no_notebook_is_refused(tmp_path, content):
     path = tmp_path / "broken.ipynb"
     path.write_bytes(content)
     with pytest.raises(RecordError, match="broken.ipynb is no notebook"):
-        Executed.read(path)
+        ExecutedNotebook.read(path)
 
 
 def test_a_notebook_named_after_itself_where_it_has_no_heading(tmp_path):

@@ -2,10 +2,14 @@
 
 import re
 import shutil
+import sys
+from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 
 from drnas_lib.runs.records import PROJECT
+from drnas_lib.collection.site import api
 from drnas_lib.collection.site.__main__ import build, main
 
 NOTEBOOKS = ("robust_spaces", "partial_channels_cifar10_reduced_cpu")
@@ -63,3 +67,37 @@ def test_the_command(place, capsys):
     assert "2 notebooks, 2 rendered now" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="there is no folder"):
         main(["--results", str(out / "none")])
+
+
+def test_without_pdoc_the_command_says_how_to_install_it(place, capsys, monkeypatch):
+    results, out = place
+    monkeypatch.setattr(api, "find_spec", lambda name: None)
+    main(["--results", str(results), "--out", str(out)])
+    assert "pip install -e '.[site]'" in capsys.readouterr().out
+    assert "api/" not in (out / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_api_pages_are_of_the_library_alone_and_made_once(place, monkeypatch):
+    results, out = place
+    made = []
+
+    def pdoc(*modules, output_directory):
+        made.append(modules)
+        (output_directory / api.INDEX).parent.mkdir(parents=True)
+        (output_directory / api.INDEX).write_text("pages")
+
+    monkeypatch.setattr(api, "find_spec", lambda name: name)
+    monkeypatch.setitem(sys.modules, "pdoc", SimpleNamespace(pdoc=pdoc, render=SimpleNamespace(configure=lambda **options: None)))
+    assert "files made" in api.build(out) and api.build(out) == "The API pages are up to date."
+    assert made == [("drnas_lib", "!drnas_lib.collection")]
+    build(results, out)
+    assert 'href="api/drnas_lib.html"' in (out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(find_spec("pdoc") is None, reason="no pdoc: pip install .[site]")
+def test_pdoc_makes_a_page_of_every_package(tmp_path):
+    assert "files made" in api.build(tmp_path)
+    made = {path.relative_to(tmp_path / "api").as_posix() for path in (tmp_path / "api").rglob("*.html")}
+    assert {"drnas_lib.html", "drnas_lib/search.html", "drnas_lib/architecture/dirichlet.html"} <= made
+    assert not [name for name in made if "collection" in name]
+    assert "<script src=" not in (tmp_path / "api" / "drnas_lib.html").read_text(encoding="utf-8")

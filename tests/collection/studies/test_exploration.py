@@ -32,7 +32,7 @@ def report(beta_rows, kept, space=SPACE):
     edges = [f"{source}-{target}" for source, target in space.edges]
     rows = pd.MultiIndex.from_product([history.epoch, space.groups, edges, space.operations], names=names)
     there = np.broadcast_to(space.start(kept[0]), eta.shape).ravel()
-    return SearchReport(record, history, pd.DataFrame({"eta": eta.ravel()}, index=rows).reset_index()[there], None)
+    return SearchReport(record, history, None, pd.DataFrame({"eta": eta.ravel()}, index=rows).reset_index()[there])
 
 
 def test_the_range_is_that_of_brute_force(data_root):

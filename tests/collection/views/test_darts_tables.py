@@ -16,12 +16,12 @@ from drnas_lib.runs.records import RecordError, RunFolder, read_json
 
 
 def test_every_row_of_the_paper_is_there():
-    for number, table in ((2, tables.table2()), (3, tables.table3())):
+    for number, table in ((2, tables.beside_paper(tables.TABLE2)), (3, tables.beside_paper(tables.TABLE3))):
         assert list(dict.fromkeys(table.architecture)) == [row["architecture"] for row in tables.paper(number)["rows"]]
 
 
 def test_every_cell_with_a_row_has_counted_sizes():
-    for number, table in ((2, tables.table2()), (3, tables.table3())):
+    for number, table in ((2, tables.beside_paper(tables.TABLE2)), (3, tables.beside_paper(tables.TABLE3))):
         named = {cell.name for cell in published().values() if f"table{number}" in cell.paper_rows}
         ours = table[table.cell != "not published"]
         assert set(ours.cell) == named and ours["ours: params (M)"].notna().all() and ours["ours: multiply-adds (M)"].notna().all()
@@ -39,7 +39,9 @@ def test_the_committed_counts_are_of_all_cells():
 
 
 def test_the_drnas_cells_have_the_papers_size():
-    shown = {**tables.table2().set_index("cell")["ours: params (M)"], **tables.table3().set_index("cell")["ours: params (M)"]}
+    shown = {}
+    for table in (tables.TABLE2, tables.TABLE3):
+        shown |= tables.beside_paper(table).set_index("cell")["ours: params (M)"]
     assert (round(shown["drnas_cifar10"], 3), round(shown["drnas_imagenet"], 3)) == (4.099, 5.726)
 
 
@@ -87,13 +89,13 @@ def test_only_full_runs_stand_in_the_papers_column(finished):
     settings, results = finished
     folder = results / settings.stem / "seed0"
     as_cifar10(folder, "short", 0, 33.0, reduced=["5 instead of 600 epochs"])
-    measured = lambda: tables.table2(results).set_index("cell").loc["drnas_cifar10", "ours: test error, last (%)"]
+    measured = lambda: tables.beside_paper(tables.TABLE2, results).set_index("cell").loc["drnas_cifar10", "ours: test error, last (%)"]
     assert measured() == "not run" and "no cell" in tables.error_sentence(tables.TABLE2, results).lower()
     as_cifar10(folder, "long", 0, 2.5)
     as_cifar10(folder, "long", 1, 2.7)
     assert measured() == "2.60 ± 0.14 (n=2)"
     assert set(tables.reduced_runs(results).reduced) >= {"5 instead of 600 epochs"} and len(tables.reduced_runs(results)) == 2
-    tables.shown(tables.table2(results)).to_html()
+    tables.shown(tables.beside_paper(tables.TABLE2, results)).to_html()
 
 
 def test_table_6_marks_what_is_not_legible():
@@ -126,8 +128,7 @@ def test_report_of_a_reduced_run_says_so(finished):
 def test_report_puts_the_papers_number_beside_ours(finished):
     report = RetrainReport.read(finished[0].folder)
     record = json.loads(json.dumps(report.record).replace("digits", "cifar10")) | {"reduced": [], "changed": []}
-    paper = tables.paper_row(record["parameters"]["paper_rows"], "cifar10")
-    full = replace(report, record=record, paper=paper)
+    full = replace(report, record=record)
     assert full.paper_error == 2.46 and "the paper has 2.46 %" in full.conclusion().data
     assert list(full.comparison().columns) == ["paper", "ours"] and full.comparison().loc["parameters (M)", "paper"] == "4.1"
     imagenet = tables.paper_row(find("DrNAS_imagenet").paper_rows, "imagenet")

@@ -3,8 +3,7 @@
 import pytest
 
 from drnas_lib.collection.views import live
-from drnas_lib.collection.views.live import Interrupted, Live
-from drnas_lib.collection.views.live_training import LiveTraining
+from drnas_lib.collection.views.live import Interrupted, Live, LiveTraining
 from drnas_lib.retrain.run import Progress
 from drnas_lib.search.run import Training, run
 
