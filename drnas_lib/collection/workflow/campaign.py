@@ -128,17 +128,17 @@ def _of_searches(plan: Plan, notebook: str, file: str, read: tuple[str, ...], se
     if notebook in ("hessian", "lambda_ablation"):
         snapshots = plan.search(read[0], plan.seeds[0]).snapshots
         options += _given(snapshots=snapshots)
-        looks = sum(estimates.looks(plan.search(one, seed)) for one in read for seed in plan.seeds)
+        looks = sum(estimates.snapshots(plan.search(one, seed)) for one in read for seed in plan.seeds)
     after = tuple(searches[key].out for key in ((one, seed) for one in read for seed in plan.seeds) if key in searches)
     out = f"{plan.results}/notebooks/{notebook}_{plan.dataset}_{stem}.ipynb"
-    return Job(notebook, out, (*options, *_given(results=f"{plan.results}/search")), estimates.core_look_minutes(looks), THEN, after)
+    return Job(notebook, out, (*options, *_given(results=f"{plan.results}/search")), estimates.core_study_minutes(looks), THEN, after)
 
 
 def _of_run(plan: Plan, notebook: str, seed: int, searches: dict) -> Job:
     """A notebook that reads one search of DrNAS."""
     out = f"{plan.results}/notebooks/{notebook}_{plan.dataset}_{plan.scale}_seed{seed}.ipynb"
     options = _given(run=plan.search(DRNAS, seed).folder, device="cpu")
-    return Job(notebook, out, options, estimates.core_look_minutes(1), THEN, (searches[DRNAS, seed].out,))
+    return Job(notebook, out, options, estimates.core_study_minutes(1), THEN, (searches[DRNAS, seed].out,))
 
 
 def _given(**values: Any) -> tuple[str, ...]:
