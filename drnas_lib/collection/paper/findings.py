@@ -123,7 +123,7 @@ def _one_a_seed(values: Iterable[Measured]) -> Values:
 
 def _reduced(values: Iterable[Measured]) -> list[Values]:
     """Seeds of the same settings together, the least reduced first: runs on the paper's data before others, then by images shown."""
-    found: dict[tuple, list[Measured]] = defaultdict(list)
+    found: dict[str, list[Measured]] = defaultdict(list)
     for measured in values:
         if measured.scale == OTHER and measured.run is not None:
             found[measured.run.name].append(measured)
