@@ -84,7 +84,7 @@ def claims() -> list[Claim]:
     return [Claim(**entry, dataset=file["dataset"]) for entry in file["claims"]]
 
 
-def judged(results: RunIndex) -> list[ClaimResult]:
+def judge_claims(results: RunIndex) -> list[ClaimResult]:
     """Each claim at each scale, in the order of the file."""
     return [
         ClaimResult(claim, scale, *(tuple(_values(claim, scale, group, results) for group in side) for side in (claim.of, claim.against)))
@@ -101,7 +101,7 @@ def _values(claim: Claim, scale: str, given: dict[str, Any], results: RunIndex) 
 
 
 def by_claim(found: Iterable[ClaimResult]) -> Iterator[tuple[Claim, dict[str, ClaimResult]]]:
-    """Each claim of `judged` with its result at each scale."""
+    """Each claim of `judge_claims` with its result at each scale."""
     for _, group in groupby(found, key=lambda result: result.claim.name):
         scales = {result.scale: result for result in group}
         yield scales[SCALES[0]].claim, scales

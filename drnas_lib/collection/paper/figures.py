@@ -46,13 +46,13 @@ def draw(number: int, found: Sequence[Finding]) -> Figure:
     if number in PUBLISHED_CELLS:
         cell = found[0].number.entry["cell"]
         return _darts_cell(find(cell).genotype, f"the paper's cell, from params/genotypes/{cell}.json")
-    values = _shown(found)
+    values = _values_to_draw(found)
     return DRAWN[number](values) if values else notice(f"Figure {number}: not run.")
 
 
 def found_cell(found: Sequence[Finding]) -> Figure:
     """The cell that a search of ours found, to be shown beside the published ones of Figures 2 and 3."""
-    values = _shown([finding for finding in found if finding.number.column == "other_edges"])
+    values = _values_to_draw([finding for finding in found if finding.number.column == "other_edges"])
     if not values:
         return notice("A cell of our own: not run.")
     try:
@@ -68,7 +68,7 @@ def _darts_cell(genotype: Genotype, title: str) -> Figure:
     return darts_cells(genotype, title)
 
 
-def _shown(found: Sequence[Finding]) -> list[Measured]:
+def _values_to_draw(found: Sequence[Finding]) -> list[Measured]:
     """The values of full runs where one of the parts has any, else those of the laptop scale, else those of another size."""
     of_each = ([m for finding in found for m in getattr(finding, kind)] for kind in ("full", "laptop", "reduced"))
     return next(filter(None, of_each), [])

@@ -147,23 +147,7 @@ def _notes(published: dict, row: dict, name: str, column: str) -> Iterator[str]:
 def of_figure(number: int) -> Iterator[PaperNumber]:
     """What params/paper/figures.json says that a figure shows."""
     figure = next(figure for figure in read_json(PAPER / "figures.json")["figures"] if figure["number"] == number)
-    for lam in _at(text(), figure["each"]) if "each" in figure else [None]:
+    for lam in figure.get("lams", [None]):
         for part in figure["shows"]:
-            row = part["row"] if lam is None else part["row"].format(f"{lam:g}")
-            entry = part | {"cell": figure.get("cell"), "lam": lam}
-            yield PaperNumber(f"Figure {number}", row, part["column"], _published_value(part), note=part.get("note", ""), entry=entry)
-
-
-def _published_value(part: dict) -> float:
-    """The value behind a part of a figure: from the text, the size in a table, its own, or 1, below which a ratio has to stay."""
-    if "text" in part:
-        return _at(text(), part["text"])
-    if "size_in" in part:
-        return next(row["params_m"] for row in table(part["size_in"])["rows"] if row["architecture"] == "DrNAS")
-    return part.get("value", 1.0)
-
-
-def _at(tree: dict, path: list[str]) -> Any:
-    for key in path:
-        tree = tree[key]
-    return tree
+            row, value, entry = part["row"].format(lam), part.get("value", 1.0), part | {"cell": figure.get("cell"), "lam": lam}
+            yield PaperNumber(f"Figure {number}", row, part["column"], value, note=part.get("note", ""), entry=entry)

@@ -15,7 +15,7 @@ from IPython.display import Markdown
 from drnas_lib.benchmark.table import Benchmark
 from drnas_lib.collection.paper import missing
 from drnas_lib.collection.paper.claim_tables import claim_lines
-from drnas_lib.collection.paper.claims import ClaimResult, judged
+from drnas_lib.collection.paper.claims import ClaimResult, judge_claims
 from drnas_lib.collection.paper.findings import Finding, findings, runs
 from drnas_lib.collection.paper.numbers import FIGURES, TABLES, PaperNumber
 from drnas_lib.collection.paper.sources import Measured
@@ -50,7 +50,7 @@ class Report:
 
     @cached_property
     def claims(self) -> list[ClaimResult]:
-        return judged(self.results)
+        return judge_claims(self.results)
 
     @property
     def damaged(self) -> list[str]:

@@ -64,3 +64,10 @@ def test_remarks_stand_at_the_numbers_they_concern():
     assert "cutout" in of("Table 2", "DenseNet-BC (Huang et al., 2017)", "test_error_pct").note
     assert not of("Table 2", "DenseNet-BC (Huang et al., 2017)", "params_m").note
     assert "1080" in of("Table 2", "DrNAS", "search_cost_gpu_days").note and "illegible" in of("Table 6", "DrNAS", "S1").note
+
+
+def test_figures_repeat_the_numbers_of_tables_and_text():
+    sizes = [of(f"Figure {number}", "the cell, drawn from its published file", "params_m").value for number in (2, 3)]
+    assert sizes == [of(f"Table {number}", "DrNAS", "params_m").value for number in (2, 3)]
+    assert of("Figure 4", "DARTS", "eigenvalue_growth").value == paper.text()["figure4"]["eigenvalue_growth_of_darts"]
+    assert [number.entry["lam"] for number in NUMBERS if number.place == "Figure 5"] == paper.text()["figure5"]["lams"]
