@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from drnas_lib.collection.paper import numbers as paper
@@ -23,22 +22,18 @@ def summary(counts: pd.DataFrame) -> Figure:
     """A bar for every table and figure: the share of its numbers with each verdict, counts in the bars. See Report.counts."""
     figure, ((ax,),) = new_figure(width=9.0, height=0.34 * len(counts) + 1.2)
     shares, left = counts.div(counts.sum(axis=1), axis=0) * 100, pd.Series(0.0, index=counts.index)
+    box = {"boxstyle": "round,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.85}
     for verdict, style in STYLES.items():
         share, look = shares[verdict.value], {"color": style.colour, "hatch": style.hatch, "ec": "white", "lw": 0.6}
         ax.barh(counts.index, share, left=left, height=0.72, label=verdict.value, **look)
-        _numbers(ax, counts[verdict.value], share, left)
+        for place, count in counts[verdict.value].items():
+            if count:
+                ax.text(left[place] + share[place] / 2, place, str(count), ha="center", va="center", fontsize=8, bbox=box)
         left = left + share
     ax.set(xlim=(0, 100), xlabel="share of the numbers (%); how many in the bars")
     ax.invert_yaxis()
     ax.legend(ncols=len(STYLES), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
     return figure
-
-
-def _numbers(ax: Axes, counts: pd.Series, share: pd.Series, left: pd.Series) -> None:
-    for place, count in counts.items():
-        if count:
-            box = dict(boxstyle="round,pad=0.12", fc="white", ec="none", alpha=0.85)
-            ax.text(left[place] + share[place] / 2, place, str(count), ha="center", va="center", fontsize=8, bbox=box)
 
 
 def draw(number: int, found: Sequence[Finding]) -> Figure:

@@ -76,7 +76,7 @@ class Finding:
 
 def runs(values: Iterable[Measured]) -> list[Run]:
     """The runs behind values, without those that were counted."""
-    return [measured.run for measured in values if measured.run is not None]
+    return [measured.run for measured in values if measured.run]
 
 
 def digits(number: PaperNumber, values: Values) -> int:
@@ -125,7 +125,7 @@ def _reduced(values: Iterable[Measured]) -> list[Values]:
     """Seeds of the same settings together, the least reduced first: runs on the paper's data before others, then by images shown."""
     found: dict[str, list[Measured]] = defaultdict(list)
     for measured in values:
-        if measured.scale == OTHER and measured.run is not None:
+        if measured.scale == OTHER and measured.run:
             found[measured.run.name].append(measured)
     return [_one_a_seed(group) for group in sorted(found.values(), key=_size, reverse=True)]
 

@@ -105,8 +105,8 @@ class Report:
         groups: dict[str, list[Measured]] = defaultdict(list)
         for finding in self.findings:
             for measured in (*finding.laptop, *finding.reduced):
-                for run in runs([measured]):
-                    groups[run.name].append(measured)
+                if measured.run:
+                    groups[measured.run.name].append(measured)
         rows = [{"run": name, **provenance(values), "less than the paper's": values[0].reason} for name, values in groups.items()]
         columns = ["run", "n", "protocol", "device", "data", "hours each", "less than the paper's"]
         return pd.DataFrame(rows, columns=columns).set_index("run")
@@ -159,7 +159,7 @@ def provenance(values: Sequence[Measured]) -> dict[str, str]:
     behind = list({run.folder: run for run in runs(values)}.values())
     if not behind:
         return dict.fromkeys(("n", "protocol", "device", "data", "hours each"), "")
-    seeds = len({(run.folder, measured.seed) for measured in values for run in runs([measured])})  # a table search has many seeds
+    seeds = len({(measured.run.folder, measured.seed) for measured in values if measured.run})  # of a table search many in one run
     hours = sum(run.hours for run in behind) / seeds
     return {
         "n": str(seeds),
