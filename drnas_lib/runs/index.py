@@ -71,16 +71,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One value of one seed, and its run, None where it was counted. `less` says why it stands in no column of the paper."""
-
-    value: float
-    run: Run | None
-    seed: int
-    less: str = ""
-
-
-@dataclass(frozen=True)
 class RunIndex:
     """What a folder of results holds."""
 

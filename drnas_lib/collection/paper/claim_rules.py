@@ -1,8 +1,8 @@
-"""Whether a claim of the paper holds: a statistic of groups of runs, its interval, and the region that the claim names.
+"""Whether a claim of the paper holds: a statistic of groups of runs, its interval, and the region in which the claim is true.
 
 The claim holds where the whole 95 % interval lies in its region, does not hold where all of it lies outside, and is undecided otherwise,
-or while a group has fewer than three runs. Intervals are bootstrapped over the runs of each group (10,000 resamples, seed 0), but for
-the spread of a sample, whose interval is the exact one of normal values: a bootstrap of four values takes it for too small.
+or while a group has fewer than three runs. Intervals are bootstrapped over the runs of each group (10,000 resamples, seed 0), except that
+of a standard deviation, which is the exact one of normal values: a bootstrap of four values makes it too small.
 """
 
 import math
@@ -16,6 +16,7 @@ from scipy import stats
 
 FEWEST = 3  # runs in each group
 LEVEL = 0.95
+ENDS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)  # of an interval, as quantiles
 RESAMPLES, SEED = 10_000, 0
 
 Groups = Sequence[Sequence[float]]
@@ -42,7 +43,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Region:
-    """The numbers of which a claim is true: each bound is inclusive ('at') or exclusive ('above', 'below')."""
+    """The numbers for which a claim is true: each bound is inclusive ('at') or exclusive ('above', 'below')."""
 
     above: float = -math.inf
     at_least: float = -math.inf
@@ -50,11 +51,10 @@ class Region:
     at_most: float = math.inf
 
     def verdict(self, low: float, high: float) -> ClaimVerdict:
-        """Of an interval."""
-        above, below = (self._high_enough(low), self._high_enough(high)), (self._low_enough(low), self._low_enough(high))
-        if all(above) and all(below):
+        """The verdict on a statistic with the interval from `low` to `high`."""
+        if self._high_enough(low) and self._low_enough(high):
             return ClaimVerdict.HOLDS
-        return ClaimVerdict.UNDECIDED if any(above) and any(below) else ClaimVerdict.DOES_NOT_HOLD
+        return ClaimVerdict.UNDECIDED if self._high_enough(high) and self._low_enough(low) else ClaimVerdict.DOES_NOT_HOLD
 
     def _high_enough(self, value: float) -> bool:
         return value > self.above and value >= self.at_least
@@ -93,25 +93,21 @@ def judge(statistic: str, rule: Mapping[str, float], of: Groups, against: Groups
     groups = [*of, *against]
     if not all(len(group) for group in groups):
         return Outcome(ClaimVerdict.NOT_RUN)
-    value = _spread(of) if statistic == SPREAD else _statistic(statistic, _means(of), _means(against)).item()
+    value = _spread(*of) if statistic == SPREAD else STATISTICS[statistic](_means(of), _means(against)).item()
     if min(map(len, groups)) < FEWEST:
         return Outcome(ClaimVerdict.UNDECIDED, value)
-    low, high = _exact(of) if statistic == SPREAD else _bootstrapped(statistic, of, against)
+    low, high = _spread_interval(*of) if statistic == SPREAD else _bootstrapped(statistic, of, against)
     return Outcome(Region(**rule).verdict(low, high), value, low, high)
 
 
-def _statistic(name: str, of: NDArray, against: NDArray) -> NDArray:
-    return STATISTICS[name](of, against)
-
-
 def _means(groups: Groups) -> NDArray:
+    """(groups, 1)."""
     return np.array([[np.mean(group)] for group in groups])
 
 
 def _bootstrapped(statistic: str, of: Groups, against: Groups) -> tuple[float, float]:
     rng = np.random.default_rng(SEED)
-    resampled = _statistic(statistic, *(_resampled(groups, rng) for groups in (of, against)))
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(STATISTICS[statistic](_resampled(of, rng), _resampled(against, rng)), ENDS)
     return float(low), float(high)
 
 
@@ -120,13 +116,12 @@ def _resampled(groups: Groups, rng: np.random.Generator) -> NDArray:
     return np.array([rng.choice(np.asarray(group, float), (RESAMPLES, len(group))).mean(1) for group in groups])
 
 
-def _spread(of: Groups) -> float:
-    (group,) = of
+def _spread(group: Sequence[float]) -> float:
     return float(np.std(group, ddof=1)) if len(group) > 1 else 0.0
 
 
-def _exact(of: Groups) -> tuple[float, float]:
+def _spread_interval(group: Sequence[float]) -> tuple[float, float]:
     """Of the standard deviation of normal values, from the chi-squared distribution."""
-    ((count,), deviation) = map(len, of), _spread(of)
-    scale = [math.sqrt((count - 1) / stats.chi2.ppf(p, count - 1)) for p in ((1 + LEVEL) / 2, (1 - LEVEL) / 2)]
-    return deviation * scale[0], deviation * scale[1]
+    free = len(group) - 1
+    low, high = (_spread(group) * math.sqrt(free / stats.chi2.ppf(p, free)) for p in reversed(ENDS))
+    return low, high

@@ -1,30 +1,22 @@
-"""The papermill lines that make the paper's numbers: each a notebook, a file of params and what is said beside it.
+"""The papermill commands that make the paper's numbers: each has a notebook, a file of params and parameters that it adds to them.
 
-Every search has one line. Where a study looks into the search afterwards, its notebook makes it, since that keeps the
-snapshots; the searches of Tables 1 and 4 are made by their notebooks, which run all seeds of the paper; the rest by notebooks/search.ipynb.
+Every search has one command. Where a study reads the search's snapshots afterwards, the notebook of the study makes it, since that one
+keeps them; the notebooks of Tables 1 and 4 make their searches with all seeds of the paper; notebooks/search.ipynb makes the rest.
 """
 
 import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import yaml
 
 from drnas_lib.benchmark.table import DATASETS
 from drnas_lib.collection.paper.numbers import OURS, table
 from drnas_lib.collection.speed.config import SpeedConfig
+from drnas_lib.collection.studies import config as studies
 from drnas_lib.collection.studies.comparison import ComparisonConfig, PartialChannelsConfig, PlannedSearch
-from drnas_lib.collection.studies.config import (
-    ConstrainedConfig,
-    ExplorationConfig,
-    HessianConfig,
-    LambdaConfig,
-    MainJobConfig,
-    ReportConfig,
-    TablesConfig,
-    TheoryConfig,
-)
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import Parameters
 from drnas_lib.config.retrain import RetrainConfig
@@ -36,23 +28,30 @@ CONFIGS: dict[str, type[Parameters]] = {  # notebook -> its parameters
     "retrain": RetrainConfig,
     "nas_bench_201": ComparisonConfig,
     "partial_channels": PartialChannelsConfig,
-    "hessian": HessianConfig,
-    "lambda_ablation": LambdaConfig,
-    "main_job": MainJobConfig,
-    "exploration": ExplorationConfig,
-    "theory": TheoryConfig,
-    "constrained": ConstrainedConfig,
-    "darts_space": TablesConfig,
-    "robust_spaces": TablesConfig,
-    "report": ReportConfig,
+    "hessian": studies.HessianConfig,
+    "lambda_ablation": studies.LambdaConfig,
+    "main_job": studies.MainJobConfig,
+    "exploration": studies.ExplorationConfig,
+    "theory": studies.TheoryConfig,
+    "constrained": studies.ConstrainedConfig,
+    "darts_space": studies.TablesConfig,
+    "robust_spaces": studies.TablesConfig,
+    "report": studies.ReportConfig,
     "speed": SpeedConfig,
 }
-LESS = ("smoke", "laptop")  # variants of params files that are less than the paper
+SMALLER = ("smoke", "laptop")  # ends of the names of params files that are smaller than the paper's runs
+
+
+@runtime_checkable
+class MakesSearches(Protocol):
+    """Parameters of a notebook that makes several searches where they are missing."""
+
+    def searches(self) -> Sequence[SearchSettings | PlannedSearch]: ...
 
 
 @dataclass(frozen=True)
 class Command:
-    """One run of a notebook. `file` is a file of params/<notebook>/, `given` goes beside it, `out` names the executed copy."""
+    """One run of a notebook. `out` names the executed copy, `file` a file of params/<notebook>/, `given` parameters beside it."""
 
     notebook: str
     out: str
@@ -60,15 +59,15 @@ class Command:
     given: tuple[tuple[str, Any], ...] = ()
 
     @property
-    def command(self) -> str:
+    def line(self) -> str:
         """As it is typed at the root of the project."""
         words = ["papermill", f"notebooks/{self.notebook}.ipynb", f"results/notebooks/{self.out}.ipynb"]
         words += ["-f", f"params/{self.notebook}/{self.file}.yaml"] if self.file else []
         return shlex.join(words + [word for name, value in self.given for word in ("-p", name, str(value))])
 
     def parameters(self) -> dict[str, Any]:
-        """What the notebook is given. Raises RecordError where the file is missing or no YAML."""
-        return read_params(self.notebook, self.file) | dict(self.given)
+        """The parameters that the notebook gets. Raises RecordError where the file is missing or no YAML."""
+        return (read_params(self.notebook, self.file) if self.file else {}) | dict(self.given)
 
     def config(self) -> Parameters:
         """Raises ParameterError, RecordError."""
@@ -76,54 +75,60 @@ class Command:
 
     def searches(self) -> list[SearchSettings]:
         """The searches that it makes where they are missing."""
-        if self.notebook == "search":
-            return [self.config().settings()]
-        found = self.config().searches() if self.notebook != "retrain" else []
+        if self.notebook == "retrain":  # whose cell may not be there yet
+            return []
+        config = self.config()
+        if isinstance(config, SearchConfig):
+            return [config.settings()]
+        found = config.searches() if isinstance(config, MakesSearches) else []
         return [search.settings if isinstance(search, PlannedSearch) else search for search in found]
 
 
-def read_params(notebook: str, file: str | None) -> dict[str, Any]:
+def read_params(notebook: str, file: str) -> dict[str, Any]:
     """The content of params/<notebook>/<file>.yaml. Raises RecordError."""
-    if file is None:
-        return {}
     path = PROJECT / "params" / notebook / f"{file}.yaml"
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, yaml.YAMLError) as error:
-        raise RecordError(f"could not read {path}: {error}. A line of the paper needs it; restore it from the repository.") from error
+        raise RecordError(f"could not read {path}: {error}. A command of the paper needs it; restore it from the repository.") from error
 
 
 @lru_cache(maxsize=1)
-def makers() -> dict[str, Command]:
-    """Name of a full-length search -> the line that makes it. Of two lines the first counts."""
+def search_commands() -> dict[str, Command]:
+    """Name of a full-length search -> the command that makes it: the first one that does, studies before tables before single searches."""
     found: dict[str, Command] = {}
-    for line in (*_studies(), *_comparisons(), *_partial_channels(), *_searches()):
-        for settings in line.searches():
-            found.setdefault(settings.stem, line)
+    for command in (*_studies(), *_comparisons(), *_partial_channels(), *_searches()):
+        for settings in command.searches():
+            found.setdefault(settings.stem, command)
     return found
 
 
-def _studies() -> list[Command]:
-    lams = [row["lam"] for row in table(5)["rows"]]
-    hessian = [Command("hessian", f"hessian_cifar10_{m}", "nb201_cifar10", (("methods", m),)) for m in ("drnas", "darts")]
-    return hessian + [Command("lambda_ablation", f"lambda_ablation_cifar10_{v:g}", "nb201_cifar10", (("lams", v),)) for v in lams]
+def _studies() -> Iterator[Command]:
+    for method in ("drnas", "darts"):
+        yield Command("hessian", f"hessian_cifar10_{method}", "nb201_cifar10", (("methods", method),))
+    for row in table(5)["rows"]:
+        yield Command("lambda_ablation", f"lambda_ablation_cifar10_{row['lam']:g}", "nb201_cifar10", (("lams", row["lam"]),))
 
 
-def _comparisons() -> list[Command]:
-    wanted = [(dataset, method) for method in reversed(METHODS) for dataset in DATASETS]  # DrNAS first
-    return [Command("nas_bench_201", f"nas_bench_201_{d}_{m}", "published_full", (("datasets", d), ("methods", m))) for d, m in wanted]
+def _comparisons() -> Iterator[Command]:
+    for method in reversed(METHODS):  # DrNAS first
+        for dataset in DATASETS:
+            given = (("datasets", dataset), ("methods", method))
+            yield Command("nas_bench_201", f"nas_bench_201_{dataset}_{method}", "published_full", given)
 
 
-def _partial_channels() -> list[Command]:
-    ks = {(row["dataset"], row["k"]): None for row in table(1)["rows"] if row["k"] not in (1, OURS)}
-    largest = max(k for _, k in ks)  # where the progressive search begins: one line makes both
-    given = {(d, k): (("datasets", d), ("ks", k), ("progressive", k == largest)) for d, k in ks}
-    return [Command("partial_channels", f"partial_channels_{d}_k{k}", "published_full", said) for (d, k), said in given.items()]
+def _partial_channels() -> Iterator[Command]:
+    rows = [(row["dataset"], row["k"]) for row in table(1)["rows"] if row["k"] not in (1, OURS)]
+    largest = max(k for _, k in rows)  # where the progressive search begins: one command makes both
+    for dataset, k in rows:
+        given = (("datasets", dataset), ("ks", k), ("progressive", k == largest))
+        yield Command("partial_channels", f"partial_channels_{dataset}_k{k}", "published_full", given)
 
 
-def _searches() -> list[Command]:
-    files = sorted(path.stem for path in (PROJECT / "params" / "search").glob("*.yaml"))
-    return [Command("search", f"search_{file}_seed0", file, (("seed", 0),)) for file in files if not file.endswith(LESS)]
+def _searches() -> Iterator[Command]:
+    for file in sorted(path.stem for path in (PROJECT / "params" / "search").glob("*.yaml")):
+        if not file.endswith(SMALLER):
+            yield Command("search", f"search_{file}_seed0", file, (("seed", 0),))
 
 
 def lookup() -> Command:
@@ -138,10 +143,10 @@ def training(cell: str, dataset: str) -> Command:
 
 
 def training_of_found(search: SearchSettings, seed: int = 0) -> Command:
-    """The cell that a search of ours found, trained on the same data by its space's recipe."""
+    """The cell that a search of ours found, trained on the same data by the recipe of its space."""
     dataset = () if search.dataset == RetrainConfig.model_fields["dataset"].default else (("dataset", search.dataset),)
     given = (("seed", seed), *dataset, ("genotype", f"results/search/{search.stem}/seed{seed}"))
-    return Command("retrain", f"retrain_found_{search.dataset}_of_{makers()[search.stem].file}_seed{seed}", None, given)
+    return Command("retrain", f"retrain_found_{search.dataset}_of_{search_commands()[search.stem].file}_seed{seed}", None, given)
 
 
 def exploration(search: SearchSettings) -> Command:

@@ -1,7 +1,6 @@
-"""GPU minutes of a line of papermill, and minutes of one core at smaller scales: estimates, not measurements. What is assumed stands in
-ASSUMPTIONS and is printed with them.
+"""Estimated GPU minutes of a papermill command, and minutes of one core at smaller scales. ASSUMPTIONS is printed with them.
 
-Trainings and searches on NAS-Bench-201: multiply-adds counted on the network, times what a gradient costs, over an assumed rate.
+Trainings and searches on NAS-Bench-201: multiply-adds counted on the network, times the cost of a gradient, over an assumed rate.
 Searches of the DARTS space and of S1 to S4: the paper's own search cost. Looking cells up and drawing cells: a minute.
 """
 
@@ -39,67 +38,68 @@ ASSUMPTIONS = {
     "notebook": Assumption(0.4, "minute", "of one thread to start a notebook and draw its figures"),
     "look": Assumption(1, "minute", "one Hessian of 30 variables, one notebook that only looks things up or draws"),
 }
-PIXELS = {"imagenet16-120": 16, "cluttered_digits": 16, "digits": 8}  # of the other searched ones 32
-SINGLE_PATH = ("rsps", "enas", "gdas", "dsnas")  # one operation of each edge is computed; which one, is taken as the mean of all
-WEIGHTS = 1 + 9  # of one channel pair in the operations of an edge that cost anything: 1x1 and 3x3
+PIXELS = {"imagenet16-120": 16, "cluttered_digits": 16, "digits": 8}  # side of an image; 32 for the other data sets of a search
+SINGLE_PATH = ("rsps", "enas", "gdas", "dsnas")  # compute one operation of each edge; its cost is taken as the mean of all
+WEIGHTS = 1 + 9  # of one channel pair in the operations of an edge that have weights: 1x1 and 3x3
 OPERATIONS = 5
 FORWARD = 1 / 3  # of a gradient
 
 
 def of(name: str) -> float:
+    """The value of an assumption."""
     return ASSUMPTIONS[name].value
 
 
-def minutes(line: Command, results: RunIndex) -> float:
-    """Of all that the line makes and that is not there yet."""
-    if line.notebook == "retrain":
-        return _training(line)
+def minutes(command: Command, results: RunIndex) -> float:
+    """GPU minutes of everything that the command makes and that is not there yet."""
+    if command.notebook == "retrain":
+        return _training(command)
     done = {(run.name, run.seed) for run in results.searches}
-    missing = [settings for settings in line.searches() if (settings.stem, settings.seed) not in done]
+    missing = [settings for settings in command.searches() if (settings.stem, settings.seed) not in done]
     return sum(search_minutes(settings) for settings in missing) or of("look")
 
 
 def search_minutes(settings: SearchSettings) -> float:
-    """Of one search at its full length."""
-    minutes = _minutes(_nb201(settings)) if settings.space == "nb201" else _darts_space(settings)
-    return minutes + looks(settings) * of("look")
+    """GPU minutes of one search at its full length."""
+    search = _gpu_minutes(_search_macs(settings)) if settings.space == "nb201" else _darts_space(settings)
+    return search + snapshots(settings) * of("look")
 
 
 def core_minutes(settings: SearchSettings) -> float:
-    """Of a search of NAS-Bench-201 on one thread of a CPU, with its notebook."""
-    return (_nb201(settings) + _judging(settings)) * of("gradient") / of("core") / 60 + of("notebook")
+    """Minutes of a search of NAS-Bench-201 on one thread of a CPU, with its notebook."""
+    return (_search_macs(settings) + _evaluation_macs(settings)) * of("gradient") / of("core") / 60 + of("notebook")
 
 
-def core_look_minutes(looks: int) -> float:
-    """Of a notebook that looks so many times at a supernet, on one thread."""
-    return looks * of("core look") + of("notebook")
+def core_study_minutes(hessians: int) -> float:
+    """Minutes of a notebook that takes so many Hessians of a supernet, on one thread."""
+    return hessians * of("core look") + of("notebook")
 
 
-def looks(settings: SearchSettings) -> int:
+def snapshots(settings: SearchSettings) -> int:
     """How many snapshots of its supernet a search keeps."""
     return sum(stage.epochs for stage in settings.stages) // settings.snapshots if settings.snapshots else 0
 
 
-def _nb201(settings: SearchSettings) -> float:
-    """Multiply-adds of all images that a search takes gradients on."""
+def _search_macs(settings: SearchSettings) -> float:
+    """Multiply-adds of all images of which a search takes gradients."""
     images = (settings.subset or IMAGES[settings.dataset]) / 2 * _gradients(settings)
-    fixed, path = of("whatever K"), settings.method in SINGLE_PATH
-    epochs = sum(s.epochs * (fixed + (1 - fixed) * (1 if path else s.keep) / OPERATIONS / s.k) for s in settings.stages)
+    fixed, single_path = of("whatever K"), settings.method in SINGLE_PATH
+    epochs = sum(s.epochs * (fixed + (1 - fixed) * (1 if single_path else s.keep) / OPERATIONS / s.k) for s in settings.stages)
     return images * epochs * supernet_macs(settings)
 
 
-def _judging(settings: SearchSettings) -> float:
-    """Those of the cells that RSPS and ENAS judge between the epochs and at the end, as multiply-adds of a gradient."""
-    given, epochs = settings.options, sum(stage.epochs for stage in settings.stages)
-    cells = given.get("candidates", 0) + epochs * given.get("monitored", 0)
-    images = cells * given.get("candidate_batch", settings.batch_size)
-    images += epochs * given.get("controller_updates", 0) * given.get("controller_samples", 0) * settings.batch_size
+def _evaluation_macs(settings: SearchSettings) -> float:
+    """Those of the cells that RSPS and ENAS evaluate between the epochs and at the end, as multiply-adds of a gradient."""
+    options, epochs = settings.options, sum(stage.epochs for stage in settings.stages)
+    cells = options.get("candidates", 0) + epochs * options.get("monitored", 0)
+    images = cells * options.get("candidate_batch", settings.batch_size)
+    images += epochs * options.get("controller_updates", 0) * options.get("controller_samples", 0) * settings.batch_size
     share = of("whatever K") + (1 - of("whatever K")) / OPERATIONS
     return images * share * supernet_macs(settings) * FORWARD
 
 
 def supernet_macs(settings: SearchSettings) -> float:
-    """Multiply-adds of one image through the supernet of NAS-Bench-201 with all its channels and operations, but for its classifier."""
+    """Multiply-adds of one image through the supernet of NAS-Bench-201 with all channels and operations, without its classifier."""
     pixels, C = PIXELS.get(settings.dataset, 32) ** 2, settings.channels
     edge = WEIGHTS * C**2 * pixels  # the same in all three stages: channels double, sides halve
     residual = (9 * C * 2 * C + 9 * 2 * C * 2 * C + C * 2 * C) * pixels / 4
@@ -108,27 +108,26 @@ def supernet_macs(settings: SearchSettings) -> float:
 
 def _gradients(settings: SearchSettings) -> float:
     """For each pair of a training and a validation image."""
-    usual = {"single_level": 1, "weights_only": 1}.get(settings.step, 2)
-    return of("second order") if settings.bilevel == "second" else usual
+    if settings.bilevel == "second":
+        return of("second order")
+    return 1 if settings.step in ("single_level", "weights_only") else 2
 
 
 def _darts_space(settings: SearchSettings) -> float:
     days = {row["architecture"]: row["search_cost_gpu_days"] for row in table(3 if settings.dataset == STREAMED else 2)["rows"]}
-    progressive = len(settings.stages) > 1
-    paper = days["DrNAS" if progressive else "DrNAS (without progressive learning)"]
-    return paper * of("GPU day") * _gradients(settings) / 2
+    published = days["DrNAS" if len(settings.stages) > 1 else "DrNAS (without progressive learning)"]
+    return published * of("GPU day") * _gradients(settings) / 2
 
 
-def _training(line: Command) -> float:
-    given = line.parameters()
+def _training(command: Command) -> float:
+    given = command.parameters()
     dataset = given.get("dataset", "cifar10")
-    network = "imagenet" if dataset == "imagenet" else "cifar"
-    cell = given.get("genotype", "drnas_cifar10").lower()
+    network, usual_recipe = ("imagenet", "imagenet") if dataset == STREAMED else ("cifar", "drnas")
     macs = darts_tables.costs().query("network == @network").set_index("cell").macs
-    known = macs.get(cell, of("cell found") * macs["drnas_cifar10"])
-    recipe = recipe_of(given.get("recipe") or {"imagenet": "imagenet", "cifar": "drnas"}[network], given.get("protocol", "released"))
-    return _minutes(recipe.epochs * IMAGES[dataset] * float(known))
+    of_cell = macs.get(given.get("genotype", "drnas_cifar10").lower(), of("cell found") * macs["drnas_cifar10"])
+    recipe = recipe_of(given.get("recipe") or usual_recipe, given.get("protocol", "released"))
+    return _gpu_minutes(recipe.epochs * IMAGES[dataset] * float(of_cell))
 
 
-def _minutes(macs: float) -> float:
+def _gpu_minutes(macs: float) -> float:
     return macs * of("gradient") / of("rate") / 60

@@ -4,123 +4,103 @@ import textwrap
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from drnas_lib.collection.paper import numbers as paper
-from drnas_lib.collection.paper.findings import Finding
-from drnas_lib.collection.paper.verdict import Verdict
+from drnas_lib.collection.paper.findings import Finding, runs
+from drnas_lib.collection.paper.sources import Measured
+from drnas_lib.collection.paper.table_style import STYLES
 from drnas_lib.collection.views import study_plots
 from drnas_lib.collection.views.cell_plots import draw_cell
 from drnas_lib.collection.views.style import new_figure, notice
 from drnas_lib.config.cells import find
 from drnas_lib.genotype import genotype_from_json
-from drnas_lib.runs.index import Measured
 from drnas_lib.runs.records import RecordError, read_json
-
-COLOURS = {  # apart for the colour-blind too; the hatches say it once more
-    Verdict.REPRODUCED: ("#0072b2", ""),
-    Verdict.WITHIN_SPREAD: ("#56b4e9", "//"),
-    Verdict.NOT_REPRODUCED: ("#d55e00", "xx"),
-    Verdict.REDUCED_ONLY: ("#f0e442", ".."),
-    Verdict.NOT_RUN: ("#d9d9d9", ""),
-}
 
 
 def summary(counts: pd.DataFrame) -> Figure:
     """A bar for every table and figure: the share of its numbers with each verdict, counts in the bars. See Report.counts."""
     figure, ((ax,),) = new_figure(width=9.0, height=0.34 * len(counts) + 1.2)
     shares, left = counts.div(counts.sum(axis=1), axis=0) * 100, pd.Series(0.0, index=counts.index)
-    for verdict, (colour, hatch) in COLOURS.items():
-        share = shares[verdict.value]
-        ax.barh(counts.index, share, left=left, color=colour, hatch=hatch, ec="white", lw=0.6, height=0.72, label=verdict.value)
-        _numbers(ax, counts[verdict.value], share, left)
+    box = {"boxstyle": "round,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.85}
+    for verdict, style in STYLES.items():
+        share, look = shares[verdict.value], {"color": style.colour, "hatch": style.hatch, "ec": "white", "lw": 0.6}
+        ax.barh(counts.index, share, left=left, height=0.72, label=verdict.value, **look)
+        for place, count in counts[verdict.value].items():
+            if count:
+                ax.text(left[place] + share[place] / 2, place, str(count), ha="center", va="center", fontsize=8, bbox=box)
         left = left + share
     ax.set(xlim=(0, 100), xlabel="share of the numbers (%); how many in the bars")
     ax.invert_yaxis()
-    ax.legend(ncols=len(COLOURS), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
+    ax.legend(ncols=len(STYLES), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
     return figure
 
 
-def _numbers(ax: Axes, counts: pd.Series, share: pd.Series, left: pd.Series) -> None:
-    for place, count in counts.items():
-        if count:
-            box = dict(boxstyle="round,pad=0.12", fc="white", ec="none", alpha=0.85)
-            ax.text(left[place] + share[place] / 2, place, str(count), ha="center", va="center", fontsize=8, bbox=box)
-
-
 def draw(number: int, found: Sequence[Finding]) -> Figure:
-    """Figure `number` of the paper as far as the findings of its parts allow; else a panel that says that it was not run."""
-    return DRAWN[number](found)
+    """Figure `number` of the paper from the findings of its parts; where nothing was run, a panel that says so."""
+    if number in PUBLISHED_CELLS:
+        cell = found[0].number.entry["cell"]
+        return draw_cell(find(cell).genotype, f"the paper's cell, from params/genotypes/{cell}.json")
+    values = _values_to_draw(found)
+    return DRAWN[number](values) if values else notice(f"Figure {number}: not run.")
 
 
 def found_cell(found: Sequence[Finding]) -> Figure:
-    """Beside Figures 2 and 3, the published cells: the cell that a search of ours found."""
-    values = _shown([finding for finding in found if finding.cell.column == "other_edges"])
+    """The cell that a search of ours found, to be shown beside the published ones of Figures 2 and 3."""
+    values = _values_to_draw([finding for finding in found if finding.number.column == "other_edges"])
     if not values:
         return notice("A cell of our own: not run.")
     try:
-        genotype = genotype_from_json(read_json(values[0].run.folder / "genotype.json"))
+        genotype = genotype_from_json(read_json(runs(values)[0].folder / "genotype.json"))
     except RecordError as error:
         return notice(str(error))
-    return draw_cell(genotype, f"ours, seed {values[0].seed}: {values[0].value:.0f} edges differ from the published cell{_less(values)}")
+    title = f"ours, seed {values[0].seed}: {values[0].value:.0f} edges differ from the published cell{_reduced(values)}"
+    return draw_cell(genotype, title)
 
 
-def _shown(found: Sequence[Finding]) -> list[Measured]:
+def _values_to_draw(found: Sequence[Finding]) -> list[Measured]:
     """The values of full runs where one of the parts has any, else those of the laptop scale, else those of another size."""
     of_each = ([m for finding in found for m in getattr(finding, kind)] for kind in ("full", "laptop", "reduced"))
     return next(filter(None, of_each), [])
 
 
-def _less(values: Sequence[Measured]) -> str:
-    reasons = " | ".join(dict.fromkeys(measured.less for measured in values if measured.less))
+def _reduced(values: Sequence[Measured]) -> str:
+    reasons = " | ".join(dict.fromkeys(measured.reason for measured in values if measured.reason))
     return "\n" + textwrap.fill(f"REDUCED, not comparable: {reasons}", 100) if reasons else ""
 
 
-def _exploration(found: Sequence[Finding]) -> Figure:
-    values = _shown(found)
-    if not values:
-        return notice("Figure 1: not run.")
-    run = values[0].run
+def _exploration(values: Sequence[Measured]) -> Figure:
+    run = runs(values)[0]
     optima = next(row for row in paper.table(4)["rows"] if row["method"] == "optimal")
-    drawn = run.beside["exploration"]
-    figure = study_plots.exploration_range(drawn, {d: optima[f"{d}_test"]["mean"] for d in drawn.dataset.unique()}, _draws(run))
-    figure.suptitle(f"searched on {run.dataset}, seed {run.seed}{_less(values)}", fontsize=9)
+    draws = run.beside["exploration"]
+    try:
+        cells = read_json(run.folder / "exploration.json")["samples"]
+    except RecordError:
+        cells = paper.text()["figure1"]["sampled_architectures_per_epoch"]
+    figure = study_plots.exploration_range(draws, {d: optima[f"{d}_test"]["mean"] for d in draws.dataset.unique()}, cells)
+    figure.suptitle(f"searched on {run.dataset}, seed {run.seed}{_reduced(values)}", fontsize=9)
     return figure
 
 
-def _draws(run) -> int:
-    try:
-        return read_json(run.folder / "exploration.json")["samples"]
-    except RecordError:
-        return paper.text()["figure1"]["sampled_architectures_per_epoch"]
-
-
-def _published_cell(found: Sequence[Finding]) -> Figure:
-    cell = next(finding.cell.entry["cell"] for finding in found)
-    return draw_cell(find(cell).genotype, f"the paper's cell, from params/genotypes/{cell}.json")
-
-
-def _trajectories(found: Sequence[Finding]) -> Figure:
-    values = _shown(found)
-    if not values:
-        return notice("Figure 4: not run.")
-    parts = [m.run.beside["eigenvalues"].assign(method=m.run.parameters["method"], run=str(m.run.folder)) for m in values]
-    table = pd.concat(parts, ignore_index=True)
+def _eigenvalues_by_method(values: Sequence[Measured]) -> Figure:
+    table = _eigenvalues(values)
     return study_plots.eigenvalue_trajectory(table, _caption(table, values), paper.text()["figure4"]["eigenvalue_growth_of_darts"])
 
 
-def _lambdas(found: Sequence[Finding]) -> Figure:
-    values = _shown(found)
-    if not values:
-        return notice("Figure 5: not run.")
-    parts = [m.run.beside["eigenvalues"].assign(lam=m.run.parameters["lam"]) for m in values]
-    table = pd.concat(parts, ignore_index=True)
+def _eigenvalues_by_lambda(values: Sequence[Measured]) -> Figure:
+    table = _eigenvalues(values)
     return study_plots.lambda_trajectories(table.assign(dominant=table.dominant - table.ridge), _caption(table, values))
 
 
+def _eigenvalues(values: Sequence[Measured]) -> pd.DataFrame:
+    """Rows by epoch of all runs, with the method, λ and folder of each."""
+    parts = [(run.beside["eigenvalues"], {name: run.parameters[name] for name in ("method", "lam")}, run.folder) for run in runs(values)]
+    return pd.concat([rows.assign(**given, run=str(folder)) for rows, given, folder in parts], ignore_index=True)
+
+
 def _caption(table: pd.DataFrame, values: Sequence[Measured]) -> str:
-    return f"Hessian in η, {table.images.max()} validation images{_less(values)}"
+    return f"Hessian in η, {table.images.max()} validation images{_reduced(values)}"
 
 
-DRAWN = {1: _exploration, 2: _published_cell, 3: _published_cell, 4: _trajectories, 5: _lambdas}
+PUBLISHED_CELLS = (2, 3)
+DRAWN = {1: _exploration, 4: _eigenvalues_by_method, 5: _eigenvalues_by_lambda}

@@ -1,5 +1,6 @@
-"""What of the paper has no full-length result yet, and the papermill lines that would make it, the most valuable first."""
+"""The numbers of the paper that have no full-length result yet, and the commands that would make them, the most valuable first."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,96 +12,81 @@ from drnas_lib.runs.index import RunIndex
 
 @dataclass
 class Step:
-    """A line to run, how long that may take, and the numbers of the paper that it serves. `after` must have run before."""
+    """A command to run, its estimated minutes, the numbers that it makes, and the commands that must run before it."""
 
-    line: Command
+    command: Command
     minutes: float
     after: tuple[Command, ...] = ()
-    serves: list[Finding] = field(default_factory=list)
+    makes: list[Finding] = field(default_factory=list)
 
     @property
     def headline(self) -> bool:
-        """Whether a number that the paper is known for is among them."""
-        return any(finding.cell.headline for finding in self.serves)
+        """Whether it makes a main result of the paper."""
+        return any(finding.number.headline for finding in self.makes)
 
     @property
     def value(self) -> float:
         """Numbers of the paper for each minute."""
-        return len(self.serves) / self.minutes
+        return len(self.makes) / self.minutes
 
 
 def steps(found: Iterable[Finding], results: RunIndex) -> list[Step]:
-    """Every line that serves a missing number: first those that serve a headline, then the others, each by `value`.
+    """A step for each command that makes a missing number: first those with a headline, then the others, each by `value`, except that a
+    step comes after those that it needs.
 
-    The minutes of a line that must run before are counted with it where that line serves no number by itself.
+    A step includes the minutes of the commands before it that make no number by themselves.
     """
-    by_line: dict[Command, Step] = {}
+    by_command: dict[Command, Step] = {}
     for finding in found:
-        if finding.missing and finding.lines:
-            *before, last = finding.lines
-            step = by_line.setdefault(last, Step(last, minutes(last, results), tuple(before)))
-            step.serves.append(finding)
-    for step in list(by_line.values()):
-        step.minutes += sum(minutes(line, results) for line in step.after if line not in by_line)
-    return _needed_first(sorted(by_line.values(), key=lambda step: (not step.headline, -step.value)))
-
-
-def _needed_first(ranked: list[Step]) -> list[Step]:
-    """The same order, but that no line stands before one that it needs."""
-    place, done = {step.line: step for step in ranked}, {}
-
-    def put(step: Step) -> None:
-        for line in step.after:
-            if line in place:
-                put(place[line])
-        done.setdefault(step.line, step)
-
-    for step in ranked:
-        put(step)
-    return list(done.values())
+        if finding.missing and finding.commands:
+            *before, last = finding.commands
+            if last not in by_command:
+                by_command[last] = Step(last, minutes(last, results), tuple(before))
+            by_command[last].makes.append(finding)
+    for step in by_command.values():
+        step.minutes += sum(minutes(command, results) for command in step.after if command not in by_command)
+    ordered: dict[Command, Step] = {}
+    for step in sorted(by_command.values(), key=lambda step: (not step.headline, -step.value)):
+        for command in (*step.after, step.command):
+            if command in by_command:
+                ordered.setdefault(command, by_command[command])
+    return list(ordered.values())
 
 
 def impossible(found: Iterable[Finding]) -> dict[str, list[Finding]]:
     """Reason -> the missing numbers that nothing here can make."""
-    reasons: dict[str, list[Finding]] = {}
+    reasons: dict[str, list[Finding]] = defaultdict(list)
     for finding in found:
-        if finding.missing and not finding.lines:
-            reasons.setdefault(finding.why.split("; ")[-1], []).append(finding)
+        if finding.missing and not finding.commands:
+            reasons[finding.note.split("; ")[-1]].append(finding)
     return reasons
 
 
-def cells_text(found: Iterable[Finding]) -> str:
+def names(found: Iterable[Finding]) -> str:
     """'Table 4: DrNAS (cifar10 valid, cifar10 test); Figure 5: λ = 0.1'."""
-    places: dict[str, dict[str, list[str]]] = {}
-    for finding in found:
-        places.setdefault(finding.cell.place, {}).setdefault(finding.cell.row, []).append(finding.cell.quantity.label)
-    return "; ".join(f"{place}: {_rows(rows)}" for place, rows in places.items())
-
-
-def _rows(rows: dict[str, list[str]]) -> str:
-    return ", ".join(f"{row} ({', '.join(columns)})" for row, columns in rows.items())
+    places: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for number in (finding.number for finding in found):
+        places[number.place][number.row].append(number.quantity.label)
+    rows = {place: [f"{row} ({', '.join(columns)})" for row, columns in of_place.items()] for place, of_place in places.items()}
+    return "; ".join(f"{place}: {', '.join(of_place)}" for place, of_place in rows.items())
 
 
 def listing(found: list[Finding], results: RunIndex) -> str:
-    """All of it as text."""
+    """The steps and the impossible numbers as text."""
     ordered = steps(found, results)
     missing = sum(finding.missing for finding in found)
-    number = {step.line: place for place, step in enumerate(ordered, start=1)}
+    position = {step.command: count for count, step in enumerate(ordered, start=1)}
     parts = [f"{missing} of {len(found)} numbers of the paper have no full-length result in {results.root.name}/. Most valuable first:\n"]
-    for place, step in enumerate(ordered, start=1):
-        numbers = f"{len(step.serves)} number{'s' if len(step.serves) > 1 else ''}{', a headline' if step.headline else ''}"
-        parts.append(f"{place}. {numbers}, about {duration(step.minutes)} of a GPU\n   {cells_text(step.serves)}")
-        parts += [f"   after no. {number[line]}" for line in step.after if line in number]
-        parts += [f"   {line.command}" for line in (*(line for line in step.after if line not in number), step.line)]
+    for step in ordered:
+        made = f"{len(step.makes)} number{'s' if len(step.makes) > 1 else ''}{', a headline' if step.headline else ''}"
+        parts.append(f"{position[step.command]}. {made}, about {duration(step.minutes)} of a GPU\n   {names(step.makes)}")
+        parts += [f"   after no. {position[command]}" for command in step.after if command in position]
+        before = [command for command in step.after if command not in position]
+        parts += [f"   {command.line}" for command in (*before, step.command)]
     parts.append(f"\nAltogether about {duration(sum(step.minutes for step in ordered))} of one GPU.")
-    parts += [f"\nNothing makes these {len(these)}: {why}.\n   {cells_text(these)}" for why, these in impossible(found).items()]
-    return "\n".join([*parts, "", assumptions()])
-
-
-def assumptions() -> str:
-    """What the estimates stand on."""
-    rows = [f"  {name:13} {a.value:.4g} {a.unit}: {a.why}" for name, a in ASSUMPTIONS.items()]
-    return "\n".join(["Minutes are estimates, not measurements. They assume:", *rows])
+    parts += [f"\nNothing makes these {len(these)}: {why}.\n   {names(these)}" for why, these in impossible(found).items()]
+    assumed = [f"  {name:13} {a.value:.4g} {a.unit}: {a.why}" for name, a in ASSUMPTIONS.items()]
+    return "\n".join([*parts, "", "Minutes are estimates, not measurements. They assume:", *assumed])
 
 
 def duration(minutes_: float) -> str:

@@ -1,4 +1,4 @@
-"""Every cell of the paper's tables and figures as a value: what was published, how it is printed, and by what rule it is compared.
+"""The numbers in the paper's tables and figures: what was published, how it is printed, and by what rule ours are compared with it.
 
 The numbers are in params/paper; nothing here reads a result of ours.
 """
@@ -15,7 +15,7 @@ OURS = "ours"  # the row of Table 1 that is the paper's own method
 
 @dataclass(frozen=True)
 class Column:
-    """A quantity: what it is called, its unit, the digits that the paper prints, and the row of verdict.RULES that compares it."""
+    """A quantity: its name, its unit, the digits that the paper prints, and the row of verdict.RULES that compares it."""
 
     label: str
     unit: str
@@ -34,7 +34,7 @@ COLUMNS = {
     "search_cost_gpu_days": Column("search cost", "GPU days", 1, "at_most"),
     **{f"{dataset}_{split}": Column(f"{dataset} {split} accuracy", "%", 2, "accuracy") for dataset, split in BENCHMARK},
     **{space: Column(f"{space} test error", "%", 2, "error") for space in ("S1", "S2", "S3", "S4")},
-    # Of figures: ratios of the last to the first value, or to that of DARTS, of which the statement is that they are below 1.
+    # Of figures: ratios of the last to the first value, or to that of DARTS. The figure shows that they are below 1.
     "range_ratio": Column("range at the end / at the start", "", 2, "below"),
     "eigenvalue_ratio": Column("eigenvalue at the end / that of DARTS", "", 2, "below"),
     "eigenvalue_growth": Column("eigenvalue at the end / at the start", "", 0, "about"),
@@ -43,11 +43,10 @@ COLUMNS = {
 TABLES = {1: "dataset", 2: "architecture", 3: "architecture", 4: "method", 5: "lam", 6: "method"}  # number -> key of a row's name
 FIGURES = (1, 2, 3, 4, 5)
 MARKED = {"no_cutout": "test_error_pct", "different_space": "test_error_pct", "cost_on_one_gtx_1080ti": "search_cost_gpu_days"}
-ONE = 1.0  # what a ratio of a figure is to stay below
 
 
 @dataclass(frozen=True)
-class PaperCell:
+class PaperNumber:
     """`place` is 'Table 4' or 'Figure 1', `column` a key of COLUMNS; `spread` and `runs` are None where the paper does not say."""
 
     place: str
@@ -69,7 +68,7 @@ class PaperCell:
         return f"{self.quantity.label} ({self.quantity.unit})" if self.quantity.unit else self.quantity.label
 
     @property
-    def looked_up(self) -> tuple[str, str] | None:
+    def benchmark_column(self) -> tuple[str, str] | None:
         """Data set and split of NAS-Bench-201 whose accuracy this is; None for other numbers."""
         if self.column == "test_accuracy_pct":
             return self.entry.get("dataset", "cifar10"), "test"
@@ -78,23 +77,26 @@ class PaperCell:
 
     @property
     def own(self) -> bool:
-        """Whether this is a number of the paper's own method, of which it claims to be that good or better."""
+        """Whether it belongs to the paper's own method, for which a better result also counts as reproduced."""
         return self.row.startswith("DrNAS") or self.entry.get("k") == OURS
 
     @property
     def headline(self) -> bool:
-        """Whether it is what the paper is known for: how good the cells of its own method are in Tables 2, 3 and 4."""
+        """Whether it is a main result of the paper: an accuracy or error of its own method in Tables 2, 3 and 4."""
         return self.row == "DrNAS" and self.place in ("Table 2", "Table 3", "Table 4") and self.quantity.rule in ("accuracy", "error")
 
     @property
     def printed(self) -> str:
-        """As the paper prints it, '94.36 ± 0.00', '?' where our copy is not legible; of a figure, what it is taken to show."""
-        if self.quantity.rule == "at_most":  # 0.6 GPU days, 2000 GPU days, 949 MB
+        """As the paper prints it, '94.36 ± 0.00', with '?' where our copy is not legible; for a figure, what we read from it."""
+        digits, rule = self.quantity.decimals, self.quantity.rule
+        if rule == "below":
+            return "< 1"
+        if rule == "about":
+            return f"about {self.value:.{digits}f}"
+        if rule == "at_most":  # 0.6 GPU days, 2000 GPU days, 949 MB
             return f"{self.value:g}"
-        digits = self.quantity.decimals
         spread = "" if self.spread is None else f" ± {self.spread:.{digits}f}"
-        spread += " ?" if self.column in self.entry.get("uncertain", {}) else ""
-        return {"below": "< 1", "about": f"about {self.value:.{digits}f}"}.get(self.quantity.rule, f"{self.value:.{digits}f}{spread}")
+        return f"{self.value:.{digits}f}{spread}{' ?' if self.column in self.entry.get('uncertain', {}) else ''}"
 
 
 def table(number: int) -> dict[str, Any]:
@@ -103,24 +105,25 @@ def table(number: int) -> dict[str, Any]:
 
 
 def text() -> dict[str, Any]:
-    """The numbers that the paper's text states."""
+    """The numbers in the paper's text."""
     return read_json(PAPER / "text.json")
 
 
-def cells() -> list[PaperCell]:
-    """All of them, table by table, then figure by figure, in the paper's order."""
-    return [*(cell for number in TABLES for cell in of_table(number)), *(cell for number in FIGURES for cell in of_figure(number))]
+def numbers() -> list[PaperNumber]:
+    """All numbers, table by table, then figure by figure, in the paper's order."""
+    of_tables = [number for table_number in TABLES for number in of_table(table_number)]
+    return of_tables + [number for figure_number in FIGURES for number in of_figure(figure_number)]
 
 
-def of_table(number: int) -> Iterator[PaperCell]:
-    """The cells of a table; where the paper prints a dash there is none."""
+def of_table(number: int) -> Iterator[PaperNumber]:
+    """The numbers of a table; a dash in the paper gives none."""
     published = table(number)
     for row in published["rows"]:
         name = _row_name(number, row)
         for column in (key for key in row if key in COLUMNS and row[key] is not None):
             value = row[column] if isinstance(row[column], dict) else {"mean": row[column], "std": None}
             note = "; ".join(_notes(published, row, name, column))
-            yield PaperCell(f"Table {number}", name, column, value["mean"], value["std"], published.get("runs"), note, row)
+            yield PaperNumber(f"Table {number}", name, column, value["mean"], value["std"], published.get("runs"), note, row)
 
 
 def _row_name(number: int, row: dict[str, Any]) -> str:
@@ -131,39 +134,20 @@ def _row_name(number: int, row: dict[str, Any]) -> str:
 
 
 def _notes(published: dict, row: dict, name: str, column: str) -> Iterator[str]:
-    yield from (text for key, text in published.get("notes", {}).items() if key == f"{name}, {column}")
-    yield from (text for key, text in row.get("uncertain", {}).items() if key == column)
+    if f"{name}, {column}" in published.get("notes", {}):
+        yield published["notes"][f"{name}, {column}"]
+    if column in row.get("uncertain", {}):
+        yield row["uncertain"][column]
     if "note" in row and column == "params_m":
         yield row["note"]
     if "mark" in row and MARKED[row["mark"]] == column:
         yield published["marks"][row["mark"]]
 
 
-def figure(number: int) -> dict[str, Any]:
-    """A figure as params/paper/figures.json describes it."""
-    return next(figure for figure in read_json(PAPER / "figures.json")["figures"] if figure["number"] == number)
-
-
-def of_figure(number: int) -> Iterator[PaperCell]:
-    """What a figure shows, as cells."""
-    described = figure(number)
-    for lam in _at(text(), described["each"]) if "each" in described else [None]:
-        for part in described["shows"]:
-            name = part["row"].format(f"{lam:g}") if lam is not None else part["row"]
-            entry = part | {"cell": described.get("cell"), "lam": lam}
-            yield PaperCell(f"Figure {number}", name, part["column"], _shown(part), note=part.get("note", ""), entry=entry)
-
-
-def _shown(part: dict) -> float:
-    """The published value behind a part of a figure: its own, one of the text, the size that a table prints, or that a ratio is below 1."""
-    if "text" in part:
-        return _at(text(), part["text"])
-    if "size_in" in part:
-        return next(row["params_m"] for row in table(part["size_in"])["rows"] if row["architecture"] == "DrNAS")
-    return part.get("value", ONE)
-
-
-def _at(tree: dict, path: list[str]) -> Any:
-    for key in path:
-        tree = tree[key]
-    return tree
+def of_figure(number: int) -> Iterator[PaperNumber]:
+    """What params/paper/figures.json says that a figure shows."""
+    figure = next(figure for figure in read_json(PAPER / "figures.json")["figures"] if figure["number"] == number)
+    for lam in figure.get("lams", [None]):
+        for part in figure["shows"]:
+            row, value, entry = part["row"].format(lam), part.get("value", 1.0), part | {"cell": figure.get("cell"), "lam": lam}
+            yield PaperNumber(f"Figure {number}", row, part["column"], value, note=part.get("note", ""), entry=entry)

@@ -12,10 +12,10 @@ from nbconvert import HTMLExporter
 from PIL import Image
 from pygments.formatters import HtmlFormatter
 
-from drnas_lib.collection.paper.claim_tables import LIKE, sentence
+from drnas_lib.collection.paper.claim_tables import sentence
 from drnas_lib.collection.paper.claims import SCALES, by_claim
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.collection.paper.table_style import MARKS
+from drnas_lib.collection.paper.table_style import STYLE_OF, STYLES
 from drnas_lib.collection.paper.verdict import Verdict
 from drnas_lib.collection.site.executed import ExecutedNotebook
 
@@ -39,7 +39,7 @@ def page(notebook: ExecutedNotebook, folder: Path) -> str:
 def index(notebooks: list[ExecutedNotebook], report: Report, problems: list[str], api: str | None) -> str:
     """The first page: the claims, the verdicts on the paper's numbers, a card for every notebook, and a link to the API pages."""
     bars = [(place, report.verdict(place), _bar(row), _laptop(report, place)) for place, row in report.counts().iterrows()]
-    claims = [(claim, [(of[scale], LIKE[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in by_claim(report.claims)]
+    claims = [(claim, [(of[scale], STYLE_OF[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in by_claim(report.claims)]
     words = {"claims_sentence": sentence(report.claims).data.strip("*"), "opening": report.opening().data.split("\n\n")[0].strip("*")}
     template = _templates().get_template("index.html")
     return template.render(notebooks=notebooks, problems=problems, api=api, bars=bars, claims=claims, scales=SCALES, **words)
@@ -58,7 +58,7 @@ def _laptop(report: Report, place: str) -> str:
 def style() -> str:
     """The one style sheet: the site's, that of highlighted code, and the verdicts' colours."""
     code = HtmlFormatter(style="friendly").get_style_defs(".highlight")
-    verdicts = "\n".join(f".{v.name} {{ background: {tint}; color: {ink}; }}" for v, (_, tint, ink) in MARKS.items())
+    verdicts = "\n".join(f".{v.name} {{ background: {look.tint}; color: {look.ink}; }}" for v, look in STYLES.items())
     return "\n".join([(HERE / "style.css").read_text(encoding="utf-8"), verdicts, code, ""])
 
 

@@ -1,4 +1,4 @@
-"""The jobs of `make laptop`: everything of the paper on NAS-Bench-201 and CIFAR-10 at one scale, a papermill line each. No torch.
+"""The jobs of `make laptop`: everything of the paper on NAS-Bench-201 and CIFAR-10 at one scale, a papermill command each.
 
 Searches come first, then the tables and studies that read them, and the report last. Every job computes with one thread.
 """
@@ -16,19 +16,21 @@ from drnas_lib.config.scales import SMOKE
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.runs.records import RunFolder
 
+# Searches by the name of their file, params/search/nb201_cifar10_<this>.yaml.
 DRNAS, DARTS = "drnas_released", "darts_released"
 OF_TABLE_4 = (DRNAS, *(f"{method}_paper" for method in METHODS if method != "drnas"))  # the others as their own authors have them
 OF_TABLE_1 = (DRNAS, *(f"{DRNAS}_k{k}" for k in (2, 4, 8)), "drnas_paper", f"{DRNAS}_progressive")
 OF_TABLE_5 = (DRNAS, *(f"{DRNAS}_lam{lam}" for lam in ("0", "0.0005", "0.005", "0.01", "0.1", "1")))
 KL = f"{DRNAS}_kl"
-LOOKED_AT = (DARTS, *OF_TABLE_5, KL)  # whose eigenvalues are taken
-SNAPSHOTS = 10  # epochs between two looks
-FIRST, THEN, LAST = 2, 1, 0  # searches, what reads them, the report
+WITH_HESSIANS = (DARTS, *OF_TABLE_5, KL)  # keep snapshots, of which the studies take eigenvalues
+SNAPSHOTS = 10  # epochs between two of them
+HESSIANS = ("hessian", "lambda_ablation")  # the notebooks of these studies
+FIRST, THEN, LAST = 2, 1, 0  # searches, the notebooks that read them, the report
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the jobs run at, on and with; the test of the whole takes other data and the smoke scale."""
+    """Scale, data set, seeds and folder of all jobs; the test of the whole takes other data and the smoke scale."""
 
     scale: str = "laptop"
     dataset: str = "cifar10"
@@ -38,17 +40,18 @@ class Plan:
     def search(self, file: str, seed: int) -> SearchSettings:
         """The search of params/search/nb201_cifar10_<file>.yaml."""
         given = {"dataset": self.dataset, "scale": self.scale, "seed": seed, "results": f"{self.results}/search"}
-        snapshots = min(SNAPSHOTS, self._epochs(given)) if file in LOOKED_AT else 0
-        return SearchConfig.of(read_params("search", f"nb201_cifar10_{file}") | given | {"snapshots": snapshots}).settings()
+        given = read_params("search", f"nb201_cifar10_{file}") | given
+        snapshots = min(SNAPSHOTS, sum(s.epochs for s in SearchConfig.of(given).settings().stages)) if file in WITH_HESSIANS else 0
+        return SearchConfig.of(given | {"snapshots": snapshots}).settings()
 
-    @staticmethod
-    def _epochs(given: dict[str, Any]) -> int:
-        return sum(stage.epochs for stage in SearchConfig.of(given).settings().stages)
+    def notebook_of(self, file: str, seed: int) -> str:
+        """The executed notebook of a search."""
+        return f"{self.results}/notebooks/{self.scale}/search_{self.dataset}_{file}_seed{seed}.ipynb"
 
 
 @dataclass(frozen=True)
 class Job:
-    """An executed notebook to make: `out`, its place in the project; `after`, the places of those that it reads."""
+    """An executed notebook to make: its path `out` in the project, papermill's options, and the paths of the notebooks that it reads."""
 
     notebook: str
     out: str
@@ -74,16 +77,15 @@ class Job:
 
 def jobs(plan: Plan) -> list[Job]:
     """All jobs in the order in which they would run one at a time."""
-    searches = {(file, seed): _search(plan, file, seed) for file in files(plan) for seed in plan.seeds}
-    studies = [*_tables(plan, searches), *_studies(plan, searches)]
-    before = tuple(job.out for job in (*searches.values(), *studies))
-    report = Job("report", f"{plan.results}/notebooks/report.ipynb", _given(results=plan.results), 0.5, LAST, before)
-    return sorted([*searches.values(), *studies, report], key=lambda job: -job.priority)
+    before = [_search(plan, file, seed) for file in files(plan) for seed in plan.seeds] + list(_readers(plan))
+    out, after = f"{plan.results}/notebooks/report.ipynb", tuple(job.out for job in before)
+    report = Job("report", out, _given(results=plan.results), 0.5, LAST, after)
+    return sorted([*before, report], key=lambda job: -job.priority)
 
 
 def files(plan: Plan) -> list[str]:
-    """Of the searches, each once: params/search/nb201_cifar10_<this>.yaml. Smoke searches take less time than a notebook of their own:
-    the notebooks that read them make them, but for the one that several read."""
+    """The files of the searches that have a job, each once. At the smoke scale a search takes less time than a notebook of its own:
+    the notebooks that read it make it, except the one that several read."""
     if plan.scale == SMOKE:
         return [DRNAS]
     return list(dict.fromkeys((*OF_TABLE_4, *OF_TABLE_1, *OF_TABLE_5, DARTS, KL)))
@@ -93,52 +95,40 @@ def _search(plan: Plan, file: str, seed: int) -> Job:
     settings = plan.search(file, seed)
     options = ("-f", f"params/search/nb201_cifar10_{file}.yaml", *_given(dataset=plan.dataset, scale=plan.scale, seed=seed))
     options += _given(snapshots=settings.snapshots, device="cpu", results=f"{plan.results}/search")
-    out = f"{plan.results}/notebooks/{plan.scale}/search_{plan.dataset}_{file}_seed{seed}.ipynb"
     minutes = estimates.of("notebook") if RunFolder(settings.folder).done else estimates.core_minutes(settings)
-    return Job("search", out, options, minutes, FIRST)
+    return Job("search", plan.notebook_of(file, seed), options, minutes, FIRST)
 
 
-def _tables(plan: Plan, searches: dict) -> Iterator[Job]:
-    data = _given(datasets=plan.dataset)
-    policies = _given(table_results=f"{plan.results}/table_search")
-    yield _of_searches(plan, "nas_bench_201", "cifar10_laptop", OF_TABLE_4, searches, data + policies)
-    yield _of_searches(plan, "partial_channels", "cifar10_laptop", OF_TABLE_1, searches, data)
-    trained = _given(results=f"{plan.results}/retrain")
+def _readers(plan: Plan) -> Iterator[Job]:
+    """The tables and studies."""
+    table_results = f"{plan.results}/table_search"
+    yield _of_searches(plan, "nas_bench_201", "cifar10_laptop", OF_TABLE_4, datasets=plan.dataset, table_results=table_results)
+    yield _of_searches(plan, "partial_channels", "cifar10_laptop", OF_TABLE_1, datasets=plan.dataset)
     for notebook in ("darts_space", "robust_spaces"):
-        yield Job(notebook, f"{plan.results}/notebooks/{notebook}.ipynb", trained, 0.5, THEN)
+        out, options = f"{plan.results}/notebooks/{notebook}.ipynb", _given(results=f"{plan.results}/retrain")
+        yield Job(notebook, out, options, 0.5, THEN)
+    yield _of_searches(plan, "hessian", "nb201_cifar10_laptop", (DRNAS, DARTS), dataset=plan.dataset)
+    yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_laptop", OF_TABLE_5, dataset=plan.dataset)
+    yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_kl_laptop", (KL,), dataset=plan.dataset)
+    for notebook, seeds in (("exploration", plan.seeds), ("theory", plan.seeds[:1]), ("constrained", plan.seeds[:1])):
+        for seed in seeds:  # each reads one search of DrNAS
+            out = f"{plan.results}/notebooks/{notebook}_{plan.dataset}_{plan.scale}_seed{seed}.ipynb"
+            options = _given(run=plan.search(DRNAS, seed).folder, device="cpu")
+            yield Job(notebook, out, options, estimates.core_study_minutes(1), THEN, (plan.notebook_of(DRNAS, seed),))
 
 
-def _studies(plan: Plan, searches: dict) -> Iterator[Job]:
-    data = _given(dataset=plan.dataset)
-    yield _of_searches(plan, "hessian", "nb201_cifar10_laptop", (DRNAS, DARTS), searches, data)
-    yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_laptop", OF_TABLE_5, searches, data)
-    yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_kl_laptop", (KL,), searches, data)
-    for seed in plan.seeds:
-        yield _of_run(plan, "exploration", seed, searches)
-    for notebook in ("theory", "constrained"):
-        yield _of_run(plan, notebook, plan.seeds[0], searches)
-
-
-def _of_searches(plan: Plan, notebook: str, file: str, read: tuple[str, ...], searches: dict, data: tuple[str, ...]) -> Job:
-    """A notebook that reads the searches `read` of all seeds, with the parameters of params/<notebook>/<file>.yaml."""
-    stem = file.removeprefix("nb201_cifar10_").removeprefix("cifar10_").replace("laptop", plan.scale)
+def _of_searches(plan: Plan, notebook: str, file: str, read: tuple[str, ...], **data: str) -> Job:
+    """A notebook that reads the searches `read` of all seeds, with the parameters of params/<notebook>/<file>.yaml and `data`."""
+    searches = [plan.search(search, seed) for search in read for seed in plan.seeds] if notebook in HESSIANS else []
+    minutes = estimates.core_study_minutes(sum(map(estimates.snapshots, searches)))
     seeds = ",".join(map(str, plan.seeds))
-    options = ("-f", f"params/{notebook}/{file}.yaml", *data, *_given(scale=plan.scale, seeds=seeds, device="cpu"))
-    looks = 0
-    if notebook in ("hessian", "lambda_ablation"):
-        snapshots = plan.search(read[0], plan.seeds[0]).snapshots
-        options += _given(snapshots=snapshots)
-        looks = sum(estimates.looks(plan.search(one, seed)) for one in read for seed in plan.seeds)
-    after = tuple(searches[key].out for key in ((one, seed) for one in read for seed in plan.seeds) if key in searches)
+    options = ("-f", f"params/{notebook}/{file}.yaml", *_given(**data, scale=plan.scale, seeds=seeds, device="cpu"))
+    options += _given(snapshots=searches[0].snapshots) if searches else ()
+    options += _given(results=f"{plan.results}/search")
+    stem = file.removeprefix("nb201_cifar10_").removeprefix("cifar10_").replace("laptop", plan.scale)
     out = f"{plan.results}/notebooks/{notebook}_{plan.dataset}_{stem}.ipynb"
-    return Job(notebook, out, (*options, *_given(results=f"{plan.results}/search")), estimates.core_look_minutes(looks), THEN, after)
-
-
-def _of_run(plan: Plan, notebook: str, seed: int, searches: dict) -> Job:
-    """A notebook that reads one search of DrNAS."""
-    out = f"{plan.results}/notebooks/{notebook}_{plan.dataset}_{plan.scale}_seed{seed}.ipynb"
-    options = _given(run=plan.search(DRNAS, seed).folder, device="cpu")
-    return Job(notebook, out, options, estimates.core_look_minutes(1), THEN, (searches[DRNAS, seed].out,))
+    after = tuple(plan.notebook_of(search, seed) for search in read if search in files(plan) for seed in plan.seeds)
+    return Job(notebook, out, options, minutes, THEN, after)
 
 
 def _given(**values: Any) -> tuple[str, ...]:

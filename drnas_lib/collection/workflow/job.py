@@ -1,9 +1,9 @@
-"""A job of the Snakefile: papermill, on a GPU of its own, and with a notebook that takes its name when it has ended well.
+"""A job of the Snakefile: papermill on a GPU of its own.
 
     python -m drnas_lib.collection.workflow.job notebooks/search.ipynb OUT.ipynb -p seed 1
 
-Until then it is running/OUT.ipynb, where it stays to be read if it fails: OUT.ipynb is never half a notebook, whatever was killed.
-Two jobs that make the same notebook run one after the other, and two that compute never share a GPU of this machine.
+The notebook is running/OUT.ipynb until it has ended well, and stays there if it fails: OUT.ipynb is never half a notebook, whatever was
+killed. Two jobs that make the same notebook run one after the other, and two that compute never share a GPU of this machine.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import papermill
@@ -25,17 +25,17 @@ from filelock import FileLock, Timeout
 from papermill.__main__ import papermill as command
 
 PATIENCE_S = 1.0  # between two looks for a free GPU
-OF_A_SCHEDULER = "SLURM_JOB_ID"  # it has shared out the GPUs already
+SCHEDULER = "SLURM_JOB_ID"  # where it is set, Slurm has shared out the GPUs
 USUAL = ("-k", "python3", "--no-progress-bar")  # the environment's own kernel
 
 
 def main(arguments: list[str]) -> None:
-    """`arguments` as papermill takes them: NOTEBOOK OUT -f FILE -p NAME VALUE. Raises SystemExit with what was in the way."""
+    """`arguments` as papermill takes them: NOTEBOOK OUT -f FILE -p NAME VALUE. Raises SystemExit with the reason of a failure."""
     notebook, out, options = arguments[0], Path(arguments[1]), arguments[2:]
     running = out.parent / "running" / out.name
     running.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
-        waited = held.enter_context(alone(running.with_suffix(".lock")))
+        waited = held.enter_context(exclusive(running.with_suffix(".lock")))
         if waited and out.exists():
             return print(f"{out} was made meanwhile.", flush=True)
         gpus = held.enter_context(claimed(gpus_wanted(notebook, parameters(options))))
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
 
 
 def parameters(options: list[str]) -> dict:
-    """What -f FILE and -p NAME VALUE among `options` say; a later one wins."""
+    """The parameters that papermill reads from -f FILE and -p NAME VALUE among `options`; -p wins over -f, a later one over an earlier."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-f", action="append", default=[])
     parser.add_argument("-p", action="append", default=[], nargs=2)
@@ -64,14 +64,14 @@ def parameters(options: list[str]) -> dict:
 
 
 def gpus_wanted(notebook: str, values: dict) -> int:
-    """One for each process of a notebook that computes, which is one with the parameter `device`."""
+    """One for each process of a notebook with the parameter `device`, since only those compute."""
     if "device" not in papermill.inspect_notebook(notebook) or values.get("device") == "cpu":
         return 0
     return values.get("processes", 1)
 
 
 def gpus_here() -> list[str]:
-    """Those that CUDA_VISIBLE_DEVICES allows, or all of this machine."""
+    """The GPUs in CUDA_VISIBLE_DEVICES, or all of this machine."""
     if (allowed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [gpu.strip() for gpu in allowed.split(",") if gpu.strip()]
     if shutil.which("nvidia-smi") is None:
@@ -81,27 +81,23 @@ def gpus_here() -> list[str]:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[bool]:
-    """Hold a lock, which the system lets go of however the process ends; whether another process had to be waited for."""
-    lock = FileLock(path)
+def exclusive(path: Path) -> Iterator[bool]:
+    """Hold a lock, which the system releases however the process ends. Yields whether it had to wait for another process."""
+    lock, waited = FileLock(path), False
     try:
-        lock.acquire(timeout=0)
-        waited = False
+        held = lock.acquire(timeout=0)
     except Timeout:
         print(f"Waiting for another process that makes {path.stem}.", flush=True)
-        lock.acquire()
-        waited = True
-    try:
+        held, waited = lock.acquire(), True
+    with held:
         yield waited
-    finally:
-        lock.release()
 
 
 @contextmanager
 def claimed(wanted: int) -> Iterator[list[str]]:
-    """That many GPUs of this machine, which no other job of this user has, as soon as they are free; none where there is none to claim."""
-    there = [] if OF_A_SCHEDULER in os.environ else gpus_here()
-    wanted = min(wanted, len(there))  # a notebook that wants more says so itself
+    """Claim that many GPUs of this machine, waiting while other jobs of this user hold them; none where a scheduler shares them out."""
+    there = [] if SCHEDULER in os.environ else gpus_here()
+    wanted = min(wanted, len(there))  # a notebook that needs more fails with its own message
     with ExitStack() as held:
         said = False
         while len(mine := _free(there, wanted, held)) < wanted:
@@ -113,18 +109,15 @@ def claimed(wanted: int) -> Iterator[list[str]]:
 
 
 def _free(gpus: list[str], wanted: int, held: ExitStack) -> list[str]:
-    """All wanted or none, so that two jobs do not wait for each other's."""
+    """Lock all wanted GPUs or none, so that two jobs do not wait for each other."""
     mine: list[str] = []
     with ExitStack() as taken:
         for gpu in gpus:
-            if len(mine) == wanted:
-                break
             lock = FileLock(Path(tempfile.gettempdir()) / f"drnas-{os.getuid()}-gpu-{gpu}.lock")
-            try:
-                taken.enter_context(lock.acquire(timeout=0))
-            except Timeout:
-                continue
-            mine.append(gpu)
+            if len(mine) < wanted:
+                with suppress(Timeout):
+                    taken.enter_context(lock.acquire(timeout=0))
+                    mine.append(gpu)
         if len(mine) < wanted:
             return []
         held.push(taken.pop_all())

@@ -22,25 +22,25 @@ from drnas_lib.runs.records import PROJECT
 
 SNAKEFILE = Path(__file__).with_name("laptop.smk")
 LOG = "laptop.log"  # of Snakemake and of the jobs, beside the notebooks
-PAUSE_S = 1.0  # between two looks at what is done
+PAUSE_S = 1.0  # between two looks at the notebooks
 SHOWN = 3  # names of running jobs on the line
 
 
 @dataclass
 class Progress:
-    """What is done and what is left, told from the notebooks alone; `began` is the time of this start, in seconds of the epoch."""
+    """Which jobs are done, running and left, as the notebooks show. `began` is the time of this start, in seconds since the epoch."""
 
     jobs: list[Job]
     cores: int
     began: float
-    ended: dict[str, float] = field(default_factory=dict)  # place -> when a job of this start ended
-    started: dict[str, float] = field(default_factory=dict)
+    started: dict[str, float] = field(default_factory=dict)  # notebook -> when its job started and ended, of this start
+    ended: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
         self.before = made(self.jobs)
 
     def look(self, now: float) -> None:
-        """Notice what has started or ended."""
+        """Notice jobs that have started or ended."""
         there = made(self.jobs)
         for job in self.left():
             if job.out in there:
@@ -55,28 +55,28 @@ class Progress:
         return [job for job in self.jobs if job.out not in self.before and job.out not in self.ended]
 
     def minutes_left(self, now: float) -> float:
-        """The estimates of what is left, shared among the cores, times how much longer than estimated the jobs of this start took."""
-        spent = {job.out: (now - self.started[job.out]) / 60 for job in self.running()}
-        alone = [max(0.0, job.minutes * self._slowness() - spent.get(job.out, 0.0)) for job in self.left()]
-        return max([sum(alone) / self.cores, *alone])
-
-    def _slowness(self) -> float:
+        """The estimates of the jobs that are left, shared among the cores, times how much longer than estimated the finished ones took."""
         done = [job for job in self.jobs if job.out in self.ended and job.out in self.started]
         took = sum(self.ended[job.out] - self.started[job.out] for job in done) / 60
-        return took / sum(job.minutes for job in done) if done else 1.0
+        slowness = took / sum(job.minutes for job in done) if done else 1.0
+        spent = {job.out: (now - self.started[job.out]) / 60 for job in self.running()}
+        alone = [max(0.0, job.minutes * slowness - spent.get(job.out, 0.0)) for job in self.left()]
+        return max([sum(alone) / self.cores, *alone])
 
     def line(self, now: float) -> str:
         """'37 of 102 jobs done, 2 running (a, b), about 161 minutes left'."""
-        names, count = [job.name for job in self.running()], len(self.jobs)
-        shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-        said = f"{count - len(self.left())} of {count} jobs done"
-        said += f", {len(names)} running ({shown})" if names else ""
-        return said + (f", about {duration(self.minutes_left(now))} left" if self.left() else "")
+        names, left = [job.name for job in self.running()], len(self.left())
+        said = [f"{len(self.jobs) - left} of {len(self.jobs)} jobs done"]
+        if names:
+            said.append(f"{len(names)} running ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})")
+        if left:
+            said.append(f"about {duration(self.minutes_left(now))} left")
+        return ", ".join(said)
 
 
 def plan_of(given: dict[str, Any]) -> Plan:
     """The plan that Snakemake's --config describes."""
-    values = {name: given[name] for name in ("scale", "dataset", "results") if name in given}
+    values: dict[str, Any] = {name: given[name] for name in ("scale", "dataset", "results") if name in given}
     if "seeds" in given:
         values["seeds"] = tuple(int(seed) for seed in str(given["seeds"]).split(","))
     return Plan(**values)
@@ -84,11 +84,10 @@ def plan_of(given: dict[str, Any]) -> Plan:
 
 def listing(found: Iterable[Job], cores: int) -> str:
     """The jobs with their estimated minutes, and how long all take."""
-    found = list(found)
-    lines = [f"{job.minutes:7.1f} min  {job.name}" for job in found]
-    total = sum(job.minutes for job in found)
-    lines.append(f"{len(found)} jobs, by estimate {total / 60:.1f} hours of one core, {total / 60 / cores:.1f} on {cores}.")
-    return "\n".join(lines)
+    minutes = {job.name: job.minutes for job in found}
+    hours = sum(minutes.values()) / 60
+    lines = [f"{value:7.1f} min  {name}" for name, value in minutes.items()]
+    return "\n".join([*lines, f"{len(lines)} jobs, by estimate {hours:.1f} hours of one core, {hours / cores:.1f} on {cores}."])
 
 
 def run(plan: Plan, cores: int) -> int:
@@ -97,26 +96,25 @@ def run(plan: Plan, cores: int) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     (PROJECT / plan.results / "retrain").mkdir(exist_ok=True)  # Tables 2, 3 and 6 read it, also where nothing was trained
     progress = Progress(jobs(plan), cores, time.time())
+    chosen = {"scale": plan.scale, "dataset": plan.dataset, "results": plan.results, "seeds": ",".join(map(str, plan.seeds))}
+    command = [sys.executable, "-m", "snakemake", "laptop", "-s", str(SNAKEFILE), "--cores", str(cores)]
+    command += ["--scheduler", "greedy"]  # it takes the job of the highest priority; the default one weighs what else it frees
+    command += ["--config", *(f"{name}={value}" for name, value in chosen.items())]
     with log.open("a", encoding="utf-8") as file:
-        process = subprocess.Popen(_snakemake(plan, cores), cwd=PROJECT, stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(command, cwd=PROJECT, stdout=file, stderr=file, start_new_session=True)
         try:
             _follow(process, progress)
         finally:
-            _stop(process)
+            if process.poll() is None:  # end Snakemake and its jobs as Ctrl-C does; they keep what they have
+                os.killpg(process.pid, signal.SIGINT)
+                process.wait()
     if process.returncode:
         print(f"Some jobs failed; {log} says why. The same command continues.", file=sys.stderr)
     return process.returncode
 
 
-def _snakemake(plan: Plan, cores: int) -> list[str]:
-    chosen = {"scale": plan.scale, "dataset": plan.dataset, "results": plan.results, "seeds": ",".join(map(str, plan.seeds))}
-    config = ["--config", *(f"{name}={value}" for name, value in chosen.items())]
-    greedy = ["--scheduler", "greedy"]  # it takes the job of the highest priority; the default one weighs what else it frees
-    return [sys.executable, "-m", "snakemake", "laptop", "-s", str(SNAKEFILE), "--cores", str(cores), *greedy, *config]
-
-
 def _follow(process: subprocess.Popen, progress: Progress) -> None:
-    """One line, written over where a terminal shows it, and written anew where it goes to a file and a job has ended."""
+    """Print the line of progress: written over in a terminal; to a file, a new one after each job that has ended."""
     live, said = sys.stdout.isatty(), None
     while True:
         ended = process.poll() is not None
@@ -132,17 +130,10 @@ def _follow(process: subprocess.Popen, progress: Progress) -> None:
         time.sleep(PAUSE_S)
 
 
-def _stop(process: subprocess.Popen) -> None:
-    """End Snakemake and its jobs as Ctrl-C does; they keep what they have."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait()
-
-
 def made(found: list[Job]) -> set[str]:
-    """The places of the notebooks that are there and not older than what they read, which is there too."""
+    """The notebooks that are there and not older than those that they read, which are there too."""
     there: set[str] = set()
-    for job in found:  # what a job reads stands before it
+    for job in found:  # in their order: what a job reads stands before it
         if set(job.after) <= there and _changed(PROJECT / job.out) >= max((_changed(PROJECT / out) for out in job.after), default=1):
             there.add(job.out)
     return there

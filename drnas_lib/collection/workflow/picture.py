@@ -1,4 +1,4 @@
-"""The workflow as a picture: what snakemake says stands on what, a box for each rule.
+"""The workflow as a picture: a box for each rule of Snakemake's graph of jobs, and a line to each rule that needs it.
 
 snakemake TARGETS --forceall --dag dot | python -m drnas_lib.collection.workflow.picture OUT.png
 """
@@ -20,13 +20,13 @@ from drnas_lib.runs.records import atomic_write
 
 JOB = re.compile(r'^\s*(\d+)\[label = "(\w+)', re.MULTILINE)
 ARROW = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
-WIDTH, GAP, HEIGHT = 2.3, 1.5, 0.62  # of a box, between two columns, of a row; inches
+WIDTH, GAP, HEIGHT = 2.3, 1.5, 0.62  # inches: of a box, between two columns, of a row
 GREY, SWEEPS = "#9a9a9a", 4
-COLOURS = (REFERENCE, OURS, OTHER)  # what computes, tables and studies, what was asked for
+COLOURS = (REFERENCE, OURS, OTHER)  # of searches and trainings, of tables and studies, of the targets
 
 
 def read(dot: str) -> tuple[Counter, set[tuple[str, str]]]:
-    """Rule -> number of its jobs, in the order of the text; and which rule's results another one needs. Raises ValueError."""
+    """Rule -> number of its jobs, in the order of the text; and pairs (rule, rule that needs its results). Raises ValueError."""
     rules = dict(JOB.findall(dot))
     if not rules:
         raise ValueError(f"there are no jobs in {dot[:200]!r}. Give it what `snakemake TARGET --forceall --dag dot` prints.")
@@ -34,9 +34,10 @@ def read(dot: str) -> tuple[Counter, set[tuple[str, str]]]:
 
 
 def columns(rules: list[str], needs: set[tuple[str, str]]) -> list[list[str]]:
-    """Left to right: what is asked for in the last column, all else as near to it as what it serves allows.
+    """The rules by column, left to right: the targets in the last one, every other rule just left of the rules that need it.
 
-    Within a column long chains come first, so that no line of a short one runs behind their boxes; then as few lines cross as may be.
+    Within a column rules at the end of long chains come first, so that no line runs behind a box; then a few sweeps over the columns order
+    the rest by the mean place of their neighbours, so that few lines cross.
     """
     users = {rule: [b for a, b in needs if a == rule] for rule in rules}
     needed = {rule: [a for a, b in needs if b == rule] for rule in rules}
@@ -59,7 +60,7 @@ def columns(rules: list[str], needs: set[tuple[str, str]]) -> list[list[str]]:
 
 
 def heights(placed: list[list[str]], needs: set[tuple[str, str]]) -> dict[str, float]:
-    """Where each rule is drawn, from 0 at the top, in rows: the last column row by row, another rule at the height of what it serves."""
+    """Rows from the top: the last column row by row, every other rule at the mean height of the rules that need it."""
     height: dict[str, float] = {rule: float(row) for row, rule in enumerate(placed[-1])}
     lowest = max(map(len, placed)) - 1
     for column in reversed(placed[:-1]):
@@ -71,7 +72,7 @@ def heights(placed: list[list[str]], needs: set[tuple[str, str]]) -> dict[str, f
 
 
 def figure(dot: str) -> Figure:
-    """A box for each rule with the number of its jobs; a line to what needs them."""
+    """A box for each rule with the number of its jobs, and a line to each rule that needs it."""
     jobs, needs = read(dot)
     placed = columns(list(jobs), needs)
     rows, height = max(map(len, placed)), heights(placed, needs)

@@ -72,7 +72,7 @@ def test_a_training_costs_its_multiply_adds():
 
 
 def test_what_is_there_costs_nothing(tmp_path):
-    line = commands.makers()["nb201_cifar10_drnas_released"]
+    line = commands.search_commands()["nb201_cifar10_drnas_released"]
     before = estimates.minutes(line, NOTHING)
     paper_runs.search(tmp_path, dataset="cifar10", seed=2)
     assert estimates.minutes(line, RunIndex.read(tmp_path)) == pytest.approx(before * 3 / 4)

@@ -5,12 +5,12 @@ import pytest
 from drnas_lib.collection.paper import numbers as paper
 from drnas_lib.collection.paper.verdict import RULES
 
-CELLS = paper.cells()
+NUMBERS = paper.numbers()
 
 
 def of(place, row, column):
-    (cell,) = [cell for cell in CELLS if (cell.place, cell.row, cell.column) == (place, row, column)]
-    return cell
+    (number,) = [number for number in NUMBERS if (number.place, number.row, number.column) == (place, row, column)]
+    return number
 
 
 @pytest.mark.parametrize("number", paper.TABLES)
@@ -24,9 +24,9 @@ def test_every_number_of_a_table_is_a_cell(number):
 
 
 def test_no_two_cells_are_the_same_and_each_has_a_rule():
-    assert len({(cell.place, cell.row, cell.column) for cell in CELLS}) == len(CELLS)
-    assert {cell.quantity.rule for cell in CELLS} == RULES.keys()
-    assert {cell.place for cell in CELLS} == {*(f"Table {n}" for n in range(1, 7)), *(f"Figure {n}" for n in range(1, 6))}
+    assert len({(number.place, number.row, number.column) for number in NUMBERS}) == len(NUMBERS)
+    assert {number.quantity.rule for number in NUMBERS} == RULES.keys()
+    assert {number.place for number in NUMBERS} == {*(f"Table {n}" for n in range(1, 7)), *(f"Figure {n}" for n in range(1, 6))}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_number_is_printed_as_in_the_paper(place, row, column, printed):
 def test_what_is_the_papers_own_and_what_it_is_known_for():
     assert of("Table 1", "cifar10, progressive", "test_accuracy_pct").own and not of("Table 1", "cifar10, K = 1", "test_accuracy_pct").own
     assert of("Table 6", "DrNAS", "S1").own and not of("Table 6", "DrNAS", "S1").headline
-    headlines = {(cell.place, cell.column) for cell in CELLS if cell.headline}
+    headlines = {(number.place, number.column) for number in NUMBERS if number.headline}
     assert headlines == {
         ("Table 2", "test_error_pct"), ("Table 3", "top1_error_pct"), ("Table 3", "top5_error_pct"),
         *(("Table 4", f"{dataset}_{split}") for dataset, split in paper.BENCHMARK),
@@ -64,3 +64,10 @@ def test_remarks_stand_at_the_numbers_they_concern():
     assert "cutout" in of("Table 2", "DenseNet-BC (Huang et al., 2017)", "test_error_pct").note
     assert not of("Table 2", "DenseNet-BC (Huang et al., 2017)", "params_m").note
     assert "1080" in of("Table 2", "DrNAS", "search_cost_gpu_days").note and "illegible" in of("Table 6", "DrNAS", "S1").note
+
+
+def test_figures_repeat_the_numbers_of_tables_and_text():
+    sizes = [of(f"Figure {number}", "the cell, drawn from its published file", "params_m").value for number in (2, 3)]
+    assert sizes == [of(f"Table {number}", "DrNAS", "params_m").value for number in (2, 3)]
+    assert of("Figure 4", "DARTS", "eigenvalue_growth").value == paper.text()["figure4"]["eigenvalue_growth_of_darts"]
+    assert [number.entry["lam"] for number in NUMBERS if number.place == "Figure 5"] == paper.text()["figure5"]["lams"]

@@ -48,7 +48,7 @@ def test_a_reduced_run_stands_in_its_own_column_alone(report):
     """None of the committed searches and trainings is a full one."""
     for finding in report.findings:
         assert all(measured.run is None or measured.run.kind == "table_search" for measured in finding.full)
-        assert all(measured.less for measured in finding.reduced)
+        assert all(measured.reason for measured in finding.reduced)
     drnas = ours(report, "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
     assert (drnas.full, drnas.n, drnas.verdict) == ("–", "", "reduced only") and "n = 1" in drnas["another size"]
     assert (report.reduced_runs()["less than the paper's"] != "").all() and len(report.reduced_runs()) > 10

@@ -1,35 +1,35 @@
-"""drnas_lib.collection.paper.sources and cell_sources: which finished runs make which number, at full length or reduced."""
+"""drnas_lib.collection.paper.sources and number_sources: which finished runs make which number, at full length or reduced."""
 
 import pytest
 
 from drnas_lib.collection.paper import numbers as paper
-from drnas_lib.collection.paper.cell_sources import sources
 from drnas_lib.collection.paper.commands import read_params
 from drnas_lib.collection.paper.findings import find
+from drnas_lib.collection.paper.number_sources import sources
 from drnas_lib.collection.paper.verdict import Verdict
 from drnas_lib.config import cells
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import read_json, write_json
 from tests import paper_runs
 
-CELLS = {(cell.place, cell.row, cell.column): cell for cell in paper.cells()}
+NUMBERS = {(number.place, number.row, number.column): number for number in paper.numbers()}
 DRNAS = ("Table 4", "DrNAS", "cifar10_test")
 S2 = ("Table 6", "DrNAS", "S2")
 
 
 @pytest.fixture
 def found(tmp_path):
-    return lambda *key: find(CELLS[key], RunIndex.read(tmp_path))
+    return lambda *key: find(NUMBERS[key], RunIndex.read(tmp_path))
 
 
 def values(measured):
     return [m.value for m in measured]
 
 
-@pytest.mark.parametrize("key", CELLS, ids=lambda key: " ".join(key))
+@pytest.mark.parametrize("key", NUMBERS, ids=lambda key: " ".join(key))
 def test_every_number_has_a_source_or_a_reason(key):
-    first, nothing = sources(CELLS[key])[0], RunIndex.read("/nowhere")
-    assert first.lines(nothing) or first.full(nothing) or first.why
+    first, nothing = sources(NUMBERS[key])[0], RunIndex.read("/nowhere")
+    assert first.commands(nothing) or first.values(nothing) or first.note
 
 
 def test_a_full_search_stands_beside_the_paper_and_serves_every_number_it_makes(tmp_path, found):
@@ -59,7 +59,7 @@ def test_a_full_search_stands_beside_the_paper_and_serves_every_number_it_makes(
 def test_a_run_that_is_less_or_other_never_stands_beside_the_paper(tmp_path, found, given, said):
     paper_runs.search(tmp_path, 94.36, **{"dataset": "cifar10", "evaluate": "none"} | given)
     finding = found(*DRNAS)
-    assert not finding.full and finding.verdict is Verdict.REDUCED_ONLY and said in finding.reduced[0].less
+    assert not finding.full and finding.verdict is Verdict.REDUCED_ONLY and said in finding.reduced[0].reason
 
 
 def test_a_name_of_its_own_hides_no_full_run_and_a_false_name_makes_none(tmp_path, found):
@@ -76,7 +76,7 @@ def test_a_repeated_seed_counts_once(tmp_path, found):
 
 def test_of_two_protocols_the_preferred_counts(tmp_path, found):
     paper_runs.search(tmp_path, 91.0, dataset="cifar10", protocol="paper", progressive=False)
-    assert found(*DRNAS).verdict is Verdict.REDUCED_ONLY and "protocol paper instead of released" in found(*DRNAS).reduced[0].less
+    assert found(*DRNAS).verdict is Verdict.REDUCED_ONLY and "protocol paper instead of released" in found(*DRNAS).reduced[0].reason
     paper_runs.search(tmp_path, 93.0, dataset="cifar10", protocol="paper")
     assert values(found(*DRNAS).full) == [93.0]
     paper_runs.search(tmp_path, 94.0, dataset="cifar10")
@@ -89,7 +89,7 @@ def test_of_reduced_runs_the_least_reduced_is_shown_and_the_papers_data_before_o
         paper_runs.search(tmp_path, 90.0 + given["epochs"][0] / 10, dataset="cifar10", **given)
     paper_runs.search(tmp_path, 99.0, dataset="digits", evaluate="none")
     finding = found(*DRNAS)
-    assert values(finding.reduced) == [92.0] and finding.others == 3 and "5000" in finding.reduced[0].less
+    assert values(finding.reduced) == [92.0] and finding.others == 3 and "5000" in finding.reduced[0].reason
 
 
 def test_a_gpus_peak_is_compared_and_nothing_else(tmp_path, found):
@@ -119,7 +119,7 @@ def test_runs_on_less_than_imagenet_are_reduced(tmp_path, found):
     cell = {"space": "darts", "method": "DrNAS", "cell": "darts_imagenet_drnas_released_plain-seed0"}
     paper_runs.training(tmp_path, 25.0, cell, genotype="DrNAS_imagenet", dataset="imagenet")
     cost, error = (found("Table 3", row, column) for column in ("search_cost_gpu_days", "top1_error_pct"))
-    assert not cost.full and not error.full and cost.reduced[0].less == less and less in error.reduced[0].less
+    assert not cost.full and not error.full and cost.reduced[0].reason == less and less in error.reduced[0].reason
     write_json(record, read_json(record) | {"reduced": []})
     cost, error = (found("Table 3", row, column) for column in ("search_cost_gpu_days", "top1_error_pct"))
     assert values(cost.full) == [pytest.approx(1 / 24)] and values(error.full) == [25.0]
@@ -132,7 +132,7 @@ def test_a_found_cell_counts_only_where_its_search_was_full(tmp_path, found):
     short = paper_runs.search(tmp_path, **given, epochs=[8])
     cell = {"space": "s2", "method": "DrNAS"}
     paper_runs.training(tmp_path, 2.5, cell | {"cell": f"{short.path.parent.name}-seed0"}, **whole)
-    assert not found(*S2).full and "cell of a reduced search (8 instead of 50 epochs)" in found(*S2).reduced[0].less
+    assert not found(*S2).full and "cell of a reduced search (8 instead of 50 epochs)" in found(*S2).reduced[0].reason
     paper_runs.training(tmp_path, 2.0, cell | {"cell": "s2_cifar10_drnas_released-seed0"}, **whole)
     assert not found(*S2).full  # no such search is there
     paper_runs.search(tmp_path, **given)
@@ -142,9 +142,9 @@ def test_a_found_cell_counts_only_where_its_search_was_full(tmp_path, found):
 
 def test_lookups_count_with_any_number_of_seeds_but_no_other_budget(committed):
     results = RunIndex.read(committed)
-    finding = find(CELLS["Table 4", "Reinforce (Zoph et al., 2018)", "cifar10_test"], results)
+    finding = find(NUMBERS["Table 4", "Reinforce (Zoph et al., 2018)", "cifar10_test"], results)
     assert len(finding.full) == 500 and finding.full[0].run.parameters["policy_lr"] == 0.001
-    assert find(CELLS["Table 4", "optimal", "cifar100_test"], results).full[0].value == pytest.approx(73.51, abs=0.005)
+    assert find(NUMBERS["Table 4", "optimal", "cifar100_test"], results).full[0].value == pytest.approx(73.51, abs=0.005)
 
 
 def test_eigenvalues_are_compared_with_those_of_darts_made_alike(tmp_path, found):

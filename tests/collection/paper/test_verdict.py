@@ -2,18 +2,18 @@
 
 import pytest
 
-from drnas_lib.collection.paper.numbers import PaperCell
+from drnas_lib.collection.paper.numbers import PaperNumber
 from drnas_lib.collection.paper.verdict import Verdict, tolerance, verdict
 
 REPRODUCED, WITHIN, NOT, REDUCED, NEVER = Verdict
 
 
 def accuracy(mean, spread=None, runs=None, row="GDAS"):
-    return PaperCell("Table 4", row, "cifar10_test", mean, spread, runs)
+    return PaperNumber("Table 4", row, "cifar10_test", mean, spread, runs)
 
 
 def error(mean, spread=None, row="PC-DARTS"):
-    return PaperCell("Table 2", row, "test_error_pct", mean, spread)
+    return PaperNumber("Table 2", row, "test_error_pct", mean, spread)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_measured_numbers(cell, ours, expected):
     ],
 )
 def test_the_other_rules(column, value, ours, expected):
-    assert verdict(PaperCell("Table 1", "row", column, value), [ours], []) is expected
+    assert verdict(PaperNumber("Table 1", "row", column, value), [ours], []) is expected
 
 
 def test_a_reduced_run_is_counted_and_not_compared():

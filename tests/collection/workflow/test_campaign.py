@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from drnas_lib.collection.paper.commands import CONFIGS
-from drnas_lib.collection.workflow.campaign import FIRST, LOOKED_AT, Plan, files, jobs
+from drnas_lib.collection.workflow.campaign import FIRST, WITH_HESSIANS, Plan, files, jobs
 from drnas_lib.collection.workflow.job import parameters
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.runs.records import PROJECT
@@ -71,7 +71,7 @@ def test_the_searches_are_those_that_the_claims_need():
 def test_what_eigenvalues_are_taken_of_keeps_its_snapshots():
     for job in jobs(LAPTOP):
         if job.notebook == "search":
-            looked_at = any(f"_{file}_seed" in job.out for file in LOOKED_AT)
+            looked_at = any(f"_{file}_seed" in job.out for file in WITH_HESSIANS)
             assert config(job).snapshots == (10 if looked_at else 0)
         elif job.notebook in ("hessian", "lambda_ablation"):
             assert config(job).snapshots == 10

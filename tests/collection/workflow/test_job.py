@@ -23,7 +23,7 @@ def gpus(tmp_path, monkeypatch):
     """Two GPUs on a machine of the test's own."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    monkeypatch.delenv(job.OF_A_SCHEDULER, raising=False)
+    monkeypatch.delenv(job.SCHEDULER, raising=False)
     monkeypatch.setattr(job, "PATIENCE_S", 0.01)
 
 
@@ -85,7 +85,7 @@ def test_a_job_waits_for_a_gpu_and_holds_none_meanwhile(gpus, capsys):
 
 
 def test_a_scheduler_has_shared_the_gpus_out(gpus, monkeypatch):
-    monkeypatch.setenv(job.OF_A_SCHEDULER, "7")
+    monkeypatch.setenv(job.SCHEDULER, "7")
     with job.claimed(1) as mine:
         assert mine == []
 
