@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.genotype import Nb201Genotype
+from drnas_lib.nets.darts_skeleton import DartsSkeleton
 from drnas_lib.nets.nb201_network import STAGES, DiscreteNetwork
 
 
@@ -32,7 +33,8 @@ def parameters(net: nn.Module) -> int:
 def without_auxiliary(net: nn.Module) -> nn.Module:
     """A copy of shapes alone, its auxiliary head left out: sizes are published without what only training uses."""
     shapes = copy.deepcopy(net).to("meta")
-    shapes.auxiliary = None
+    if isinstance(shapes, DartsSkeleton):
+        shapes.auxiliary = None
     return shapes
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.layers import ScaledBatchNorm
-from drnas_lib.nets.mixed import Identity, Operations
+from drnas_lib.nets.mixed import Identity, Operations, SharedFactory, StackedFactory, WithoutTensors
 from drnas_lib.nets.stacked import Maps, StackedConv, StackedDepthwise, under
 from drnas_lib.nets.widen import ChannelMap, channel_choice
 
@@ -24,7 +24,7 @@ class DepthwiseSeparable(nn.Module):
         self.depthwise = StackedDepthwise(edges, channels, kernel, stride, dilation)
         self.pointwise = StackedConv(edges, channels, channels)
 
-    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, scale: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """x (B, m c, H, W), scale (m c,) -> (B, m c, H', W')."""
         return self.pointwise(self.depthwise(x), scale)
 
@@ -61,7 +61,7 @@ class DilatedConv(DepthwiseSeparable):
         super().__init__(channels, edges, kernel, stride, dilation=2)
         self.edges = edges
 
-    def forward(self, x: Tensor, scale: Tensor, generator: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, scale: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """x (B, c, H, W), scale (m c,) -> (B, m c, H', W')."""
         return super().forward(x.repeat(1, self.edges, 1, 1), scale)
 
@@ -87,7 +87,7 @@ class Reduce(nn.Module):
         return under("even", even) | under("odd", self.odd.maps(before.odd, edges, generator))
 
 
-class Noise(Identity):
+class Noise(WithoutTensors):
     """Standard normal numbers, new ones in every pass, in evaluation too."""
 
     def __init__(self, channels: int, edges: int, stride: int):
@@ -118,11 +118,11 @@ class Pool(nn.Module):
         return {"norm.running_mean": way, "norm.running_var": way}
 
 
-SHARED = {
+SHARED: dict[str, SharedFactory] = {
     "max_pool_3x3": partial(Pool, pool=partial(F.max_pool2d, kernel_size=3, padding=1)),
     "avg_pool_3x3": partial(Pool, pool=partial(F.avg_pool2d, kernel_size=3, padding=1, count_include_pad=False)),
 }
-STACKED = {
+STACKED: dict[str, StackedFactory] = {
     "sep_conv_3x3": partial(SeparableConv, kernel=3),
     "sep_conv_5x5": partial(SeparableConv, kernel=5),
     "dil_conv_3x3": partial(DilatedConv, kernel=3),

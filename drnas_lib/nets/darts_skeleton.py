@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from drnas_lib.spaces.darts_operations import FactorizedReduce
+from drnas_lib.spaces.operations import relu_conv_bn
+
 AUXILIARY_WIDTHS = (128, 768)
 
 
@@ -73,6 +76,16 @@ class ImageNetStem(nn.Module):
 
 def _halve(c_in: int, c_out: int) -> nn.Conv2d:
     return nn.Conv2d(c_in, c_out, 3, stride=2, padding=1, bias=False)
+
+
+def cell_inputs(place: CellPlace, affine: bool) -> nn.ModuleList:
+    """The layers that bring the two inputs of a cell to its width and resolution."""
+    preprocess = FactorizedReduce if place.reduction_before else project  # a reduction before halved the later input only
+    return nn.ModuleList([preprocess(place.c_before_last, place.channels, affine), project(place.c_last, place.channels, affine)])
+
+
+def project(c_in: int, c_out: int, affine: bool) -> nn.Module:
+    return relu_conv_bn(c_in, c_out, 1, 1, affine)
 
 
 class AuxiliaryHead(nn.Module):
@@ -142,7 +155,7 @@ class DartsSkeleton(nn.Module):
         self.cells = nn.ModuleList(cell_factory(place) for place in places)
         outputs = [concatenated[place.reduction] * place.channels for place in places]
         self.auxiliary_after = reductions(cells)[1]
-        self.auxiliary = None
+        self.auxiliary: AuxiliaryHead | None = None
         if auxiliary_size is not None:
             size = auxiliary_size // macro.shrinks
             self.auxiliary = AuxiliaryHead(outputs[self.auxiliary_after], size, classes, last_norm=not macro.stem.reduces)

@@ -13,6 +13,9 @@ MOMENTUM = 0.1  # of running statistics
 class ScaledBatchNorm(nn.Module):
     """scale (x - mean) / sqrt(var + eps), channel by channel; nothing is learnt. With momentum 0 the running statistics stay."""
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, channels: int):
         super().__init__()
         self.momentum = MOMENTUM
@@ -48,6 +51,13 @@ def shuffled(mixed: Tensor, passed: Tensor | None, k: int) -> Tensor:
     rest = passed.unflatten(1, (k - 1, -1)).transpose(1, 2)  # B c K-1 H W
     joined = torch.cat([mixed[:, :, None], rest], 2).flatten(1, 2)
     return joined.contiguous(memory_format=torch.channels_last) if mixed.stride(1) == 1 else joined
+
+
+def added(total: Tensor | None, x: Tensor | None) -> Tensor | None:
+    """total + x, where None is nothing."""
+    if total is None or x is None:
+        return x if total is None else total
+    return total + x
 
 
 def arrived(received: Tensor, channels: int) -> tuple[Tensor, Tensor | None]:

@@ -26,19 +26,30 @@ class Theta:
     shared: tuple[Tensor, ...]
 
 
+StackedFactory = Callable[[int, int, int], nn.Module]  # (channels, edges, stride)
+SharedFactory = Callable[[int, int], nn.Module]  # (channels, stride)
+
+
 @dataclass(frozen=True)
 class Operations:
-    """Factories by name. `stacked`: (channels, edges, stride), one output an edge; `shared`: (channels, stride), one output for all."""
+    """Factories by name. `stacked`: one output for each edge; `shared`: one output for all edges."""
 
-    stacked: Mapping[str, Callable[[int, int, int], nn.Module]]
-    shared: Mapping[str, Callable[[int, int], nn.Module]]
+    stacked: Mapping[str, StackedFactory]
+    shared: Mapping[str, SharedFactory]
 
 
-class Identity(nn.Identity):
-    """The skip connection; nothing in it grows."""
+class WithoutTensors(nn.Module):
+    """An operation without weights and statistics, in which nothing grows."""
 
     def maps(self, before: nn.Module, edges: Tensor, generator: torch.Generator) -> dict[str, ChannelMap]:
         return {}
+
+
+class Identity(WithoutTensors):
+    """The skip connection."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
 
 
 class MixedEdges(nn.Module):
@@ -89,7 +100,7 @@ class MixedEdges(nn.Module):
         """Where each tensor here comes from in a narrower `before` (eq. 7 and 8); ValueError where that cannot be."""
         if self.channels < before.channels:
             raise ValueError(f"it would shrink from {before.channels} to {self.channels} channels; K can only fall")
-        found = {}
+        found: dict[str, ChannelMap] = {}
         for kind in ("shared", "stacked"):
             for name, operation in getattr(self, kind).items():
                 was, now = before.positions.get(name, ()), self.positions[name]

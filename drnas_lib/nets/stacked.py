@@ -37,8 +37,8 @@ class StackedConv(nn.Module):
         self.weight = _weight(edges * channels, into, kernel, kernel)
         self.norm = ScaledBatchNorm(edges * channels)
 
-    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
-        """x (B, m c_in, H, W), or (B, c_in, H, W) for all edges; scale (m c,) -> (B, m c, H, W)."""
+    def forward(self, x: Tensor, scale: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """x (B, m c_in, H, W), or (B, c_in, H, W) for all edges; scale (m c,) -> (B, m c, H, W). `generator` is for random operations."""
         groups = x.shape[1] // self.into
         return self.norm(F.conv2d(x, self.weight, padding=self.kernel // 2, groups=groups), scale)
 

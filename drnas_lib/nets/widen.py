@@ -48,7 +48,8 @@ class Grows(Protocol):
 
 def channel_maps(old: nn.Module, new: nn.Module, generator: torch.Generator) -> dict[str, ChannelMap]:
     """A map for each tensor of `new` that is another one than in `old`, by name. Raises ValueError where `new` is no successor of `old`."""
-    found, before = {}, dict(old.named_modules())
+    found: dict[str, ChannelMap] = {}
+    before = dict(old.named_modules())
     for name, module in new.named_modules():
         if not isinstance(module, Grows):
             continue

@@ -81,7 +81,7 @@ class Search:
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
-        available = torch.tensor(self.space.start(self.stages[0].keep))
+        available = torch.tensor(self.space.initial_mask(self.stages[0].keep))
         self.train, self.valid = halves(dataset, settings, device)
         self.identity = Identity.of(settings, described(dataset))
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device

@@ -11,7 +11,7 @@ SPACE = SPACES["darts"]
 
 
 def test_softmax_and_mean_agree_on_operations_but_not_on_edges():
-    variables = ArchVariables(SPACE.shape, torch.Generator().manual_seed(0), available=torch.tensor(SPACE.start(7)))
+    variables = ArchVariables(SPACE.shape, torch.Generator().manual_seed(0), available=torch.tensor(SPACE.initial_mask(7)))
     method = METHODS["drnas"](variables)
     found = []
     for seed in range(20):
