@@ -14,7 +14,7 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.search_images import StreamedDataset, described, halves
 from drnas_lib.data.sources import Dataset
 from drnas_lib.errors import UserError
-from drnas_lib.methods import METHODS
+from drnas_lib.methods import method_class
 from drnas_lib.methods.method import MethodContext
 from drnas_lib.nets.networks import supernet
 from drnas_lib.nets.widen import carry, channel_maps
@@ -90,7 +90,7 @@ class Search:
         start = torch.Generator().manual_seed(settings.seed)
         begin = dict(available=available, mean=settings.eta_mean, std=settings.eta_std)
         self.variables = ArchVariables(self.space.shape, start, **begin).to(device)
-        self.method = METHODS[settings.method].build(self.variables, self.space, settings.seed, settings.options)
+        self.method = method_class(settings.method).build(self.variables, self.space, settings.seed, settings.options)
         self.regulariser = REGULARISERS[settings.regulariser](settings.lam)
         adam = settings.arch_lr, settings.arch_betas, self.regulariser.decay, settings.arch_grad_clip
         self.arch_optimiser = Adam(self.method.learnt(), *adam)
@@ -125,7 +125,6 @@ class Search:
         old, velocity = self.step.net, self.step.momentum()
         self.capture = self.launcher.captures  # where a capture has failed no other is tried
         self.variables.prune_(self.stages[stage].keep)
-        self.method.pruned()
         for moment in self.arch_optimiser.state[self.variables.eta].values():
             if moment.shape == self.variables.eta.shape:
                 moment.mul_(self.variables.mask)  # a dropped operation has no momentum left
@@ -167,7 +166,6 @@ class Search:
                 f"processes={before}, give this run another name with the parameter `name`, or start over with rerun=True."
             )
         self.method.load_state_dict(state["method"])
-        self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
         self.enter(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
