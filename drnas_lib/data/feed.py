@@ -24,7 +24,9 @@ class Feed(Protocol):
 
     classes: int
     steps: int
-    unreadable: list[str]
+
+    @property
+    def unreadable(self) -> list[str]: ...
 
     def epoch(self, epoch: int) -> Iterator[Batch]: ...
 
