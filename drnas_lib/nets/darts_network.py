@@ -9,16 +9,16 @@ from drnas_lib.spaces.darts_operations import OPERATIONS, Factory
 
 
 class DropPath(nn.Module):
-    """Zeroes each image of a batch with a probability, and divides the rest by that of being kept (Larsson et al., ICLR 2017).
+    """Zeroes each image of a batch with probability p and divides the others by 1 - p (Larsson et al., ICLR 2017).
 
-    Nothing in evaluation. The probability is a number on the device, so that a schedule changes it without a new capture.
+    The identity in evaluation. The probability is a tensor on the device, so that a schedule can change it in place.
     """
 
     keep: Tensor
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("keep", torch.ones(()), persistent=False)  # a schedule sets it anew in every epoch
+        self.register_buffer("keep", torch.ones(()), persistent=False)
 
     def set_probability(self, probability: float) -> None:
         """Raises ValueError outside 0 <= probability < 1."""
@@ -65,10 +65,10 @@ class DartsCell(nn.Module):
 
 
 class DartsNetwork(DartsSkeleton):
-    """The macro network `macro` ("cifar" or "imagenet") with the cells of `genotype`; its own depth and width unless others are given.
+    """The macro network `macro` ("cifar" or "imagenet") with the cells of `genotype`; `channels` and `cells` default to the macro's own.
 
-    `auxiliary_size` is the height of the images, where there is to be an auxiliary head. With `drop_path` the network has
-    `drop`, whose probability a schedule sets; it is 0 at first.
+    With `auxiliary_size`, the height of the images, it has an auxiliary head. With `drop_path` it has a module `drop`, whose
+    probability a schedule sets; it is 0 at first.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""The operations of the DARTS space, each for all the edges that leave one node and keep it: what they have in common is computed once.
+"""The operations of the DARTS space, each for all edges that leave one node and keep it; shared parts are computed once.
 
-Batch normalisations learn nothing; the last one of a stacked operation is scaled by theta.
+Batch normalisations have no parameters; the last one of a stacked operation is scaled by theta.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from drnas_lib.nets.layers import ScaledBatchNorm
 from drnas_lib.nets.mixed import Identity, Operations, SharedFactory, StackedFactory, WithoutTensors
-from drnas_lib.nets.stacked import Maps, StackedConv, StackedDepthwise, under
+from drnas_lib.nets.stacked import Maps, StackedConv, StackedDepthwise, prefixed
 from drnas_lib.nets.widen import ChannelMap, channel_choice
 
 
@@ -32,11 +32,11 @@ class DepthwiseSeparable(nn.Module):
         """The pointwise input follows the depthwise output."""
         spatial = self.depthwise.maps(before.depthwise, edges, generator)
         across = self.pointwise.maps(before.pointwise, edges, generator, spatial["weight"].out)
-        return under("depthwise", spatial) | under("pointwise", across)
+        return prefixed("depthwise", spatial) | prefixed("pointwise", across)
 
 
 class SeparableConv(nn.Module):
-    """Two depthwise separable convolutions with a ReLU between them; the source applies the ReLU in front; the first has the stride."""
+    """Two depthwise separable convolutions with a ReLU between them; MixedEdges applies the ReLU in front; the first has the stride."""
 
     def __init__(self, channels: int, edges: int, stride: int, kernel: int):
         super().__init__()
@@ -51,11 +51,11 @@ class SeparableConv(nn.Module):
     def maps(self, before: "SeparableConv", edges: Tensor, generator: torch.Generator) -> Maps:
         """The halves draw independently."""
         first = self.first.maps(before.first, edges, generator)
-        return under("first", first) | under("second", self.second.maps(before.second, edges, generator))
+        return prefixed("first", first) | prefixed("second", self.second.maps(before.second, edges, generator))
 
 
 class DilatedConv(DepthwiseSeparable):
-    """One depthwise separable convolution with dilation 2; the source applies the ReLU in front."""
+    """One depthwise separable convolution with dilation 2; MixedEdges applies the ReLU in front."""
 
     def __init__(self, channels: int, edges: int, stride: int, kernel: int):
         super().__init__(channels, edges, kernel, stride, dilation=2)
@@ -84,7 +84,7 @@ class Reduce(nn.Module):
     def maps(self, before: "Reduce", edges: Tensor, generator: torch.Generator) -> Maps:
         """The two halves are widened separately; statistics stay with their channel."""
         even = self.even.maps(before.even, edges, generator)
-        return under("even", even) | under("odd", self.odd.maps(before.odd, edges, generator))
+        return prefixed("even", even) | prefixed("odd", self.odd.maps(before.odd, edges, generator))
 
 
 class Noise(WithoutTensors):
@@ -102,7 +102,7 @@ class Noise(WithoutTensors):
 
 
 class Pool(nn.Module):
-    """A 3x3 pooling and its normalisation: edges that leave one node see the same statistics, so they share them."""
+    """A 3x3 pooling and its normalisation: the edges that leave one node have the same statistics, so they share them."""
 
     def __init__(self, channels: int, stride: int, pool: Callable[..., Tensor]):
         super().__init__()
@@ -114,8 +114,9 @@ class Pool(nn.Module):
         return self.norm(self.pool(x, stride=self.stride))
 
     def maps(self, before: "Pool", edges: Tensor, generator: torch.Generator) -> Maps:
-        way = ChannelMap(torch.zeros(1, dtype=torch.long), channel_choice(1, before.channels, self.channels, generator), before.channels)
-        return {"norm.running_mean": way, "norm.running_var": way}
+        out = channel_choice(1, before.channels, self.channels, generator)
+        of_channels = ChannelMap(torch.zeros(1, dtype=torch.long), out, before.channels)
+        return {"norm.running_mean": of_channels, "norm.running_var": of_channels}
 
 
 SHARED: dict[str, SharedFactory] = {
@@ -129,7 +130,7 @@ STACKED: dict[str, StackedFactory] = {
     "dil_conv_5x5": partial(DilatedConv, kernel=5),
     "noise": Noise,
 }
-BY_STRIDE = {  # the skip connection is the input itself, or has weights of its own where it halves
+BY_STRIDE = {  # the skip connection is the identity at stride 1 and has weights at stride 2
     1: Operations(STACKED, SHARED | {"skip_connect": lambda channels, stride: Identity()}),
     2: Operations(STACKED | {"skip_connect": Reduce}, SHARED),
 }

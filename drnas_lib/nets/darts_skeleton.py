@@ -1,7 +1,7 @@
 """The macro networks of the DARTS space around any kind of cell: stem, cells of which two reduce, classifier.
 
 Liu et al., *DARTS* (ICLR 2019), section 3 and appendix A. Two kinds: CIFAR (20 cells of 36 channels) and ImageNet (14 of 48,
-the stem reduces 224 pixels to 28). The width doubles and the resolution halves in the cells at 1/3 and 2/3 of the depth.
+the stem reduces 224 pixels to 28). The width doubles and the resolution pool_to_2x2 in the cells at 1/3 and 2/3 of the depth.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ class CifarStem(nn.Module):
 
 
 class ImageNetStem(nn.Module):
-    """Three 3x3 convolutions at stride 2; the first cell sees the output of the second and of the third."""
+    """Three 3x3 convolutions at stride 2; the first cell gets the outputs of the second and of the third."""
 
     reduces = True
 
@@ -98,7 +98,7 @@ class AuxiliaryHead(nn.Module):
     def __init__(self, channels: int, size: int, classes: int, last_norm: bool):
         super().__init__()
         narrow, wide = AUXILIARY_WIDTHS
-        pool = {8: nn.AvgPool2d(5, 3), 7: nn.AvgPool2d(5, 2)}.get(size) or halves(size)
+        pool = {8: nn.AvgPool2d(5, 3), 7: nn.AvgPool2d(5, 2)}.get(size) or pool_to_2x2(size)
         squeeze = [nn.Conv2d(channels, narrow, 1, bias=False), nn.BatchNorm2d(narrow), nn.ReLU()]
         expand = [nn.Conv2d(narrow, wide, 2, bias=False), *([nn.BatchNorm2d(wide)] if last_norm else []), nn.ReLU()]
         self.layers = nn.Sequential(nn.ReLU(), pool, *squeeze, *expand, nn.Flatten(), nn.Linear(wide, classes))
@@ -107,8 +107,8 @@ class AuxiliaryHead(nn.Module):
         return self.layers(x)  # B classes
 
 
-def halves(size: int) -> nn.Module:
-    """AdaptiveAvgPool2d(2) for height and width `size`; from 2 on as plain pooling, of which the gradient is deterministic on a GPU."""
+def pool_to_2x2(size: int) -> nn.Module:
+    """AdaptiveAvgPool2d(2) for height and width `size`; from 2 on as plain pooling, whose gradient is deterministic on a GPU."""
     return nn.AvgPool2d(size - size // 2, size // 2) if size > 1 else nn.AdaptiveAvgPool2d(2)
 
 
@@ -133,7 +133,7 @@ MACROS = {
 class DartsSkeleton(nn.Module):
     """`cell_factory(place)` makes each cell, called as `cell(before_last, last, *cell_args)`.
 
-    `stem_width` is the number of channels that the stem gives; `concatenated` how many nodes a (normal, reduction) cell joins.
+    `stem_width` is the number of channels of the stem; `concatenated` the number of nodes that a (normal, reduction) cell joins.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class DartsSkeleton(nn.Module):
         in_channels: int = 3,
         stem_width: int | None = None,
         concatenated: tuple[int, int] = (4, 4),
-        auxiliary_size: int | None = None,  # height of the image, where there is to be an auxiliary head
+        auxiliary_size: int | None = None,  # height of the images, for an auxiliary head
     ):
         super().__init__()
         width = macro.stem_multiplier * channels if stem_width is None else stem_width

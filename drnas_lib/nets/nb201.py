@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from drnas_lib.nets.layers import added, arrived, avg_pool_3x3, shuffled, split
+from drnas_lib.nets.layers import added, avg_pool_3x3, next_node, shuffled, split
 from drnas_lib.nets.mixed import Identity, MixedEdges, Operations, Theta, ThetaLayout, WithoutTensors
 from drnas_lib.nets.nb201_network import Skeleton
 from drnas_lib.nets.stacked import StackedConv
@@ -42,18 +42,18 @@ class CellEdges(nn.Module):
 class SuperCell(CellEdges):
     """One cell of width C: node j is the sum over i < j of the mixed edges (i, j).
 
-    With K > 1 an edge mixes the first C/K channels, lets the others pass and shuffles all; the shuffle is the same on all edges
+    With K > 1 an edge mixes the first C/K channels, passes the others on and shuffles all; the shuffle is the same on all edges
     into a node, so it is applied once, to their sum.
     """
 
     def forward(self, x: Tensor, theta: dict[int, list[Theta]]) -> Tensor:
         """x (B, C, H, W), by width the theta of each source -> (B, C, H, W)."""
-        received = bypass = None  # what all later nodes have received: (B, n c, H, W), and the channels that pass (B, C - c, H, W)
+        received = bypass = None  # sums of all later nodes (B, n c, H, W), and of the unmixed channels (B, C - c, H, W)
         for source, weights in zip(self.sources, theta[x.shape[1]]):
             first, rest = split(x, self.k)
             received = source(first, weights, received)
             bypass = added(bypass, rest)
-            node, received = arrived(received, self.mixed)
+            node, received = next_node(received, self.mixed)
             x = shuffled(node, bypass, self.k)
         return x
 
@@ -61,7 +61,7 @@ class SuperCell(CellEdges):
 class SuperNet(Skeleton):
     """The macro skeleton filled with supercells; `forward(x, theta)` with theta (G, E, O) gives the logits (B, classes).
 
-    `mask` (G, E, O) names the operations that exist at all; None means all of them.
+    `mask` (G, E, O) marks the operations that exist; None means all of them.
     """
 
     cell: type[CellEdges] = SuperCell
@@ -83,7 +83,7 @@ class SuperNet(Skeleton):
         self.k = k
         # Measured on a CPU: channels last is faster where convolutions dominate, and slower where an edge mixes few channels.
         self.memory_format = memory_format or (torch.channels_last if k == 1 else torch.contiguous_format)
-        self.to(memory_format=self.memory_format)  # weights and gradients alike, so that optimisers keep their fused path
+        self.to(memory_format=self.memory_format)  # of weights and gradients, so that optimisers keep their fused path
         first = next(layer for layer in self.layers if isinstance(layer, CellEdges))
         self.leaving, self.layout = first.leaving, first.layout
         self.register_buffer("index", self.layout.index, persistent=False)  # on the device: a list would be copied there every time

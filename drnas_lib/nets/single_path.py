@@ -1,6 +1,6 @@
-"""The supernet's weights with one operation on each edge: what is not chosen is neither computed nor kept for the backward pass.
+"""The supernet's weights with one operation on each edge; the others are neither computed nor kept for the backward pass.
 
-Which kernels to launch is the host's decision, so the choice is read from `theta`: one host synchronisation per forward pass.
+The host decides which kernels to launch, so it reads the choice from `theta`: one host synchronisation per forward pass.
 """
 
 from typing import cast
@@ -30,7 +30,7 @@ def one_edge(source: MixedEdges, name: str, position: int, x: Tensor, active: Te
 class SinglePathCell(CellEdges):
     """A cell that computes the largest entry of theta on each edge.
 
-    Where theta asks for a gradient, an edge gives theta_c op_c(x) + sum of the other theta: these are zero and enter as scalars, as in
+    Where theta requires a gradient, an edge gives theta_c op_c(x) + sum of the other theta: these are zero and enter as scalars, as in
     the official GDAS code, so that they receive a gradient without their operations.
     """
 
@@ -57,7 +57,7 @@ class SinglePathCell(CellEdges):
 
 
 class SinglePathNet(SuperNet):
-    """`forward(x, theta)` as the supernet, with the weights and names of the supernet, for a theta that is one-hot on each edge."""
+    """The supernet, with the same weights and names, for a theta that is one-hot on each edge."""
 
     cell = SinglePathCell
 
