@@ -117,7 +117,7 @@ def test_a_step_and_a_whole_search_of_every_method(settings, method, tmp_path):
         these = small(method, progressive=False) | IN_SPACE["nb201"] | TINY
         search = Search(settings(these), load("digits", None), CUDA, capture=False)
         met = files(a_step(search, device))
-        assert not met if method_class(method).capturable else met <= KNOWN
+        assert not met if method_class(method).network.capturable else met <= KNOWN
         list(search.run(RunFolder(tmp_path), SharedDevice()))
         assert not refused(device)
 

@@ -31,7 +31,7 @@ class BestOfCandidates(Method):
     operations of the answer.
     """
 
-    network, capturable, probes = SinglePathNet, False, 16
+    network = SinglePathNet
     best: Tensor
 
     def __init__(self, variables: ArchVariables, candidates: int, monitored: int):

@@ -49,7 +49,7 @@ class DSNAS(Method):
     place, so that a captured graph sees the new value, and every checkpoint holds it.
     """
 
-    network, capturable, probes = SinglePathNet, False, 16
+    network = SinglePathNet
     open: Tensor
     before: Tensor
 

@@ -11,7 +11,7 @@ from drnas_lib.nets.single_path import SinglePathNet
 class GDAS(GumbelSoftmax):
     """theta is one-hot at the largest entry of the relaxed draw, with the gradient of the relaxed draw (straight-through)."""
 
-    network, capturable, probes = SinglePathNet, False, 16
+    network = SinglePathNet
 
     def sample(self, generator: torch.Generator) -> Tensor:
         soft = self.relaxed(generator)

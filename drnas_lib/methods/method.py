@@ -48,8 +48,6 @@ class Method(nn.Module, ABC):
     """
 
     network: type[SuperNet] = SuperNet
-    capturable = True  # whether a CUDA graph can replay its steps: false where `network` reads theta back to the host
-    probes = 1  # draws over which the memory of a step is averaged
 
     def __init__(self, variables: ArchVariables):
         super().__init__()

@@ -65,6 +65,8 @@ class SuperNet(Skeleton):
     """
 
     cell: type[CellEdges] = SuperCell
+    capturable = True  # whether a CUDA graph can replay a forward pass: false where it reads theta back to the host
+    memory_draws = 1  # of theta, over which the activation memory of a step is averaged
     index: Tensor
 
     def __init__(

@@ -59,7 +59,7 @@ class SinglePathCell(CellEdges):
 class SinglePathNet(SuperNet):
     """The supernet, with the same weights and names, for a theta that is one-hot on each edge."""
 
-    cell = SinglePathCell
+    cell, capturable, memory_draws = SinglePathCell, False, 16
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         chosen = theta.detach().argmax(-1).tolist()[0]  # the host synchronisation

@@ -114,7 +114,7 @@ class Search:
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
         how = s.bilevel == "second", PRECISIONS[s.precision], self.process_group, s.label_smoothing
         self.step, self.stage = STEPS[s.step](net, *parts, *how), stage
-        captures = self.capture and self.method.capturable
+        captures = self.capture and self.method.network.capturable
         self.launcher = GraphedSteps(self.step, self.train, self.valid, self.chance, captures)
         self.activation = self.activation_mb()
         if self.device.type == "cuda":  # replays allocate nothing, so a stage's peak is that of its capture
@@ -288,9 +288,10 @@ class Search:
         order, chance, random = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.process_group.share), 0)
         before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
-        for _ in range(self.method.probes):
+        draws = self.method.network.memory_draws
+        for _ in range(draws):
             theta = self.method.sample(chance).detach()
-            used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / self.method.probes  # noqa: B023
+            used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / draws  # noqa: B023
         for buffer, value in zip(self.step.net.buffers(), before):
             buffer.copy_(value)
         self.chance.set_state(random)
