@@ -17,7 +17,7 @@ from drnas_lib.methods.gumbel import gumbel
 from drnas_lib.methods.method import Method, MethodContext
 from drnas_lib.nets.single_path import SinglePathNet
 
-SURE = 0.3  # the difference of the two largest probabilities at which an edge is fixed
+FIXING_MARGIN = 0.3  # the difference of the two largest probabilities at which an edge is fixed
 
 
 def one_hot(chosen: Tensor, like: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class DSNAS(Method):
         """Fix every edge that is sure of its operation, without a host synchronisation."""
         p = self.mean()
         first, second = p.topk(2).values.unbind(-1)  # G E
-        self.open &= one_hot(p.argmax(-1), self.open) | (first - second < SURE)[..., None]
+        self.open &= one_hot(p.argmax(-1), self.open) | (first - second < FIXING_MARGIN)[..., None]
         self.before.copy_(self.variables.eta)
 
     @torch.no_grad()
