@@ -68,7 +68,7 @@ def run(
     if not rerun and _finished(folder, settings):
         return
     with folder.lock() if process_group.first else nullcontext():
-        if not rerun and process_group.share.of == 1 and _finished(folder, settings):  # by another process, since the first look
+        if not rerun and process_group.share.of == 1 and _finished(folder, settings):  # by another process in the meantime
             return
         device = choose(settings.device, settings.precision)
         data = read(settings)
@@ -83,7 +83,7 @@ def run(
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
         with reproducible(device, precision), threads.computing(threads.suited(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
-            if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
+            if device.type == "cpu":  # depthwise convolutions take half the time in channels-last order there
                 net = net.to(memory_format=torch.channels_last)
             identity = Identity.of(settings, data.description)
             training = Training(net, feed, settings.recipe, settings.seed, device, identity, process_group, precision)
@@ -94,18 +94,18 @@ def run(
             process_group.wait()
 
 
-def network(settings: RetrainSettings, classes: int, channels: int) -> nn.Module:
-    """The network to train; images have `channels` planes."""
+def network(settings: RetrainSettings, classes: int, in_channels: int) -> nn.Module:
+    """The network to train, for images of `in_channels` channels."""
     genotype, recipe = genotype_from_json(settings.cell_json), settings.recipe
     if isinstance(genotype, Nb201Genotype):
-        return DiscreteNetwork(genotype, settings.channels, settings.cells, classes, channels)
+        return DiscreteNetwork(genotype, settings.channels, settings.cells, classes, in_channels)
     return DartsNetwork(
         genotype,
         settings.macro,
         settings.channels,
         settings.cells,
         classes,
-        channels,
+        in_channels,
         auxiliary_size=settings.image_size if recipe.auxiliary else None,
         drop_path=recipe.drop_path > 0,
         operations=PLAIN_POOLS if recipe.plain_pools else OPERATIONS,
@@ -114,7 +114,7 @@ def network(settings: RetrainSettings, classes: int, channels: int) -> nn.Module
 
 def read(settings: RetrainSettings) -> Data:
     """The images of a training. Raises MissingData, DamagedData, RecordError."""
-    return (_streamed if settings.dataset == STREAMED else _in_memory)(settings)
+    return _streamed(settings) if settings.dataset == STREAMED else _in_memory(settings)
 
 
 def _in_memory(settings: RetrainSettings) -> Data:
@@ -154,7 +154,7 @@ def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
 
 
 def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: torch.device, training: Training) -> None:
-    """All files of a finished training, `done.json` last; then its checkpoints go."""
+    """Write all files of a finished training, `done.json` last, and remove its checkpoints."""
     history, shapes = training.history, without_auxiliary(training.net)
     shape = (data.channels, settings.image_size, settings.image_size)
     weights = io.BytesIO()
@@ -188,7 +188,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
 
 
 def metrics(dataset: str, history: list[dict]) -> dict:
-    """Test errors of the last epoch and of the best one, and times."""
+    """Test errors of the last and of the best epoch, the last training loss, time and memory."""
     tested = [row for row in history if row["test_acc_pct"] is not None]
     last, best = tested[-1], max(tested, key=lambda row: row["test_acc_pct"])
     found: dict[str, float | None] = {}
