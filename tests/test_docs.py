@@ -69,7 +69,7 @@ def test_the_new_space_has_a_supernet_and_cells():
     names = {}
     exec(file, names)
     space = names["LIGHT"]
-    mask = torch.tensor(space.start(3))
+    mask = torch.tensor(space.initial_mask(3))
     net = DartsSuperNet(space, 1, mask, "cifar", 4, 3, 10, 1)
     assert net(torch.zeros(2, 1, 8, 8), mask / 3).shape == (2, 10)
     assert {operation for operation, _ in space.genotype(torch.rand(space.shape)).normal} <= set(names["OPERATIONS"])

@@ -7,7 +7,7 @@ import torch
 
 from drnas_lib.config.method_presets import METHODS, options
 from drnas_lib.data.sources import load
-from drnas_lib.methods import METHODS as CLASSES
+from drnas_lib.methods import method_class
 from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.search.loop import Search
 from drnas_lib.search.run import run
@@ -117,7 +117,7 @@ def test_split_that_looks_at_test_images(settings):
     assert "split" in these.stem and results(these)[2]
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if CLASSES[name].capturable])
+@pytest.mark.parametrize("name", [name for name in METHODS if method_class(name).network.capturable])
 def test_a_gpu_may_replay_the_steps_of_methods_that_compute_everything(settings, name):
     """Recorded in two epochs, so that a temperature has changed in between: same launches, nothing read back."""
     these = settings(small(name, progressive=False, arch_warmup=[0], batch_size=16))
@@ -139,4 +139,4 @@ def test_a_gpu_may_replay_the_steps_of_methods_that_compute_everything(settings,
 
 
 def test_methods_that_read_their_choice_back_are_not_captured():
-    assert {name for name in METHODS if not CLASSES[name].capturable} == {"rsps", "enas", "gdas", "dsnas"}
+    assert {name for name in METHODS if not method_class(name).network.capturable} == {"rsps", "enas", "gdas", "dsnas"}

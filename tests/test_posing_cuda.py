@@ -11,7 +11,7 @@ from drnas_lib.data.image_files import only_train, train_and_test
 from drnas_lib.data.search_images import StreamedDataset
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import StreamFeed
-from drnas_lib.methods import METHODS as CLASSES
+from drnas_lib.methods import method_class
 from drnas_lib.retrain.loop import Training
 from drnas_lib.retrain.run import network, read
 from drnas_lib.runs.records import RunFolder
@@ -118,7 +118,7 @@ def test_a_step_and_a_whole_search_of_every_method(settings, method, tmp_path):
         these = small(method, progressive=False) | IN_SPACE["nb201"] | TINY
         search = Search(settings(these), load("digits", None), CUDA, capture=False)
         met = files(a_step(search, device))
-        assert not met if CLASSES[method].capturable else met <= KNOWN
+        assert not met if method_class(method).network.capturable else met <= KNOWN
         list(search.run(RunFolder(tmp_path), SharedDevice()))
         assert not refused(device)
 

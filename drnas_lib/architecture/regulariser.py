@@ -1,4 +1,4 @@
-"""The pull of eta towards the anchor, in the three readings that the paper and its code offer."""
+"""The regulariser that pulls eta towards the anchor, in the three forms of the paper and its code."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a search learns about the cell: eta, and which operations of an edge are still in the race."""
+"""The architecture variables of a search: eta, and the mask of the operations that are still candidates."""
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,12 @@ MEAN, STD = 0.0, 1e-3  # of eta at the start: DARTS and DrNAS
 class ArchVariables(nn.Module):
     """`eta` (G, E, O), drawn from N(mean, std²), and `mask` (G, E, O), true where an operation is still a candidate.
 
-    The mask begins as `available`, None for all; where it is false, eta is 0.
+    The mask starts as `available`, None for all; where it is false, eta is 0.
 
     eta = 0 is the anchor: there every concentration is 1 and every mixture is equally likely (section 2.2).
     """
+
+    mask: Tensor
 
     def __init__(
         self,
@@ -26,13 +28,12 @@ class ArchVariables(nn.Module):
         super().__init__()
         mask = torch.ones(shape, dtype=torch.bool) if available is None else available
         drawn = mean + std * torch.randn(shape, generator=generator, dtype=dtype)
-        self.eta = nn.Parameter(drawn * mask)  # G E O
-        self.register_buffer("mask", mask.clone())  # G E O
-        self.mask: Tensor
+        self.eta = nn.Parameter(drawn * mask)
+        self.register_buffer("mask", mask.clone())
 
     @torch.no_grad()
     def prune_(self, keep: int) -> None:
-        """Leave the `keep` operations with the largest beta on every edge; a dropped eta returns to the anchor.
+        """Keep the `keep` operations with the largest beta on every edge; a dropped eta returns to the anchor.
 
         beta grows with eta, so ranking by eta is ranking by beta. Raises ValueError where an edge has fewer than `keep` left.
         """

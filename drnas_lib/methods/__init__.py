@@ -1,23 +1,12 @@
-"""The search methods. A new method is a file here and a row in config/method_presets.py, which `METHODS` looks up."""
+"""The search methods. A new method is a file here and a row in config/method_presets.py."""
 
-from collections.abc import Iterator, Mapping
 from importlib import import_module
 
-from drnas_lib.config import method_presets
+from drnas_lib.config.method_presets import METHODS
+from drnas_lib.methods.method import Method
 
 
-class _Methods(Mapping):
-    """Looks a class up when it is asked for, so that a row added later is seen."""
-
-    def __getitem__(self, name: str) -> type:
-        module, _, item = method_presets.METHODS[name].where.partition(":")
-        return getattr(import_module(module), item)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(method_presets.METHODS)
-
-    def __len__(self) -> int:
-        return len(method_presets.METHODS)
-
-
-METHODS = _Methods()
+def method_class(name: str) -> type[Method]:
+    """The class that the row `name` of config/method_presets.py names."""
+    module, _, item = METHODS[name].where.partition(":")
+    return getattr(import_module(module), item)

@@ -1,41 +1,67 @@
-"""Cells judged with shared weights: each on one batch of the architecture half, in eval mode; the best one is the method's answer."""
+"""Cells judged with shared weights: each on one batch of the architecture half, in evaluation mode; the best is the method's answer."""
 
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.method import Batch, Method, MethodContext
+from drnas_lib.nets.single_path import SinglePathNet
 
 
 @torch.no_grad()
-def accuracies(net: torch.nn.Module, cells: Tensor, batches: Iterable[Batch]) -> Tensor:
-    """Share of images classified right, (N,) on the CPU, by each one-hot cell of `cells` (N, G, E, O) on its own batch.
+def accuracies(net: nn.Module, cells: Tensor, batches: Iterable[Batch]) -> Tensor:
+    """Accuracy (0 to 1), (N,) on the CPU, of each one-hot cell of `cells` (N, G, E, O) on its own batch.
 
-    The net is left in training mode. The answers are fetched once, after the last batch.
+    Leaves the net in training mode. Synchronises with the device once, after the last batch.
     """
     net.eval()
-    right = [(net(x, cell).argmax(1) == y).float().mean() for cell, (x, y) in zip(cells, batches, strict=True)]
+    correct = [(net(x, cell).argmax(1) == y).float().mean() for cell, (x, y) in zip(cells, batches, strict=True)]
     net.train()
-    return torch.stack(right).cpu()
+    return torch.stack(correct).cpu()
 
 
-class Judged(Method):
-    """A method without mixing weights to read a cell from: it draws `candidates` cells at the end and keeps the best.
+class BestOfCandidates(Method):
+    """A method that trains one random cell per batch. After every epoch it draws cells and keeps the best as its answer.
 
-    In the other epochs it draws `monitored`, which is what the history shows. `best` (G, E) is the present answer.
+    It draws `candidates` cells after the last epoch, and `monitored` cells after the others, for the history. `best` (G, E) holds the
+    operations of the answer.
     """
 
-    def __init__(self, variables, candidates: int, monitored: int):
+    network = SinglePathNet
+    best: Tensor
+
+    def __init__(self, variables: ArchVariables, candidates: int, monitored: int):
         super().__init__(variables)
         self.candidates, self.monitored = candidates, monitored
         self.register_buffer("best", torch.zeros(variables.eta.shape[:2], dtype=torch.long, device=variables.eta.device))
 
+    @abstractmethod
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` random one-hot cells (count, G, E, O)."""
+
+    @abstractmethod
+    def batches(self, context: MethodContext, count: int) -> Iterator[Batch]:
+        """`count` batches that the candidates are judged on."""
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        return self.draw(1, generator)[0]
+
     def scores(self) -> Tensor:
         """One-hot at the best cell so far."""
-        return F.one_hot(self.best, self.variables.eta.shape[-1]).to(self.variables.eta.dtype)
+        return self.one_hot(self.best)
 
-    def keep_best(self, context: MethodContext, cells: Tensor, batches: Iterable[Batch]) -> None:
-        """Make the best of `cells` (N, G, E, O), the first of equals, the answer."""
-        self.best.copy_(cells[int(accuracies(context.net, cells, batches).argmax())].argmax(-1))
+    def one_hot(self, chosen: Tensor) -> Tensor:
+        """Operations (..., E) as one-hot cells (..., E, O) in the type of eta."""
+        return F.one_hot(chosen, self.variables.eta.shape[-1]).to(self.variables.eta.dtype)
+
+    def after_epoch(self, context: MethodContext, last: bool) -> None:
+        """Make the best of the candidates, the first of equals, the answer."""
+        count = self.candidates if last else self.monitored
+        if count:
+            cells = self.draw(count, context.theta_generator)
+            best = accuracies(context.net, cells, self.batches(context, count)).argmax()
+            self.best.copy_(cells[int(best)].argmax(-1))

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 TEMPERATURE, TANH = 5.0, 2.5  # logits = 2.5 tanh(output / 5): no choice becomes certain
 WIDTH, LAYERS = 32, 2
-INITIAL = 0.1  # the weights named below start uniform in (-0.1, 0.1), the others as PyTorch has them
+INITIAL = 0.1  # the parameters named below start uniform in (-0.1, 0.1), the others as PyTorch initialises them
 
 
 class Controller(nn.Module):
@@ -18,19 +18,19 @@ class Controller(nn.Module):
         self.first = nn.Parameter(torch.empty(WIDTH))
         self.embedding = nn.Embedding(operations, WIDTH)
         self.choice = nn.Linear(WIDTH, operations)
-        for weight in (self.first, self.lstm.weight_hh_l0, self.lstm.weight_ih_l0, self.embedding.weight, self.choice.weight):
-            nn.init.uniform_(weight, -INITIAL, INITIAL)
+        for name in ("first", "lstm.weight_hh_l0", "lstm.weight_ih_l0", "embedding.weight", "choice.weight"):
+            nn.init.uniform_(self.get_parameter(name), -INITIAL, INITIAL)
 
     def forward(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw `count` cells: choices (count, E), the log-probability of each cell and the entropy of its choices, (count,), in nats."""
-        see, memory = self.first.expand(1, count, -1), None
-        chosen, log_p, entropy = [], 0.0, 0.0
+        inputs, memory = self.first.expand(1, count, -1), None
+        chosen, log_p, entropy = [], torch.zeros(count), torch.zeros(count)
         for _ in range(self.edges):
-            output, memory = self.lstm(see, memory)
+            output, memory = self.lstm(inputs, memory)
             logits = (TANH * torch.tanh(self.choice(output[0]) / TEMPERATURE)).log_softmax(-1)  # count O
-            now = torch.multinomial(logits.detach().exp(), 1, generator=generator)  # count 1
-            log_p = log_p + logits.gather(1, now)[:, 0]
+            choice = torch.multinomial(logits.detach().exp(), 1, generator=generator)  # count 1
+            log_p = log_p + logits.gather(1, choice)[:, 0]
             entropy = entropy - (logits.exp() * logits).sum(-1)
-            chosen.append(now)
-            see = self.embedding(now[:, 0])[None]
+            chosen.append(choice)
+            inputs = self.embedding(choice[:, 0])[None]
         return torch.cat(chosen, 1), log_p, entropy

@@ -1,8 +1,9 @@
 """DARTS (Liu et al., ICLR 2019): the mixing weights are the softmax of eta, nothing is random.
 
-First or second order is the architecture step's affair (`bilevel`), not the method's.
+The setting `bilevel` of the architecture step chooses the first or the second order.
 """
 
+import torch
 from torch import Tensor
 
 from drnas_lib.methods.method import Method
@@ -11,8 +12,5 @@ from drnas_lib.methods.method import Method
 class DARTS(Method):
     """theta = softmax(eta) over the kept operations."""
 
-    def sample(self, generator) -> Tensor:
-        return self.logits().softmax(-1)
-
-    def mean(self) -> Tensor:
-        return self.logits().softmax(-1)
+    def sample(self, generator: torch.Generator) -> Tensor:
+        return self.mean()

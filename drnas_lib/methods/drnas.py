@@ -11,7 +11,6 @@ class DrNAS(Method):
     """theta ~ Dir(ELU(eta) + 1), one draw for each forward pass, shared by all cells of a group."""
 
     def sample(self, generator: torch.Generator) -> Tensor:
-        """theta (G, E, O), differentiable in eta."""
         eta, mask = self.variables.eta, self.variables.mask
         return dirichlet.sample(dirichlet.concentration(eta), mask, generator).to(eta.dtype)
 

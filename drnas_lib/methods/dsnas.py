@@ -1,11 +1,11 @@
 """DSNAS (Hu et al., CVPR 2020): a one-hot draw, and a gradient that needs no temperature and only the operation drawn.
 
-The cost of an edge is what the loss owes to the operation that was drawn, r_e = (dL/dZ_e) . Z_e; the gradient of eta is
+The cost of an edge is the part of the loss that comes from the drawn operation, r_e = (dL/dZ_e) . Z_e; the gradient of eta is
 r_e times that of log p(Z_e). Its mean is the exact gradient of E[L] where L is affine in each edge's Z_e.
 
-An edge whose two largest probabilities differ by 0.3 or more at the start of an epoch is fixed (the authors' early fixing): the most
-likely operation is its only one from then on, and its eta rests. Left out is the authors' term for FLOPs above 290 M: it is about
-their space of ShuffleNet blocks on ImageNet, and DrNAS' Table 4 bounds no cost.
+An edge whose two largest probabilities differ by 0.3 or more at the start of an epoch is fixed (the authors' early fixing): from then
+on it has the most likely operation only, and its eta does not move. The authors' penalty for FLOPs above 290 M is left out: it belongs
+to their space of ShuffleNet blocks on ImageNet, and DrNAS' Table 4 bounds no cost.
 """
 
 import torch
@@ -17,11 +17,11 @@ from drnas_lib.methods.gumbel import gumbel
 from drnas_lib.methods.method import Method, MethodContext
 from drnas_lib.nets.single_path import SinglePathNet
 
-SURE = 0.3  # the difference of the two largest probabilities at which an edge is fixed
+FIXING_MARGIN = 0.3  # the difference of the two largest probabilities at which an edge is fixed
 
 
 def one_hot(chosen: Tensor, like: Tensor) -> Tensor:
-    """(G, E, O) in the type of `like`, 1 at `chosen` (G, E). F.one_hot reads its input back on a CPU."""
+    """(G, E, O) in the type of `like`, 1 at `chosen` (G, E). F.one_hot synchronises to check its input."""
     return torch.zeros_like(like).scatter_(-1, chosen[..., None], 1)
 
 
@@ -45,11 +45,13 @@ class _Drawn(torch.autograd.Function):
 class DSNAS(Method):
     """theta = Z, one-hot, drawn from p = softmax(eta) over the operations that are `open`.
 
-    `open` (G, E, O) is true everywhere on an edge until it is fixed, and from then on at one operation. It changes between epochs and in
-    place, so a captured graph reads it anew, and it is in every checkpoint.
+    `open` (G, E, O) is true everywhere on an edge until it is fixed, and then at one operation. It changes between epochs and in
+    place, so that a captured graph sees the new value, and every checkpoint holds it.
     """
 
-    network, capturable, probes = SinglePathNet, False, 16
+    network = SinglePathNet
+    open: Tensor
+    before: Tensor
 
     def __init__(self, variables: ArchVariables):
         super().__init__(variables)
@@ -61,22 +63,19 @@ class DSNAS(Method):
 
     @torch.no_grad()
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Fix every edge that is sure of its operation; nothing is read back from the device."""
+        """Fix every edge that is sure of its operation, without a host synchronisation."""
         p = self.mean()
         first, second = p.topk(2).values.unbind(-1)  # G E
-        self.open &= one_hot(p.argmax(-1), self.open) | (first - second < SURE)[..., None]
+        self.open &= one_hot(p.argmax(-1), self.open) | (first - second < FIXING_MARGIN)[..., None]
         self.before.copy_(self.variables.eta)
 
     @torch.no_grad()
     def after_epoch(self, context: MethodContext, last: bool) -> None:
-        """Put the eta of fixed edges back: momentum and decay have moved it a little, though its gradient is zero."""
+        """Restore the eta of fixed edges, which momentum and weight decay have moved although its gradient is zero."""
         fixed = self.open.sum(-1, keepdim=True) == 1
         self.variables.eta.copy_(torch.where(fixed, self.before, self.variables.eta))
 
-    def sample(self, generator: torch.Generator | None) -> Tensor:
+    def sample(self, generator: torch.Generator) -> Tensor:
         logits = self.logits()
         chosen = (logits.detach() + gumbel(logits, generator)).argmax(-1)
         return _Drawn.apply(logits, chosen)
-
-    def mean(self) -> Tensor:
-        return self.logits().softmax(-1)

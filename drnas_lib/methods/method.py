@@ -1,4 +1,4 @@
-"""What the search loop asks of a method. A new method overrides what it does differently, usually `sample` and `mean`."""
+"""The interface between the search loop and a method. A new method usually overrides `sample`, and `mean` where it is no softmax."""
 
 import itertools
 from abc import ABC, abstractmethod
@@ -19,35 +19,35 @@ Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
 
 @dataclass(frozen=True)
 class MethodContext:
-    """What a method may look at between epochs: the supernet with its present weights, and `images` of the architecture half."""
+    """The supernet with its present weights and the `images` of the architecture half, for a phase between epochs."""
 
-    net: SuperNet
+    net: nn.Module
     images: DeviceImages
     batch_size: int  # of the search
-    order: torch.Generator  # of images and augmentation
-    chance: torch.Generator  # of theta, on the device
+    image_generator: torch.Generator  # order and augmentation of images
+    theta_generator: torch.Generator  # on the device
 
     def plain(self, size: int, count: int) -> Iterator[Batch]:
-        """`count` full batches, shuffled, not augmented, shuffled anew when used up; of all images where these are fewer than `size`."""
+        """`count` full batches without augmentation, in a new random order for every pass. Fewer images than `size` are one batch."""
         size = min(size, len(self.images))
-        passes = (self.images.evaluation(size, self.order) for _ in itertools.repeat(None))
-        return itertools.islice((batch for batch in itertools.chain.from_iterable(passes) if len(batch[1]) == size), count)
+        in_a_pass = len(self.images) // size
+        while count > 0:
+            yield from itertools.islice(self.images.evaluation(size, self.image_generator), min(count, in_a_pass))
+            count -= in_a_pass
 
     def augmented(self, count: int) -> Iterator[Batch]:
         """`count` random augmented batches of the search's own size."""
-        plan = self.images.plan(self.batch_size, self.order, steps=count, replacement=True)
+        plan = self.images.plan(self.batch_size, self.image_generator, steps=count, replacement=True)
         return (self.images.batch(plan, i) for i in range(count))
 
 
 class Method(nn.Module, ABC):
-    """A module, so that all that it learns or schedules is in its `state_dict` and thus in every checkpoint.
+    """A module, so that its `state_dict`, and thus every checkpoint, holds all that it learns or schedules.
 
-    `variables.eta` (G, E, O) is what the architecture step moves; `network` is the class of supernet that `theta` is handed to.
+    The architecture step moves `variables.eta` (G, E, O); `network` is the class of the supernet that takes theta.
     """
 
     network: type[SuperNet] = SuperNet
-    capturable = True  # whether a GPU can replay its steps: false where `network` reads the choice of operations back
-    probes = 1  # draws over which the memory of a step is averaged
 
     def __init__(self, variables: ArchVariables):
         super().__init__()
@@ -59,30 +59,27 @@ class Method(nn.Module, ABC):
         return cls(variables, **options)
 
     @abstractmethod
-    def sample(self, generator: torch.Generator | None) -> Tensor:
+    def sample(self, generator: torch.Generator) -> Tensor:
         """theta (G, E, O) of one forward pass, shared by all cells of a group and differentiable in what is learnt."""
 
-    @abstractmethod
     def mean(self) -> Tensor:
-        """(G, E, O): the expected mixture, shown while the search runs."""
+        """(G, E, O): the expected mixture, shown while the search runs; here softmax(eta) over the kept operations."""
+        return self.logits().softmax(-1)
 
     def scores(self) -> Tensor:
         """(G, E, O): the cell is their argmax."""
         return self.mean()
 
     def learnt(self) -> list[nn.Parameter]:
-        """What the architecture step moves."""
+        """The parameters that the architecture step moves."""
         return [self.variables.eta]
 
-    def pruned(self) -> None:
-        """Take notice of a changed mask."""
-
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """`epoch` (from 0) of all `epochs` starts. Schedules live in buffers, which a captured graph reads anew."""
+        """Start `epoch` (from 0) of all `epochs`. Schedules change buffers in place, so that a captured graph sees the new value."""
 
     def after_epoch(self, context: MethodContext, last: bool) -> None:
-        """A phase of its own after the weights of an epoch are trained; `last`: the search ends here."""
+        """A phase after the weights of an epoch are trained; `last`: the search ends here."""
 
     def logits(self) -> Tensor:
-        """eta with dropped operations at -inf, so that a softmax gives them nothing."""
+        """eta with dropped operations at -inf, so that their softmax is zero."""
         return self.variables.eta.masked_fill(~self.variables.mask, -torch.inf)

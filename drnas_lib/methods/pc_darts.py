@@ -1,7 +1,7 @@
-"""PC-DARTS (Xu et al., ICLR 2020): DARTS on 1/K of the channels, with learnt weights of whole edges against the noise of so few.
+"""PC-DARTS (Xu et al., ICLR 2020): DARTS on 1/K of the channels, with learnt weights of whole edges to reduce the noise of few channels.
 
-A second set of variables, one number for each edge; their softmax over the edges that enter a node multiplies these edges' outputs,
-the channels that pass by included. The cell is judged by the product of both softmaxes.
+A second set of variables has one number for each edge; their softmax over the edges that enter a node multiplies these edges' outputs,
+the unmixed channels included. The cell is derived from the product of both softmaxes.
 """
 
 import torch
@@ -14,17 +14,18 @@ from drnas_lib.runs.seeds import derived
 from drnas_lib.spaces.space import Space
 
 NONE = 0  # the position of the operation 'none'
-STREAM = 1  # of the edges' variables: another than that of eta, which begins at the seed itself
+STREAM = 1  # of random numbers for the edges' variables; those of eta start from the seed itself
 
 
 class PCDARTS(Method):
     """theta (G, E, O + 1): softmax(eta), then the weight of the edge, which the network reads from the last column.
 
-    The variables of the edges start at 1e-3 N(0, 1), as eta does. `edge_normalisation=False` leaves the weights at 1: partial channels
-    alone. `none_in_cell=False` derives the cell without 'none', as the authors' code does.
+    The variables of the edges start at 1e-3 N(0, 1), as eta does. `edge_normalisation=False` leaves the weights at 1, which is DARTS with
+    partial channels. `none_in_cell=False` derives the cell without 'none', as the authors' code does.
     """
 
     network = EdgeWeightedNet
+    together: Tensor
 
     def __init__(
         self,
@@ -56,11 +57,8 @@ class PCDARTS(Method):
         powers = (self.edge_eta - self.edge_eta.amax(-1, keepdim=True).detach()).exp()
         return powers / (powers @ self.together)
 
-    def sample(self, generator) -> Tensor:
-        return torch.cat([self.logits().softmax(-1), self.edge_weights()[..., None]], -1)
-
-    def mean(self) -> Tensor:
-        return self.logits().softmax(-1)
+    def sample(self, generator: torch.Generator) -> Tensor:
+        return torch.cat([self.mean(), self.edge_weights()[..., None]], -1)
 
     def scores(self) -> Tensor:
         """The product of both softmaxes; where 'none' is excluded it scores -1, below every other."""

@@ -2,7 +2,7 @@
 
 The benchmark publishes "FLOPs" that are multiply-accumulates of one image: convolutions and fully connected layers,
 a bias as one more for each output; pooling, normalisation, activations and sums are free. Its parameters are all
-that are learned, those of the batch normalisations included. The tests hold this against published values.
+that are learned, those of the batch normalisations included. The tests compare with published values.
 """
 
 import copy
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.genotype import Nb201Genotype
+from drnas_lib.nets.darts_skeleton import DartsSkeleton
 from drnas_lib.nets.nb201_network import STAGES, DiscreteNetwork
 
 
@@ -30,9 +31,10 @@ def parameters(net: nn.Module) -> int:
 
 
 def without_auxiliary(net: nn.Module) -> nn.Module:
-    """A copy of shapes alone, its auxiliary head left out: sizes are published without what only training uses."""
+    """A copy on the meta device without the auxiliary head: published sizes leave it out, since only training uses it."""
     shapes = copy.deepcopy(net).to("meta")
-    shapes.auxiliary = None
+    if isinstance(shapes, DartsSkeleton):
+        shapes.auxiliary = None
     return shapes
 
 
@@ -44,7 +46,7 @@ def macs(net: nn.Module, input_shape: tuple[int, ...]) -> int:
         per_output = module.weight[0].numel() + (module.bias is not None)
         counted.append(output.numel() * per_output)
 
-    probe = copy.deepcopy(net).to("meta").eval()  # shapes only: nothing is computed, no statistics move
+    probe = copy.deepcopy(net).to("meta").eval()  # shapes only, nothing is computed
     for module in probe.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(count)

@@ -4,63 +4,61 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drnas_lib.nets.darts_operations import BY_STRIDE
-from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton
-from drnas_lib.nets.layers import arrived, shuffled, split
+from drnas_lib.genotype import DARTS_CELL_INPUTS
+from drnas_lib.nets.darts_operations import BY_STRIDE, Noise
+from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton, cell_inputs
+from drnas_lib.nets.layers import added, next_node, shuffled, split
 from drnas_lib.nets.mixed import MixedEdges, Theta, ThetaLayout
-from drnas_lib.spaces.darts_operations import FactorizedReduce, project
 from drnas_lib.spaces.space import Space
 
-INPUTS = 2  # nodes 0 and 1 of a cell
-STEM_WIDTH = 3  # times the channels of the first cell, on CIFAR and on ImageNet alike
+STEM_WIDTH = 3  # times the channels of the first cell, on CIFAR and on ImageNet
 
 
 class DartsSuperCell(nn.Module):
     """One cell of width C: each computed node is the sum of the mixed edges from all nodes before it; the output joins them all.
 
-    With K > 1 an edge mixes the first C/K channels, lets the others pass (through 2x2 max pooling at stride 2) and shuffles; the
+    With K > 1 an edge mixes the first C/K channels, passes the others on (through 2x2 max pooling at stride 2) and shuffles; the
     shuffle is the same permutation on all edges into a node, so it is applied once, to their sum.
     """
 
     def __init__(self, space: Space, place: CellPlace, k: int, mask: list[list[bool]]):
         super().__init__()
-        C = place.channels
-        if C % k:
-            raise ValueError(f"K={k} does not divide the {C} channels of a cell")
-        self.k, self.mixed, self.reduces = k, C // k, place.reduction
-        # The cell before last has twice the height of the last one where the last one reduced.
-        first = FactorizedReduce(place.c_before_last, C, False) if place.reduction_before else project(place.c_before_last, C, False)
-        self.inputs = nn.ModuleList([first, project(place.c_last, C, False)])
+        if place.channels % k:
+            raise ValueError(f"K={k} does not divide the {place.channels} channels of a cell")
+        self.k, self.mixed, self.reduces = k, place.channels // k, place.reduction
+        self.inputs = cell_inputs(place, affine=False)
         self.leaving = space.leaving()
-        strides = [2 if place.reduction and node < INPUTS else 1 for node in range(len(self.leaving))]
-        self.sources = nn.ModuleList(
+        strides = [2 if place.reduction and node < DARTS_CELL_INPUTS else 1 for node in range(len(self.leaving))]
+        sources = [
             MixedEdges(BY_STRIDE[stride], self.mixed, space.operations, [mask[e] for e in edges], stride)
             for stride, edges in zip(strides, self.leaving)
-        )
+        ]
+        self.sources, self.layout = nn.ModuleList(sources), ThetaLayout(sources, self.leaving, space.operations)
 
     def forward(self, before_last: Tensor, last: Tensor, theta: list[dict[int, list[Theta]]], drop, generator) -> Tensor:
         """Both inputs (B, C', H', W'), by group and width the theta of each source -> (B, 4 C, H, W)."""
         states = [self.inputs[0](before_last), self.inputs[1](last)]  # B C H W each
-        received = bypass = None  # by the nodes to come, of the mixed channels (B, n c, H, W) and of the others
+        received = bypass = None  # sums of all later nodes, of the mixed channels (B, n c, H, W) and of the unmixed
         for node, (source, weights) in enumerate(zip(self.sources, theta[self.reduces][self.mixed])):
             first, rest = split(states[node], self.k)
             if rest is not None and source.stride == 2:
                 rest = F.max_pool2d(rest, 2)
             received = source(first, weights, received, drop, generator)
-            bypass = rest if bypass is None else bypass + rest
-            if node + 1 >= INPUTS:  # the next node has heard from all before it
-                mixed, received = arrived(received, self.mixed)
+            bypass = added(bypass, rest)
+            if node + 1 >= DARTS_CELL_INPUTS:  # the next node has received from all before it
+                mixed, received = next_node(received, self.mixed)
                 states.append(shuffled(mixed, bypass, self.k))
-        return torch.cat(states[INPUTS:], 1)
+        return torch.cat(states[DARTS_CELL_INPUTS:], 1)
 
 
 class DartsSuperNet(DartsSkeleton):
     """The macro network `macro` filled with supercells; `forward(x, theta)` with theta (G, E, O) gives the logits (B, classes).
 
-    `mask` (G, E, O) names the operations that exist at all; None means all of the space's. `generator`, on the network's device, gives
-    the numbers of the noise operation and of drop path. With `drop_path` single edges are left out for single images, with the
-    probability that `set_drop_path` sets.
+    `mask` (G, E, O) marks the operations that exist; None means all of the space's. `generator`, on the network's device, draws for
+    the noise operation and for drop path. With `drop_path` each image drops each edge with the probability of `set_drop_path`.
     """
+
+    drop: Tensor | None
 
     def __init__(
         self,
@@ -75,7 +73,7 @@ class DartsSuperNet(DartsSkeleton):
         drop_path: bool = False,
         generator: torch.Generator | None = None,
     ):
-        rows = space.start(len(space.operations)) if mask is None else mask.tolist()
+        rows = space.initial_mask(len(space.operations)) if mask is None else mask.tolist()
         super().__init__(
             lambda place: DartsSuperCell(space, place, k, rows[place.reduction]),
             MACROS[macro],
@@ -87,27 +85,29 @@ class DartsSuperNet(DartsSkeleton):
         )
         self.k, self.generator = k, generator
         self.register_buffer("drop", torch.zeros(()) if drop_path else None, persistent=False)  # a schedule sets it in every epoch
-        self.draws = drop_path or any("noise" in source.stacked for cell in self.cells for source in cell.sources)
-        self.layouts, self.widths = [], []  # by group; the cells of a group differ in their width alone
+        self.draws = drop_path or any(isinstance(module, Noise) for module in self.modules())
+        self.layouts: list[ThetaLayout | None] = []  # by group; the cells of a group differ in their width alone
+        self.widths: list[set[int]] = []
         for g in range(len(space.groups)):
-            cells = [cell for cell in self.cells if cell.reduces == bool(g)]
-            self.widths.append({cell.mixed for cell in cells})
-            self.layouts.append(ThetaLayout(cells[0].sources, cells[0].leaving, space.operations) if cells else None)
-            self.register_buffer(f"index{g}", self.layouts[g].index if cells else None, persistent=False)
+            of_group = [cell for cell in self.cells if isinstance(cell, DartsSuperCell) and cell.reduces == bool(g)]
+            layout = of_group[0].layout if of_group else None
+            self.layouts.append(layout)
+            self.widths.append({cell.mixed for cell in of_group})
+            self.register_buffer(f"index{g}", None if layout is None else layout.index, persistent=False)
 
     def set_drop_path(self, probability: float) -> None:
-        """Raises ValueError outside 0 <= probability < 1."""
-        if not 0 <= probability < 1:
-            raise ValueError(f"drop path probability {probability}: allowed is 0 to below 1")
+        """Set the probability, 0 to below 1, in a network that was made with `drop_path`."""
+        assert self.drop is not None, "made without drop_path"
         self.drop.fill_(probability)
 
-    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         by_width = [self._by_width(g, theta[g]) for g in range(len(theta))]
         return super().forward(x, by_width, self.drop if self.training else None, self.generator)
 
     def _by_width(self, g: int, theta: Tensor) -> dict[int, list[Theta]]:
         """theta (E, O) of a group for the sources of its cells, by the channels that they mix."""
-        if not self.widths[g]:
+        layout = self.layouts[g]
+        if layout is None:
             return {}
         weights = theta.flatten().index_select(0, self.get_buffer(f"index{g}"))
-        return {width: self.layouts[g].cut(weights, width) for width in self.widths[g]}
+        return {width: layout.cut(weights, width) for width in self.widths[g]}

@@ -4,19 +4,21 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.genotype import DARTS_CELL_INPUTS, DartsGenotype
-from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton
-from drnas_lib.spaces.darts_operations import OPERATIONS, FactorizedReduce, Factory, project
+from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton, cell_inputs
+from drnas_lib.spaces.darts_operations import OPERATIONS, Factory
 
 
 class DropPath(nn.Module):
-    """Zeroes each image of a batch with a probability, and divides the rest by that of being kept (Larsson et al., ICLR 2017).
+    """Zeroes each image of a batch with probability p and divides the others by 1 - p (Larsson et al., ICLR 2017).
 
-    Nothing in evaluation. The probability is a number on the device, so that a schedule changes it without a new capture.
+    The identity in evaluation. The probability is a tensor on the device, so that a schedule can change it in place.
     """
+
+    keep: Tensor
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("keep", torch.ones(()), persistent=False)  # a schedule sets it anew in every epoch
+        self.register_buffer("keep", torch.ones(()), persistent=False)
 
     def set_probability(self, probability: float) -> None:
         """Raises ValueError outside 0 <= probability < 1."""
@@ -40,17 +42,15 @@ class DartsCell(nn.Module):
     def __init__(self, genotype: DartsGenotype, place: CellPlace, operations: dict[str, Factory], drop: DropPath | None):
         super().__init__()
         kind = "reduce" if place.reduction else "normal"
-        C = place.channels
-        # The cell before last has twice the height of the last one where the last one reduced.
-        first = FactorizedReduce(place.c_before_last, C, True) if place.reduction_before else project(place.c_before_last, C, True)
-        self.inputs = nn.ModuleList([first, project(place.c_last, C, True)])
+        self.inputs = cell_inputs(place, affine=True)
         self.concat = getattr(genotype, f"{kind}_concat")
-        self.sources = [source for source, _, _ in genotype.edges(kind)]
+        edges = genotype.edges(kind)
+        self.sources = [source for source, _, _ in edges]
         strides = [2 if place.reduction and source < DARTS_CELL_INPUTS else 1 for source in self.sources]
         self.operations = nn.ModuleList(
-            operations[operation](C, C, stride, True) for (_, _, operation), stride in zip(genotype.edges(kind), strides, strict=True)
+            operations[operation](place.channels, stride, True) for (_, _, operation), stride in zip(edges, strides)
         )
-        self.dropped = [drop is not None and not isinstance(operation, nn.Identity) for operation in self.operations]
+        self.dropped = [not isinstance(operation, nn.Identity) for operation in self.operations]
         self.drop = drop
 
     def forward(self, before_last: Tensor, last: Tensor) -> Tensor:
@@ -61,14 +61,14 @@ class DartsCell(nn.Module):
 
     def _branch(self, i: int, states: list[Tensor]) -> Tensor:
         y = self.operations[i](states[self.sources[i]])
-        return self.drop(y) if self.dropped[i] else y
+        return y if self.drop is None or not self.dropped[i] else self.drop(y)
 
 
 class DartsNetwork(DartsSkeleton):
-    """The macro network `macro` ("cifar" or "imagenet") with the cells of `genotype`; its own depth and width unless others are given.
+    """The macro network `macro` ("cifar" or "imagenet") with the cells of `genotype`; `channels` and `cells` default to the macro's own.
 
-    `auxiliary_size` is the height of the images, where there is to be an auxiliary head. With `drop_path` the network has
-    `drop`, whose probability a schedule sets; it is 0 at first.
+    With `auxiliary_size`, the height of the images, it has an auxiliary head. With `drop_path` it has a module `drop`, whose
+    probability a schedule sets; it is 0 at first.
     """
 
     def __init__(

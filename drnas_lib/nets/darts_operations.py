@@ -1,6 +1,6 @@
-"""The operations of the DARTS space, each for all the edges that leave one node and keep it: what they have in common is computed once.
+"""The operations of the DARTS space, each for all edges that leave one node and keep it; shared parts are computed once.
 
-Batch normalisations learn nothing; the last one of a stacked operation is scaled by theta.
+Batch normalisations have no parameters; the last one of a stacked operation is scaled by theta.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.layers import ScaledBatchNorm
-from drnas_lib.nets.mixed import Identity, Operations
-from drnas_lib.nets.stacked import Maps, StackedConv, StackedDepthwise, under
+from drnas_lib.nets.mixed import Identity, Operations, SharedFactory, StackedFactory, WithoutTensors
+from drnas_lib.nets.stacked import Maps, StackedConv, StackedDepthwise, prefixed
 from drnas_lib.nets.widen import ChannelMap, channel_choice
 
 
@@ -24,7 +24,7 @@ class DepthwiseSeparable(nn.Module):
         self.depthwise = StackedDepthwise(edges, channels, kernel, stride, dilation)
         self.pointwise = StackedConv(edges, channels, channels)
 
-    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, scale: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """x (B, m c, H, W), scale (m c,) -> (B, m c, H', W')."""
         return self.pointwise(self.depthwise(x), scale)
 
@@ -32,11 +32,11 @@ class DepthwiseSeparable(nn.Module):
         """The pointwise input follows the depthwise output."""
         spatial = self.depthwise.maps(before.depthwise, edges, generator)
         across = self.pointwise.maps(before.pointwise, edges, generator, spatial["weight"].out)
-        return under("depthwise", spatial) | under("pointwise", across)
+        return prefixed("depthwise", spatial) | prefixed("pointwise", across)
 
 
 class SeparableConv(nn.Module):
-    """Two depthwise separable convolutions with a ReLU between them; the source applies the ReLU in front; the first has the stride."""
+    """Two depthwise separable convolutions with a ReLU between them; MixedEdges applies the ReLU in front; the first has the stride."""
 
     def __init__(self, channels: int, edges: int, stride: int, kernel: int):
         super().__init__()
@@ -51,17 +51,17 @@ class SeparableConv(nn.Module):
     def maps(self, before: "SeparableConv", edges: Tensor, generator: torch.Generator) -> Maps:
         """The halves draw independently."""
         first = self.first.maps(before.first, edges, generator)
-        return under("first", first) | under("second", self.second.maps(before.second, edges, generator))
+        return prefixed("first", first) | prefixed("second", self.second.maps(before.second, edges, generator))
 
 
 class DilatedConv(DepthwiseSeparable):
-    """One depthwise separable convolution with dilation 2; the source applies the ReLU in front."""
+    """One depthwise separable convolution with dilation 2; MixedEdges applies the ReLU in front."""
 
     def __init__(self, channels: int, edges: int, stride: int, kernel: int):
         super().__init__(channels, edges, kernel, stride, dilation=2)
         self.edges = edges
 
-    def forward(self, x: Tensor, scale: Tensor, generator: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, scale: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """x (B, c, H, W), scale (m c,) -> (B, m c, H', W')."""
         return super().forward(x.repeat(1, self.edges, 1, 1), scale)
 
@@ -84,10 +84,10 @@ class Reduce(nn.Module):
     def maps(self, before: "Reduce", edges: Tensor, generator: torch.Generator) -> Maps:
         """The two halves are widened separately; statistics stay with their channel."""
         even = self.even.maps(before.even, edges, generator)
-        return under("even", even) | under("odd", self.odd.maps(before.odd, edges, generator))
+        return prefixed("even", even) | prefixed("odd", self.odd.maps(before.odd, edges, generator))
 
 
-class Noise(Identity):
+class Noise(WithoutTensors):
     """Standard normal numbers, new ones in every pass, in evaluation too."""
 
     def __init__(self, channels: int, edges: int, stride: int):
@@ -102,7 +102,7 @@ class Noise(Identity):
 
 
 class Pool(nn.Module):
-    """A 3x3 pooling and its normalisation: edges that leave one node see the same statistics, so they share them."""
+    """A 3x3 pooling and its normalisation: the edges that leave one node have the same statistics, so they share them."""
 
     def __init__(self, channels: int, stride: int, pool: Callable[..., Tensor]):
         super().__init__()
@@ -114,22 +114,23 @@ class Pool(nn.Module):
         return self.norm(self.pool(x, stride=self.stride))
 
     def maps(self, before: "Pool", edges: Tensor, generator: torch.Generator) -> Maps:
-        way = ChannelMap(torch.zeros(1, dtype=torch.long), channel_choice(1, before.channels, self.channels, generator), before.channels)
-        return {"norm.running_mean": way, "norm.running_var": way}
+        out = channel_choice(1, before.channels, self.channels, generator)
+        of_channels = ChannelMap(torch.zeros(1, dtype=torch.long), out, before.channels)
+        return {"norm.running_mean": of_channels, "norm.running_var": of_channels}
 
 
-SHARED = {
+SHARED: dict[str, SharedFactory] = {
     "max_pool_3x3": partial(Pool, pool=partial(F.max_pool2d, kernel_size=3, padding=1)),
     "avg_pool_3x3": partial(Pool, pool=partial(F.avg_pool2d, kernel_size=3, padding=1, count_include_pad=False)),
 }
-STACKED = {
+STACKED: dict[str, StackedFactory] = {
     "sep_conv_3x3": partial(SeparableConv, kernel=3),
     "sep_conv_5x5": partial(SeparableConv, kernel=5),
     "dil_conv_3x3": partial(DilatedConv, kernel=3),
     "dil_conv_5x5": partial(DilatedConv, kernel=5),
     "noise": Noise,
 }
-BY_STRIDE = {  # the skip connection is the input itself, or has weights of its own where it halves
+BY_STRIDE = {  # the skip connection is the identity at stride 1 and has weights at stride 2
     1: Operations(STACKED, SHARED | {"skip_connect": lambda channels, stride: Identity()}),
     2: Operations(STACKED | {"skip_connect": Reduce}, SHARED),
 }

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from drnas_lib.spaces.darts_operations import FactorizedReduce
+from drnas_lib.spaces.operations import relu_conv_bn
+
 AUXILIARY_WIDTHS = (128, 768)
 
 
@@ -55,7 +58,7 @@ class CifarStem(nn.Module):
 
 
 class ImageNetStem(nn.Module):
-    """Three 3x3 convolutions at stride 2; the first cell sees the output of the second and of the third."""
+    """Three 3x3 convolutions at stride 2; the first cell gets the outputs of the second and of the third."""
 
     reduces = True
 
@@ -75,6 +78,16 @@ def _halve(c_in: int, c_out: int) -> nn.Conv2d:
     return nn.Conv2d(c_in, c_out, 3, stride=2, padding=1, bias=False)
 
 
+def cell_inputs(place: CellPlace, affine: bool) -> nn.ModuleList:
+    """The layers that bring the two inputs of a cell to its width and resolution."""
+    preprocess = FactorizedReduce if place.reduction_before else project  # a reduction before halved the later input only
+    return nn.ModuleList([preprocess(place.c_before_last, place.channels, affine), project(place.c_last, place.channels, affine)])
+
+
+def project(c_in: int, c_out: int, affine: bool) -> nn.Module:
+    return relu_conv_bn(c_in, c_out, 1, 1, affine)
+
+
 class AuxiliaryHead(nn.Module):
     """A small classifier on the features behind the second reduction, for training only.
 
@@ -85,7 +98,7 @@ class AuxiliaryHead(nn.Module):
     def __init__(self, channels: int, size: int, classes: int, last_norm: bool):
         super().__init__()
         narrow, wide = AUXILIARY_WIDTHS
-        pool = {8: nn.AvgPool2d(5, 3), 7: nn.AvgPool2d(5, 2)}.get(size) or halves(size)
+        pool = {8: nn.AvgPool2d(5, 3), 7: nn.AvgPool2d(5, 2)}.get(size) or pool_to_2x2(size)
         squeeze = [nn.Conv2d(channels, narrow, 1, bias=False), nn.BatchNorm2d(narrow), nn.ReLU()]
         expand = [nn.Conv2d(narrow, wide, 2, bias=False), *([nn.BatchNorm2d(wide)] if last_norm else []), nn.ReLU()]
         self.layers = nn.Sequential(nn.ReLU(), pool, *squeeze, *expand, nn.Flatten(), nn.Linear(wide, classes))
@@ -94,8 +107,8 @@ class AuxiliaryHead(nn.Module):
         return self.layers(x)  # B classes
 
 
-def halves(size: int) -> nn.Module:
-    """AdaptiveAvgPool2d(2) for height and width `size`; from 2 on as plain pooling, of which the gradient is deterministic on a GPU."""
+def pool_to_2x2(size: int) -> nn.Module:
+    """AdaptiveAvgPool2d(2) for height and width `size`; from 2 on as plain pooling, whose gradient is deterministic on a GPU."""
     return nn.AvgPool2d(size - size // 2, size // 2) if size > 1 else nn.AdaptiveAvgPool2d(2)
 
 
@@ -120,7 +133,7 @@ MACROS = {
 class DartsSkeleton(nn.Module):
     """`cell_factory(place)` makes each cell, called as `cell(before_last, last, *cell_args)`.
 
-    `stem_width` is the number of channels that the stem gives; `concatenated` how many nodes a (normal, reduction) cell joins.
+    `stem_width` is the number of channels of the stem; `concatenated` the number of nodes that a (normal, reduction) cell joins.
     """
 
     def __init__(
@@ -133,7 +146,7 @@ class DartsSkeleton(nn.Module):
         in_channels: int = 3,
         stem_width: int | None = None,
         concatenated: tuple[int, int] = (4, 4),
-        auxiliary_size: int | None = None,  # height of the image, where there is to be an auxiliary head
+        auxiliary_size: int | None = None,  # height of the images, for an auxiliary head
     ):
         super().__init__()
         width = macro.stem_multiplier * channels if stem_width is None else stem_width
@@ -142,7 +155,7 @@ class DartsSkeleton(nn.Module):
         self.cells = nn.ModuleList(cell_factory(place) for place in places)
         outputs = [concatenated[place.reduction] * place.channels for place in places]
         self.auxiliary_after = reductions(cells)[1]
-        self.auxiliary = None
+        self.auxiliary: AuxiliaryHead | None = None
         if auxiliary_size is not None:
             size = auxiliary_size // macro.shrinks
             self.auxiliary = AuxiliaryHead(outputs[self.auxiliary_after], size, classes, last_norm=not macro.stem.reduces)

@@ -1,28 +1,31 @@
-"""The supernet with a weight for each whole edge, mixed channels and those that pass alike (PC-DARTS' edge normalisation)."""
+"""The supernet with a weight for each whole edge, on mixed and unmixed channels (PC-DARTS' edge normalisation)."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from drnas_lib.nets.layers import arrived, shuffled, split
+from drnas_lib.nets.layers import next_node, shuffled, split
 from drnas_lib.nets.mixed import Theta
 from drnas_lib.nets.mixture import mixture
 from drnas_lib.nets.nb201 import SuperCell, SuperNet
 
 
 class EdgeWeightedCell(SuperCell):
-    """A cell whose edges are multiplied by weights of their own; `theta` contains them already."""
+    """A cell whose edges are multiplied by their own weights; `theta` contains them already."""
 
-    def forward(self, x: Tensor, theta: dict[int, list[Theta]], weights: list[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, theta: dict[int, list[Theta]], weights: Sequence[Tensor] = ()) -> Tensor:
         """x (B, C, H, W), by width the theta of each source, the weights (n, 1, 1, 1) of the edges leaving it -> (B, C, H, W)."""
         if self.k == 1:
             return super().forward(x, theta)
-        received = passed = None  # by all later nodes, of the mixed channels (B, n c, H, W) and of the others (B, n (C - c), H, W)
-        for source, mixing, of_edges in zip(self.sources, theta[x.shape[1]], weights):
+        received = passed = None  # sums of all later nodes, of the mixed channels (B, n c, H, W) and the unmixed (B, n (C - c), H, W)
+        for edges, source, mixing, of_edges in zip(self.leaving, self.sources, theta[x.shape[1]], weights):
             first, rest = split(x, self.k)
+            assert rest is not None  # since K > 1
             received = source(first, mixing, received)
-            passed = mixture(source.edges, passed, [], [(rest, of_edges, tuple(range(source.edges)))])
-            node, received = arrived(received, self.mixed)
-            bypass, passed = arrived(passed, rest.shape[1])
+            passed = mixture(len(edges), passed, [], [(rest, of_edges, tuple(range(len(edges))))])
+            node, received = next_node(received, self.mixed)
+            bypass, passed = next_node(passed, rest.shape[1])
             x = shuffled(node, bypass, self.k)
         return x
 
@@ -31,6 +34,7 @@ class EdgeWeightedNet(SuperNet):
     """`forward(x, theta)` with theta (G, E, O + 1): the mixing weights of an edge, then the weight of the edge."""
 
     cell = EdgeWeightedCell
+    order: Tensor
 
     def __init__(self, *args, **settings):
         super().__init__(*args, **settings)

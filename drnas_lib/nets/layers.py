@@ -11,7 +11,10 @@ MOMENTUM = 0.1  # of running statistics
 
 
 class ScaledBatchNorm(nn.Module):
-    """scale (x - mean) / sqrt(var + eps), channel by channel; nothing is learnt. With momentum 0 the running statistics stay."""
+    """scale (x - mean) / sqrt(var + eps) for each channel, without parameters. With momentum 0 the running statistics stay."""
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, channels: int):
         super().__init__()
@@ -20,13 +23,13 @@ class ScaledBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor, scale: Tensor | None = None, part: slice = slice(None)) -> Tensor:
-        """x (B, C, H, W), scale (C,); `part` names the channels of the statistics where x has not all of them."""
+        """x (B, C, H, W), scale (C,); `part` selects the channels of the statistics where x has only some of them."""
         mean, var = self.running_mean[part], self.running_var[part]
         return F.batch_norm(x, mean, var, scale, None, self.training, self.momentum, EPS)
 
 
 def unchanging(net: nn.Module) -> nn.Module:
-    """`net` itself, for studies that look at it: no weight asks for a gradient, and no forward pass moves the running statistics."""
+    """`net` itself, fixed for studies: its weights require no gradient, and a forward pass does not move its running statistics."""
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d | ScaledBatchNorm):
             module.momentum = 0.0
@@ -34,24 +37,31 @@ def unchanging(net: nn.Module) -> nn.Module:
 
 
 def split(x: Tensor, k: int) -> tuple[Tensor, Tensor | None]:
-    """x (B, C, H, W) -> the channels to mix (B, C/K, H, W), and those that pass, None for K = 1."""
+    """x (B, C, H, W) -> the channels to mix (B, C/K, H, W) and the unmixed ones, None for K = 1."""
     if k == 1:
         return x, None
     C = x.shape[1]
     return x.split([C // k, C - C // k], 1)  # not two slices: the gradients of a split are joined by one operator
 
 
-def shuffled(mixed: Tensor, passed: Tensor | None, k: int) -> Tensor:
-    """Interleave mixed (B, c, H, W) and passed (B, (K-1) c, H, W): channel j of group g moves to j K + g of (B, K c, H, W)."""
-    if passed is None:
+def shuffled(mixed: Tensor, unmixed: Tensor | None, k: int) -> Tensor:
+    """Interleave mixed (B, c, H, W) and unmixed (B, (K-1) c, H, W): channel j of group g moves to j K + g of (B, K c, H, W)."""
+    if unmixed is None:
         return mixed
-    rest = passed.unflatten(1, (k - 1, -1)).transpose(1, 2)  # B c K-1 H W
+    rest = unmixed.unflatten(1, (k - 1, -1)).transpose(1, 2)  # B c K-1 H W
     joined = torch.cat([mixed[:, :, None], rest], 2).flatten(1, 2)
     return joined.contiguous(memory_format=torch.channels_last) if mixed.stride(1) == 1 else joined
 
 
-def arrived(received: Tensor, channels: int) -> tuple[Tensor, Tensor | None]:
-    """Split what all later nodes have received (B, n c, H, W) into the next one's `channels` and that of the nodes behind it."""
+def added(total: Tensor | None, x: Tensor | None) -> Tensor | None:
+    """total + x, where None is nothing."""
+    if total is None or x is None:
+        return x if total is None else total
+    return total + x
+
+
+def next_node(received: Tensor, channels: int) -> tuple[Tensor, Tensor | None]:
+    """Split the sums of all later nodes (B, n c, H, W) into that of the next node, with c = `channels`, and those of the others."""
     others = received.shape[1] - channels
     return received.split([channels, others], 1) if others else (received, None)
 
@@ -59,7 +69,7 @@ def arrived(received: Tensor, channels: int) -> tuple[Tensor, Tensor | None]:
 def avg_pool_3x3(x: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, C, H, W) at stride 1, over the pixels inside the image; differentiable twice.
 
-    On a CPU PyTorch's own kernel takes ten times as long as a depthwise convolution with ones, divided by the pixels of each window.
+    On a CPU PyTorch's own kernel takes ten times as long as a depthwise convolution with ones, divided by the pixels in each window.
     """
     if x.device.type == "cpu":
         return _WindowMeans.apply(x, False)
@@ -67,7 +77,7 @@ def avg_pool_3x3(x: Tensor) -> Tensor:
 
 
 class _WindowMeans(torch.autograd.Function):
-    """The means over windows, or with `adjoint` the transposed map: the sum over windows is symmetric, so it is its own adjoint."""
+    """Window means, or with `adjoint` the transposed map. The window sum is symmetric, so it is its own adjoint."""
 
     @staticmethod
     def forward(ctx, x: Tensor, adjoint: bool) -> Tensor:
@@ -92,5 +102,5 @@ def _ones(channels: int, dtype: torch.dtype) -> Tensor:
 
 @cache
 def _shares(height: int, width: int, dtype: torch.dtype) -> Tensor:
-    """One over the number of pixels of each window, (1, 1, H, W)."""
+    """1 / the number of pixels in each window, (1, 1, H, W)."""
     return _window_sums(torch.ones(1, 1, height, width, dtype=dtype)).reciprocal_()

@@ -1,7 +1,7 @@
 """All edges that leave one node of a cell, computed together.
 
-They see the same input, so its ReLU and its poolings are computed once, and the convolutions of one kind are one convolution with the
-kernels of all edges stacked. An operation that the mask drops on an edge has no weights there and is never computed.
+They have the same input, so its ReLU and its poolings are computed once, and the convolutions of one kind are one convolution with the
+kernels of all edges stacked. An operation that the mask drops on an edge has no weights there and is not computed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.mixture import mixture
-from drnas_lib.nets.stacked import under
+from drnas_lib.nets.stacked import prefixed
 from drnas_lib.nets.widen import ChannelMap
 
 NONE = "none"  # gives zeros: nothing to compute
@@ -26,25 +26,36 @@ class Theta:
     shared: tuple[Tensor, ...]
 
 
+StackedFactory = Callable[[int, int, int], nn.Module]  # (channels, edges, stride)
+SharedFactory = Callable[[int, int], nn.Module]  # (channels, stride)
+
+
 @dataclass(frozen=True)
 class Operations:
-    """Factories by name. `stacked`: (channels, edges, stride), one output an edge; `shared`: (channels, stride), one output for all."""
+    """Factories by name. `stacked`: one output for each edge; `shared`: one output for all edges."""
 
-    stacked: Mapping[str, Callable[[int, int, int], nn.Module]]
-    shared: Mapping[str, Callable[[int, int], nn.Module]]
+    stacked: Mapping[str, StackedFactory]
+    shared: Mapping[str, SharedFactory]
 
 
-class Identity(nn.Identity):
-    """The skip connection; nothing in it grows."""
+class WithoutTensors(nn.Module):
+    """An operation without weights and statistics, in which nothing grows."""
 
     def maps(self, before: nn.Module, edges: Tensor, generator: torch.Generator) -> dict[str, ChannelMap]:
         return {}
 
 
+class Identity(WithoutTensors):
+    """The skip connection."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
 class MixedEdges(nn.Module):
     """The mixed operations of the n edges leaving a node, on `channels` = C/K channels at `stride`.
 
-    `mask` (n, O) as nested lists names the kept operations, in the order of `names`. ValueError for an operation without a factory.
+    `mask` (n, O) as nested lists marks the kept operations, in the order of `names`. Raises ValueError for an operation without a factory.
     """
 
     def __init__(self, operations: Operations, channels: int, names: tuple[str, ...], mask: list[list[bool]], stride: int = 1):
@@ -62,9 +73,9 @@ class MixedEdges(nn.Module):
         )
 
     def forward(self, x: Tensor, theta: Theta, received: Tensor | None = None, drop: Tensor | None = None, generator=None) -> Tensor:
-        """x (B, c, H, W) and what the targets have `received` so far -> (B, n c, H', W'), target by target.
+        """x (B, c, H, W), plus the sums `received` by the target nodes so far, -> (B, n c, H', W'), target by target.
 
-        `drop`, a probability on the device, leaves out single edges for single images.
+        `drop` is the drop path probability, on the device: each image drops each edge independently.
         """
         active = F.relu(x) if self.stacked else x
         stacked = [
@@ -86,22 +97,22 @@ class MixedEdges(nn.Module):
         return x.new_zeros(B, self.edges * c, -(-H // self.stride), -(-W // self.stride))
 
     def grown_from(self, before: "MixedEdges", generator: torch.Generator) -> dict[str, ChannelMap]:
-        """Where each tensor here comes from in a narrower `before` (eq. 7 and 8); ValueError where that cannot be."""
+        """The map of each tensor from a narrower `before` (eq. 7 and 8). Raises ValueError where there is none."""
         if self.channels < before.channels:
             raise ValueError(f"it would shrink from {before.channels} to {self.channels} channels; K can only fall")
-        found = {}
+        found: dict[str, ChannelMap] = {}
         for kind in ("shared", "stacked"):
             for name, operation in getattr(self, kind).items():
                 was, now = before.positions.get(name, ()), self.positions[name]
                 if not set(now) <= set(was):
                     raise ValueError(f"{name} was pruned on an edge and cannot come back")
                 edges = torch.tensor([was.index(position) for position in now])
-                found |= under(f"{kind}.{name}", operation.maps(getattr(before, kind)[name], edges, generator))
+                found |= prefixed(f"{kind}.{name}", operation.maps(getattr(before, kind)[name], edges, generator))
         return found
 
 
 class ThetaLayout:
-    """Where the weights of the `sources` of a cell lie in theta (E, O), gathered once for all cells of a group.
+    """The positions in theta (E, O) of the mixing weights of a cell's `sources`, gathered once for all cells of a group.
 
     `leaving`: the edges that leave each source.
     """

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.genotype import Nb201Genotype
+from drnas_lib.nets.layers import added
 from drnas_lib.spaces.operations import OPERATIONS, relu_conv_bn
 
 STAGES = 3
@@ -74,14 +75,13 @@ class DiscreteCell(nn.Module):
         edges = [edge for edge in genotype.edges() if edge[2] != "none"]
         self.ends = [(source, target) for source, target, _ in edges]
         self.nodes = 1 + max(target for _, target, _ in genotype.edges())
-        self.operations = nn.ModuleList(OPERATIONS[operation](channels, channels, 1, True) for _, _, operation in edges)
+        self.operations = nn.ModuleList(OPERATIONS[operation](channels, True) for _, _, operation in edges)
 
     def forward(self, x: Tensor) -> Tensor:
         nodes: list[Tensor | None] = [x] + [None] * (self.nodes - 1)  # B C H W each; None until an edge arrives
         for (source, target), operation in zip(self.ends, self.operations, strict=True):
             state = torch.zeros_like(x) if nodes[source] is None else nodes[source]
-            arriving = operation(state)
-            nodes[target] = arriving if nodes[target] is None else nodes[target] + arriving
+            nodes[target] = added(nodes[target], operation(state))
         return torch.zeros_like(x) if nodes[-1] is None else nodes[-1]
 
 

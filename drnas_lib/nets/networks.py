@@ -1,4 +1,4 @@
-"""The networks of a space, in the size of a search: its supernet, and the network that a genotype stands for."""
+"""The networks of a space, in the size of a search: its supernet, and the network of a genotype."""
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ def _nb201(space: Space, s: SearchSettings, kind: type[SuperNet], k, mask, class
 
 def _darts(space: Space, s: SearchSettings, kind: type[SuperNet], k, mask, classes, in_channels, generator) -> DartsSuperNet:
     if kind is not SuperNet:
-        raise ValueError(f"method={s.method!r} with space={space.name!r}: its network {kind.__name__} is there for nb201 alone")
+        raise ValueError(f"method={s.method!r} with space={space.name!r}: its network {kind.__name__} exists for nb201 only")
     return DartsSuperNet(space, k, mask, s.macro, s.channels, s.cells, classes, in_channels, s.drop_path > 0, generator)
 
 
@@ -41,13 +41,13 @@ def supernet(
     in_channels: int,
     generator: torch.Generator,
 ) -> nn.Module:
-    """`forward(x, theta)` with theta as the method gives it, (G, E, O), gives logits. `kind` is what the method mixes with.
+    """The supernet of a search: `forward(x, theta)` with the method's theta (G, E, O) gives logits.
 
-    `generator` is on the device of the search; only random operations use it.
+    `kind` is the class that the method needs. `generator` is on the device of the search; only random operations and drop path use it.
     """
     return SUPERNETS[space.groups](space, settings, kind, k, mask, classes, in_channels, generator)
 
 
 def network(genotype: Genotype, settings: SearchSettings, classes: int, in_channels: int) -> nn.Module:
-    """Batch normalisations with scale and shift, in the width and depth of the search."""
+    """The network of a genotype in the width and depth of the search; its batch normalisations learn scale and shift."""
     return NETWORKS[type(genotype)](genotype, settings, classes, in_channels)

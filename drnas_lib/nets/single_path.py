@@ -1,15 +1,18 @@
-"""The supernet's weights with one operation on each edge: what is not chosen is neither computed nor kept for the backward pass.
+"""The supernet's weights with one operation on each edge; the others are neither computed nor kept for the backward pass.
 
-Which kernels to launch is the host's decision, so the choice is read from `theta`: one host synchronisation per forward pass.
+The host decides which kernels to launch, so it reads the choice from `theta`: one host synchronisation per forward pass.
 """
+
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drnas_lib.nets.layers import shuffled, split
+from drnas_lib.nets.layers import added, shuffled, split
 from drnas_lib.nets.mixed import MixedEdges
-from drnas_lib.nets.nb201 import SuperCell, SuperNet
+from drnas_lib.nets.nb201 import CellEdges, SuperNet
+from drnas_lib.nets.stacked import StackedConv
 
 
 def one_edge(source: MixedEdges, name: str, position: int, x: Tensor, active: Tensor) -> Tensor | None:
@@ -19,14 +22,15 @@ def one_edge(source: MixedEdges, name: str, position: int, x: Tensor, active: Te
     if name not in source.stacked:
         return None
     stack, place = source.stacked[name], source.positions[name].index(position) * source.channels
+    assert isinstance(stack, StackedConv)  # as all stacked operations of this space
     part = slice(place, place + source.channels)
     return stack.norm(F.conv2d(active, stack.weight[part], padding=stack.kernel // 2), part=part)
 
 
-class SinglePathCell(SuperCell):
+class SinglePathCell(CellEdges):
     """A cell that computes the largest entry of theta on each edge.
 
-    Where theta asks for a gradient, an edge gives theta_c op_c(x) + sum of the other theta: these are zero and enter as scalars, as in
+    Where theta requires a gradient, an edge gives theta_c op_c(x) + sum of the other theta: these are zero and enter as scalars, as in
     the official GDAS code, so that they receive a gradient without their operations.
     """
 
@@ -34,9 +38,10 @@ class SinglePathCell(SuperCell):
         """x (B, C, H, W), theta (E, O), chosen (E,) the operation of each edge -> (B, C, H, W)."""
         arriving: list[Tensor | None] = [None] * len(self.leaving)  # the mixed channels of nodes 1, 2, ...
         bypass = None
-        for node, (edges, source) in enumerate(zip(self.leaving, self.sources)):
+        sources = cast("list[MixedEdges]", self.sources)  # the stubs of ModuleList do not say what it holds
+        for node, (edges, source) in enumerate(zip(self.leaving, sources)):
             first, rest = split(x, self.k)
-            bypass = rest if bypass is None else bypass + rest
+            bypass = added(bypass, rest)
             names = [self.operations[chosen[e]] for e in edges]
             active = F.relu(first) if any(name in source.stacked for name in names) else first
             for position, (e, name) in enumerate(zip(edges, names)):
@@ -45,17 +50,16 @@ class SinglePathCell(SuperCell):
                     weight = theta[e, chosen[e]]
                     others = theta[e].sum() - weight
                     out = others.expand_as(first) if out is None else out * weight + others
-                if out is not None:
-                    before = arriving[node + position]
-                    arriving[node + position] = out if before is None else before + out
-            x = shuffled(torch.zeros_like(first) if arriving[node] is None else arriving[node], bypass, self.k)
+                arriving[node + position] = added(arriving[node + position], out)
+            mixed = arriving[node]
+            x = shuffled(torch.zeros_like(first) if mixed is None else mixed, bypass, self.k)
         return x
 
 
 class SinglePathNet(SuperNet):
-    """`forward(x, theta)` as the supernet, with the weights and names of the supernet, for a theta that is one-hot on each edge."""
+    """The supernet, with the same weights and names, for a theta that is one-hot on each edge."""
 
-    cell = SinglePathCell
+    cell, capturable, memory_draws = SinglePathCell, False, 16
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         chosen = theta.detach().argmax(-1).tolist()[0]  # the host synchronisation

@@ -1,7 +1,7 @@
 """Convolutions of several edges stacked into one tensor, and how each grows when the network is widened.
 
-Blocks of `channels` output channels follow each other edge by edge. `maps(before, edges, generator)` tells where every entry of a
-wider successor comes from, block j from block `edges[j]` of the narrower module `before` (section 2.4, eq. 7 and 8).
+Blocks of `channels` output channels follow each other edge by edge. `maps(before, edges, generator)` maps the narrower module `before`
+to this wider one: block j comes from block `edges[j]` (section 2.4, eq. 7 and 8).
 """
 
 import math
@@ -16,9 +16,9 @@ from drnas_lib.nets.widen import ChannelMap, channel_choice
 Maps = dict[str, ChannelMap]
 
 
-def under(name: str, maps: Maps) -> Maps:
+def prefixed(name: str, maps: Maps) -> Maps:
     """The maps of a submodule, by their names in its parent."""
-    return {f"{name}.{leaf}": way for leaf, way in maps.items()}
+    return {f"{name}.{leaf}": channel_map for leaf, channel_map in maps.items()}
 
 
 def _weight(*shape: int) -> nn.Parameter:
@@ -37,13 +37,13 @@ class StackedConv(nn.Module):
         self.weight = _weight(edges * channels, into, kernel, kernel)
         self.norm = ScaledBatchNorm(edges * channels)
 
-    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
-        """x (B, m c_in, H, W), or (B, c_in, H, W) for all edges; scale (m c,) -> (B, m c, H, W)."""
+    def forward(self, x: Tensor, scale: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """x (B, m c_in, H, W), or (B, c_in, H, W) for all edges; scale (m c,) -> (B, m c, H, W). `generator` is for random operations."""
         groups = x.shape[1] // self.into
         return self.norm(F.conv2d(x, self.weight, padding=self.kernel // 2, groups=groups), scale)
 
     def maps(self, before: "StackedConv", edges: Tensor, generator: torch.Generator, into: Tensor | None = None) -> Maps:
-        """`into` (m, c_in) names the input channels where they follow from the convolution in front; else they are drawn."""
+        """`into` (m, c_in) are the input channels where the convolution in front determines them; without it they are drawn."""
         out = channel_choice(len(edges), before.channels, self.channels, generator)
         if into is None:
             into = channel_choice(len(edges), before.into, self.into, generator)

@@ -1,9 +1,9 @@
 """From one stage's supernet to the next: fewer operations, more channels (Net2Net, eq. 7 and 8).
 
-The new supernet copies what it can: of every kept operation the old channels, in order, followed by copies of old channels
-drawn at random with replacement. Input and output channels are drawn independently for each convolution, but for those inside one
-operation that must fit each other, and nothing is divided by the number of copies, so the function is not preserved exactly; the
-paper says so too. A module that grows says itself where its tensors come from: `grown_from(before, generator)`.
+Every kept operation of the new supernet has the old channels, in order, followed by copies of old channels drawn at random with
+replacement. Input and output channels are drawn independently for each convolution, except inside one operation, where they must fit.
+Nothing is divided by the number of copies, so the function is not preserved exactly; the paper says so too. A module that grows maps
+its own tensors: `grown_from(before, generator)`.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 class ChannelMap:
     """Block j of the new tensor is block `edges[j]` of the old one: its channels `out` (m, c_new), its inputs `into` (m, c_in) or all.
 
-    A block of the old tensor has `width` channels. Weights, running statistics and momentum take the same way.
+    A block of the old tensor has `width` channels. The map serves weights, running statistics and momentum.
     """
 
     edges: Tensor
@@ -41,14 +41,15 @@ def channel_choice(edges: int, old: int, new: int, generator: torch.Generator) -
 
 @runtime_checkable
 class Grows(Protocol):
-    """All mixed edges that leave a node; maps by tensor name, ValueError where it is no successor of `before`."""
+    """All mixed edges that leave a node. `grown_from` gives maps by tensor name; ValueError where it is no successor of `before`."""
 
     def grown_from(self, before: "Grows", generator: torch.Generator) -> dict[str, ChannelMap]: ...
 
 
 def channel_maps(old: nn.Module, new: nn.Module, generator: torch.Generator) -> dict[str, ChannelMap]:
-    """A map for each tensor of `new` that is another one than in `old`, by name. Raises ValueError where `new` is no successor of `old`."""
-    found, before = {}, dict(old.named_modules())
+    """A map for each tensor of `new` that differs from `old`, by name. Raises ValueError where `new` is no successor of `old`."""
+    found: dict[str, ChannelMap] = {}
+    before = dict(old.named_modules())
     for name, module in new.named_modules():
         if not isinstance(module, Grows):
             continue
@@ -56,7 +57,7 @@ def channel_maps(old: nn.Module, new: nn.Module, generator: torch.Generator) -> 
             maps = module.grown_from(before[name], generator)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
-        found |= {f"{name}.{leaf}": way for leaf, way in maps.items()}
+        found |= {f"{name}.{leaf}": channel_map for leaf, channel_map in maps.items()}
     return found
 
 

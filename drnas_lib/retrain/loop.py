@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from drnas_lib.config.recipes import Recipe
 from drnas_lib.data.feed import UNREADABLE, Feed
 from drnas_lib.errors import UserError
+from drnas_lib.nets.darts_network import DropPath
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.retrain.schedule import drop_path, learning_rate
 from drnas_lib.runs import checkpoint
@@ -21,6 +22,7 @@ from drnas_lib.runs.seeds import seeded
 
 TOP = 5
 MB = 1e6
+TESTED = ("test_loss_nats", "test_acc_pct", "test_top5_acc_pct")
 
 
 class RetrainError(UserError, RuntimeError):
@@ -28,9 +30,9 @@ class RetrainError(UserError, RuntimeError):
 
 
 class Training:
-    """The state of a training: network, optimiser, history. `run` continues from whatever is in `folder`.
+    """The state of a training: network, optimiser, history. `run` continues from the checkpoint in `folder`.
 
-    `identity` names everything that the result depends on, so that no other run's checkpoint is taken for this one's.
+    `identity` names everything that the result depends on, so that no other run's checkpoint is used.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Training:
         self.device, self.identity, self.process_group = device, identity, process_group
         self.model = process_group.wrap(net.to(device))
         self.train_forward, self.test_forward = precision.forward(self.model), precision.forward(net)  # images -> logits
+        self.drop_paths = [module for module in net.modules() if isinstance(module, DropPath)]
         self.parameters = list(net.parameters())
         self.optimiser = torch.optim.SGD(
             self.parameters, recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=recipe.nesterov, foreach=True
@@ -65,7 +68,7 @@ class Training:
                 with seeded(self.device, self.seed, epoch, self.process_group.share.rank):  # drop path and noise
                     row = self._epoch(epoch, on_step)
             except RuntimeError as error:
-                if _out_of_memory(error):
+                if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):  # on a GPU, on a CPU
                     raise RetrainError(
                         f"epoch {epoch + 1}: the memory of {self.device} is not enough for batch_size={self.recipe.batch_size} "
                         f"({str(error).splitlines()[0]}). Lower batch_size, channels or cells; the epochs before are kept."
@@ -78,26 +81,26 @@ class Training:
 
     def _epoch(self, epoch: int, on_step: Callable[[int, int], None] | None) -> dict:
         began = time.perf_counter()
-        lr, dropped = learning_rate(self.recipe, epoch), drop_path(self.recipe, epoch)
+        lr, drop_probability = learning_rate(self.recipe, epoch), drop_path(self.recipe, epoch)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
-        if self.recipe.drop_path:
-            self.net.drop.set_probability(dropped)
+        for module in self.drop_paths:
+            module.set_probability(drop_probability)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         self.model.train()
-        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # loss, right, images, steps before a loss that is not finite
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # loss, correct, images, steps before a loss that is not finite
         for step, (x, y) in enumerate(self.feed.epoch(epoch), start=1):
             sums[:3] += self._step(x, y)
-            sums[3] += sums[0].isfinite()  # a sum that once was not stays so
+            sums[3] += sums[0].isfinite()  # a sum that is not finite stays so
             if on_step is not None:
                 on_step(step, self.feed.steps)
-        loss, right, images, finite = self.process_group.total(sums).tolist()
-        self._check(
-            loss, f"epoch {epoch + 1}, step {int(finite) // self.process_group.share.of + 1} of {self.feed.steps}: the training loss"
-        )
+        loss, correct, images, finite = self.process_group.total(sums).tolist()
+        first_not_finite = int(finite) // self.process_group.share.of + 1
+        self._check(loss, f"epoch {epoch + 1}, step {first_not_finite} of {self.feed.steps}: the training loss")
         seconds = time.perf_counter() - began
-        row = {"epoch": epoch + 1, "lr": lr, "drop_path": dropped, "train_loss_nats": loss / images, "train_acc_pct": 100 * right / images}
+        row: dict[str, float | None] = {"epoch": epoch + 1, "lr": lr, "drop_path": drop_probability}
+        row |= {"train_loss_nats": loss / images, "train_acc_pct": 100 * correct / images}
         last = epoch + 1 == self.recipe.epochs
         row |= self.test() if self.recipe.test_every_epoch or last else dict.fromkeys(TESTED)
         self._check(row["test_loss_nats"] or 0.0, f"epoch {epoch + 1}: the test loss")
@@ -107,36 +110,36 @@ class Training:
     def _check(self, loss: float, what: str) -> None:
         if not math.isfinite(loss):
             raise RetrainError(
-                f"{what} is no finite number. Lower the learning rate (lr, now {self.recipe.lr}), and look whether the images are sound. "
+                f"{what} is not finite. Lower the learning rate (lr, now {self.recipe.lr}), and check whether the images are sound. "
                 "The epochs before are kept."
             )
 
     def _step(self, x: Tensor, y: Tensor) -> Tensor:
-        """One step of the weights; (summed loss, right, images) of the batch."""
+        """One step of the weights; (summed loss, correct, images) of the batch."""
         outputs = self.train_forward(x)
-        logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
-        smoothing = self.recipe.label_smoothing
-        loss = F.cross_entropy(logits, y, label_smoothing=smoothing)
-        for extra in auxiliary:
-            loss = loss + self.recipe.auxiliary * F.cross_entropy(extra, y, label_smoothing=smoothing)
+        heads = outputs if isinstance(outputs, tuple) else (outputs,)  # the classifier, then the auxiliary head if there is one
+        losses = [F.cross_entropy(logits, y, label_smoothing=self.recipe.label_smoothing) for logits in heads]
+        loss = losses[0]
+        for auxiliary in losses[1:]:
+            loss = loss + self.recipe.auxiliary * auxiliary
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if self.recipe.grad_clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.recipe.grad_clip, foreach=True)
         self.optimiser.step()
         count = torch.full_like(loss, len(y))
-        return torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum(), count]).double()
+        return torch.stack([loss.detach() * len(y), (heads[0].argmax(1) == y).sum(), count]).double()
 
     @torch.no_grad()
-    def test(self) -> dict:
+    def test(self) -> dict[str, float]:
         """Loss, top-1 and top-5 accuracy over all test images that can be read, in evaluation mode."""
         self.net.eval()
-        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # loss, right, among the first five, images
+        sums = torch.zeros(4, dtype=torch.float64, device=self.device)  # loss, correct, among the first five, images
         for x, y in self.feed.test():
             if len(y):
                 sums += score(self.test_forward(x), y)
-        loss, first, among, images = self.process_group.total(sums).tolist()
-        return dict(zip(TESTED, (loss / images, 100 * first / images, 100 * among / images)))
+        loss, correct, among, images = self.process_group.total(sums).tolist()
+        return dict(zip(TESTED, (loss / images, 100 * correct / images, 100 * among / images)))
 
     def _restore(self, folder: RunFolder) -> None:
         saved = checkpoint.load(folder.path, self.identity, self.device)
@@ -148,21 +151,14 @@ class Training:
 
     def _save(self, folder: RunFolder) -> None:
         if self.process_group.first:
-            state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
-            state |= {"history": self.history, "unreadable": self.unreadable}
+            networks = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
+            state = networks | {"history": self.history, "unreadable": self.unreadable}
             checkpoint.save(folder.path, len(self.history), self.identity, state)
         self.process_group.wait()
 
 
-TESTED = ("test_loss_nats", "test_acc_pct", "test_top5_acc_pct")
-
-
 def score(logits: Tensor, y: Tensor) -> Tensor:
-    """(summed loss, right, label among the first five, images) of logits (B, classes); images that could not be read do not count."""
+    """(summed loss, correct, label among the first five, images) of logits (B, classes); images that could not be read do not count."""
     loss = F.cross_entropy(logits, y, ignore_index=UNREADABLE, reduction="sum")
     best = logits.topk(min(TOP, logits.shape[1]), 1).indices == y[:, None]  # B 5, the likeliest class first
     return torch.stack([loss, best[:, 0].sum(), best.sum(), (y != UNREADABLE).sum()]).double()
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

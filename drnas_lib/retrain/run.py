@@ -18,7 +18,7 @@ from drnas_lib.data.feed import Feed, MemoryFeed
 from drnas_lib.data.image_set import subset
 from drnas_lib.data.search_images import described
 from drnas_lib.data.sources import load
-from drnas_lib.genotype import genotype_from_json
+from drnas_lib.genotype import Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_network import DartsNetwork
 from drnas_lib.nets.nb201_network import DiscreteNetwork
@@ -46,12 +46,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Data:
-    """Images as read, and what the record says of them. `feed(device, share)` raises ValueError where they do not fill a batch."""
+    """Images as read, and their description in the record. `feed(device, share)` raises ValueError where they do not fill a batch."""
 
     feed: Callable[[torch.device, Share], Feed]
     channels: int
-    described: dict  # name, fingerprint, source
-    less: tuple[str, ...] = ()  # why it is less than the data set of this name
+    description: dict  # name, fingerprint, source
+    reduced: tuple[str, ...] = ()  # why it is less than the data set of this name
 
 
 def run(
@@ -60,7 +60,7 @@ def run(
     on_step: Callable[[int, int], None] | None = None,
     process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[Progress]:
-    """Yield the epochs of a training as they end; nothing where it is already done. The results are the files in its folder.
+    """Yield the epochs of a training as they end; nothing where it is already done. The results are files in its folder.
 
     Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError or RetrainError, each with what to do.
     """
@@ -68,11 +68,14 @@ def run(
     if not rerun and _finished(folder, settings):
         return
     with folder.lock() if process_group.first else nullcontext():
-        if not rerun and process_group.share.of == 1 and _finished(folder, settings):  # by another process, since the first look
+        if not rerun and process_group.share.of == 1 and _finished(folder, settings):  # by another process in the meantime
             return
         device = choose(settings.device, settings.precision)
         data = read(settings)
-        feed = _feed(data, device, process_group)
+        try:
+            feed = data.feed(device, process_group.share)
+        except ValueError as error:  # fewer images than a batch, or than the subset asked for
+            raise RetrainError(str(error)) from error
         if rerun and process_group.first:
             folder.clear()
             folder.file(WEIGHTS).unlink(missing_ok=True)
@@ -80,9 +83,9 @@ def run(
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
         with reproducible(device, precision), threads.computing(threads.suited(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
-            if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
+            if device.type == "cpu":  # depthwise convolutions take half the time in channels-last order there
                 net = net.to(memory_format=torch.channels_last)
-            identity = Identity.of(settings, data.described)
+            identity = Identity.of(settings, data.description)
             training = Training(net, feed, settings.recipe, settings.seed, device, identity, process_group, precision)
             for row in training.run(folder, on_step):
                 yield Progress(row, training.history, settings.recipe.epochs)
@@ -91,18 +94,18 @@ def run(
             process_group.wait()
 
 
-def network(settings: RetrainSettings, classes: int, channels: int) -> nn.Module:
-    """The network to train; images have `channels` planes."""
+def network(settings: RetrainSettings, classes: int, in_channels: int) -> nn.Module:
+    """The network to train, for images of `in_channels` channels."""
     genotype, recipe = genotype_from_json(settings.cell_json), settings.recipe
-    if settings.macro == "nb201":
-        return DiscreteNetwork(genotype, settings.channels, settings.cells, classes, channels)
+    if isinstance(genotype, Nb201Genotype):
+        return DiscreteNetwork(genotype, settings.channels, settings.cells, classes, in_channels)
     return DartsNetwork(
         genotype,
         settings.macro,
         settings.channels,
         settings.cells,
         classes,
-        channels,
+        in_channels,
         auxiliary_size=settings.image_size if recipe.auxiliary else None,
         drop_path=recipe.drop_path > 0,
         operations=PLAIN_POOLS if recipe.plain_pools else OPERATIONS,
@@ -111,26 +114,19 @@ def network(settings: RetrainSettings, classes: int, channels: int) -> nn.Module
 
 def read(settings: RetrainSettings) -> Data:
     """The images of a training. Raises MissingData, DamagedData, RecordError."""
-    return (_streamed if settings.dataset == STREAMED else _in_memory)(settings)
-
-
-def _feed(data: Data, device: torch.device, process_group: ProcessGroup) -> Feed:
-    try:
-        return data.feed(device, process_group.share)
-    except ValueError as error:  # fewer images than a batch, or than the subset asked for
-        raise RetrainError(str(error)) from error
+    return _streamed(settings) if settings.dataset == STREAMED else _in_memory(settings)
 
 
 def _in_memory(settings: RetrainSettings) -> Data:
-    folder = settings.data_folder and resolve(settings.data_folder)
+    folder = resolve(settings.data_folder) if settings.data_folder else None
     dataset = load(settings.dataset, data_root(), folder, settings.image_size)
     if dataset.test is None:
         raise RetrainError(f"{dataset.name} has no test images, so a training cannot be judged. Use another data set.")
-    recipe, seed = settings.recipe, settings.seed
 
     def feed(device: torch.device, share: Share) -> Feed:
         part = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
-        return MemoryFeed(replace(dataset, train=part), recipe.batch_size, recipe.cutout, seed, device, share)
+        recipe = settings.recipe
+        return MemoryFeed(replace(dataset, train=part), recipe.batch_size, recipe.cutout, settings.seed, device, share)
 
     return Data(feed, dataset.channels, described(dataset))
 
@@ -138,27 +134,27 @@ def _in_memory(settings: RetrainSettings) -> Data:
 def _streamed(settings: RetrainSettings) -> Data:
     folder = resolve(settings.data_folder) if settings.data_folder else data_root() / STREAMED
     train, test = image_files.train_and_test(folder)
-    less = image_files.reductions(train)
+    reduced = image_files.reductions(train)
     if settings.index_list:
         train = image_files.chosen(train, resolve(settings.index_list))
     size, batch_size, seed = settings.image_size, settings.recipe.batch_size, settings.seed
     source = stream.source(train, test, size, settings.index_list)
-    about = {"name": settings.dataset, "fingerprint": stream.digest(train, test), "source": source}
+    description = {"name": settings.dataset, "fingerprint": stream.digest(train, test), "source": source}
     feed = lambda device, share: stream.StreamFeed(train, test, size, batch_size, seed, device, settings.workers, share)
-    return Data(feed, 3, about, less)
+    return Data(feed, 3, description, reduced)
 
 
 def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
-    """Raises CheckpointError where it is a run of other settings that is done, RecordError."""
+    """Whether this run is done. Raises CheckpointError where a run of other settings is, RecordError."""
     if not folder.done:
         return False
-    images = (lambda: read(settings).described) if settings.dataset in OF_ONES_OWN else None
+    images = (lambda: read(settings).description) if settings.dataset in OF_ONES_OWN else None
     checkpoint.check_finished(folder, settings, images)
     return True
 
 
 def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: torch.device, training: Training) -> None:
-    """All files of a finished training, `done.json` last; then its checkpoints go."""
+    """Write all files of a finished training, `done.json` last, and remove its checkpoints."""
     history, shapes = training.history, without_auxiliary(training.net)
     shape = (data.channels, settings.image_size, settings.image_size)
     weights = io.BytesIO()
@@ -169,7 +165,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
     record = {
         "parameters": settings.as_dict(),
         "protocol": settings.protocol,
-        "reduced": [*settings.reduced, *data.less],
+        "reduced": [*settings.reduced, *data.reduced],
         "changed": list(settings.changed),
         "metrics": metrics(settings.dataset, history),
         "best_is": "the epoch with the lowest test error: chosen on the test set itself, so no fair estimate",
@@ -180,7 +176,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
             "input": list(shape),
             "sha256": _digest(training.net),
         },
-        "data": data.described | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
+        "data": data.description | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
         "device": describe(device),
         "threads": torch.get_num_threads(),
         "processes": training.process_group.share.of,
@@ -192,10 +188,10 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
 
 
 def metrics(dataset: str, history: list[dict]) -> dict:
-    """Test errors of the last epoch and of the best one, and times."""
+    """Test errors of the last and of the best epoch, the last training loss, time and memory."""
     tested = [row for row in history if row["test_acc_pct"] is not None]
     last, best = tested[-1], max(tested, key=lambda row: row["test_acc_pct"])
-    found = {}
+    found: dict[str, float | None] = {}
     for label, row in (("last", last), ("best", best)):
         found[f"{dataset}_test_error_pct_{label}"] = 100 - row["test_acc_pct"]
         found[f"{dataset}_test_top5_error_pct_{label}"] = 100 - row["test_top5_acc_pct"]

@@ -1,4 +1,4 @@
-"""The learning rate of every epoch of a recipe. Constant within an epoch, from the epoch's number alone."""
+"""The learning rate and the drop path probability of an epoch of a recipe, from the number of the epoch alone."""
 
 import math
 from collections.abc import Callable
@@ -6,30 +6,26 @@ from collections.abc import Callable
 from drnas_lib.config.recipes import TAIL_EPOCHS, Recipe
 
 
-def cosine_to_zero(epoch: int, epochs: int, lr: float) -> float:
-    return lr * (1 + math.cos(math.pi * epoch / epochs)) / 2
-
-
-def linear(epoch: int, epochs: int, lr: float) -> float:
-    return lr * (epochs - epoch) / epochs
-
-
 def linear_tail(epoch: int, epochs: int, lr: float) -> float:
-    """The released ImageNet code: the line would be at zero five epochs before the end, and those share what its last step leaves."""
+    """The released ImageNet code: linear, but zero five epochs before the end; those go linearly from the rate before them."""
     left, sloped = epochs - epoch, epochs - TAIL_EPOCHS
     return lr * (left - TAIL_EPOCHS) / sloped if left > TAIL_EPOCHS else lr * left / (sloped * TAIL_EPOCHS)
 
 
-SCHEDULES: dict[str, Callable[[int, int, float], float]] = {"cosine": cosine_to_zero, "linear": linear, "linear_tail": linear_tail}
+SCHEDULES: dict[str, Callable[[int, int, float], float]] = {  # of (epoch, epochs, lr)
+    "cosine": lambda epoch, epochs, lr: lr * (1 + math.cos(math.pi * epoch / epochs)) / 2,
+    "linear": lambda epoch, epochs, lr: lr * (epochs - epoch) / epochs,
+    "linear_tail": linear_tail,
+}
 
 
 def learning_rate(recipe: Recipe, epoch: int) -> float:
-    """Of epoch 0, 1, ...; during the warm-up lr (epoch + 1) / warmup_epochs, whatever the schedule says."""
+    """The rate of epoch 0, 1, ...: lr (epoch + 1) / warmup_epochs during the warm-up, then the schedule's."""
     if epoch < recipe.warmup_epochs:
         return recipe.lr * (epoch + 1) / recipe.warmup_epochs
     return SCHEDULES[recipe.schedule](epoch, recipe.epochs, recipe.lr)
 
 
 def drop_path(recipe: Recipe, epoch: int) -> float:
-    """Linear from 0 in the first epoch; never quite `recipe.drop_path`."""
+    """Linear from 0 in the first epoch to just below `recipe.drop_path` in the last."""
     return recipe.drop_path * epoch / recipe.epochs

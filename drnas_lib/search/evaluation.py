@@ -105,7 +105,7 @@ def _train(folder, settings, dataset, device, genotype, process_group) -> Iterat
 
 def rivals(space: Space, settings: SearchSettings) -> dict[str, Genotype]:
     """Cells that owe nothing to the search: `random_cells` of random scores, and skip connections everywhere."""
-    there = torch.tensor(space.start(settings.stages[0].keep))
+    there = torch.tensor(space.initial_mask(settings.stages[0].keep))
     generator = torch.Generator().manual_seed(settings.seed)
     cells = {}
     for number in range(1, settings.random_cells + 1):

@@ -14,7 +14,7 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.search_images import StreamedDataset, described, halves
 from drnas_lib.data.sources import Dataset
 from drnas_lib.errors import UserError
-from drnas_lib.methods import METHODS
+from drnas_lib.methods import method_class
 from drnas_lib.methods.method import MethodContext
 from drnas_lib.nets.networks import supernet
 from drnas_lib.nets.widen import carry, channel_maps
@@ -81,7 +81,7 @@ class Search:
         self.space = SPACES[settings.space]
         self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
         self.places = places(self.stages)
-        available = torch.tensor(self.space.start(self.stages[0].keep))
+        available = torch.tensor(self.space.initial_mask(self.stages[0].keep))
         self.train, self.valid = halves(dataset, settings, device)
         self.identity = Identity.of(settings, described(dataset))
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
@@ -90,7 +90,7 @@ class Search:
         start = torch.Generator().manual_seed(settings.seed)
         begin = dict(available=available, mean=settings.eta_mean, std=settings.eta_std)
         self.variables = ArchVariables(self.space.shape, start, **begin).to(device)
-        self.method = METHODS[settings.method].build(self.variables, self.space, settings.seed, settings.options)
+        self.method = method_class(settings.method).build(self.variables, self.space, settings.seed, settings.options)
         self.regulariser = REGULARISERS[settings.regulariser](settings.lam)
         adam = settings.arch_lr, settings.arch_betas, self.regulariser.decay, settings.arch_grad_clip
         self.arch_optimiser = Adam(self.method.learnt(), *adam)
@@ -114,7 +114,7 @@ class Search:
         parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
         how = s.bilevel == "second", PRECISIONS[s.precision], self.process_group, s.label_smoothing
         self.step, self.stage = STEPS[s.step](net, *parts, *how), stage
-        captures = self.capture and self.method.capturable
+        captures = self.capture and self.method.network.capturable
         self.launcher = GraphedSteps(self.step, self.train, self.valid, self.chance, captures)
         self.activation = self.activation_mb()
         if self.device.type == "cuda":  # replays allocate nothing, so a stage's peak is that of its capture
@@ -125,7 +125,6 @@ class Search:
         old, velocity = self.step.net, self.step.momentum()
         self.capture = self.launcher.captures  # where a capture has failed no other is tried
         self.variables.prune_(self.stages[stage].keep)
-        self.method.pruned()
         for moment in self.arch_optimiser.state[self.variables.eta].values():
             if moment.shape == self.variables.eta.shape:
                 moment.mul_(self.variables.mask)  # a dropped operation has no momentum left
@@ -167,7 +166,6 @@ class Search:
                 f"processes={before}, give this run another name with the parameter `name`, or start over with rerun=True."
             )
         self.method.load_state_dict(state["method"])
-        self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
         self.enter(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
@@ -290,9 +288,10 @@ class Search:
         order, chance, random = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.process_group.share), 0)
         before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
-        for _ in range(self.method.probes):
+        draws = self.method.network.memory_draws
+        for _ in range(draws):
             theta = self.method.sample(chance).detach()
-            used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / self.method.probes  # noqa: B023
+            used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / draws  # noqa: B023
         for buffer, value in zip(self.step.net.buffers(), before):
             buffer.copy_(value)
         self.chance.set_state(random)

@@ -10,7 +10,7 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.search_images import described, parts
 from drnas_lib.data.sources import DATASETS, Dataset, load
-from drnas_lib.methods import METHODS
+from drnas_lib.methods import method_class
 from drnas_lib.nets.layers import unchanging
 from drnas_lib.nets.networks import supernet
 from drnas_lib.runs import integrity, snapshots
@@ -74,7 +74,7 @@ class TrainedRun:
         sizes = snapshot.k, snapshot.mask, self.dataset.classes, self.dataset.channels
         try:
             settings = SearchSettings.from_dict(self.settings)
-            net = supernet(space, settings, METHODS[settings.method].network, *sizes, chance)
+            net = supernet(space, settings, method_class(settings.method).network, *sizes, chance)
             net.load_state_dict(snapshot.net)
         except (TypeError, RuntimeError) as error:
             why = f"by another version of the code ({str(error).splitlines()[0]})"

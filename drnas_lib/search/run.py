@@ -121,7 +121,7 @@ def _clear(folder: RunFolder) -> None:
 
 def _write_search(folder: RunFolder, settings: SearchSettings, dataset: Dataset | StreamedDataset, device, search: Search) -> None:
     space, history = SPACES[settings.space], search.history
-    began = space.start(settings.stages[0].keep)  # what was never there has no eta
+    began = space.initial_mask(settings.stages[0].keep)  # what was never there has no eta
     write_csv(folder.file("history.csv"), history)
     write_csv(
         folder.file("eta.csv"),

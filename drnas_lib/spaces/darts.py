@@ -1,46 +1,42 @@
 """The DARTS space: a normal and a reduction cell of four computed nodes, eight operations on each of the 14 edges."""
 
+from collections.abc import Sequence
+
 from drnas_lib.genotype import DARTS_CELL_INPUTS, DartsGenotype
-from drnas_lib.spaces.space import Scores, Space
+from drnas_lib.spaces.space import Choices, Scores, Space
 
 NODES = 6  # the outputs of the two cells before, then four that are computed
-EDGES = tuple((source, target) for target in range(DARTS_CELL_INPUTS, NODES) for source in range(target))
-GROUPS = ("normal", "reduce")
-OPERATIONS = (
-    "none",
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-)
+COMPUTED = tuple(range(DARTS_CELL_INPUTS, NODES))
+EDGES = tuple((source, target) for target in COMPUTED for source in range(target))
 INPUTS_KEPT = 2  # of every computed node
+MAX, AVG, SKIP, SEP3, SEP5 = "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5"
+DIL3, DIL5 = "dil_conv_3x3", "dil_conv_5x5"
 
 
-def decoder(operations: tuple[str, ...]):
+def decode(operations: tuple[str, ...], scores: Scores) -> DartsGenotype:
     """The rule of Liu et al., *DARTS*, section 2.4: of every node the two edges whose best operation scores most, each with that operation.
 
     'none' is never chosen. Equal scores go to the earlier edge and the earlier operation. Inputs are listed in ascending order.
     """
+    normal, reduce = (_cell(operations, of_group) for of_group in scores)
+    return DartsGenotype(normal, COMPUTED, reduce, COMPUTED)
+
+
+def _cell(operations: tuple[str, ...], scores: Sequence[Sequence[float]]) -> tuple[tuple[str, int], ...]:
+    """(operation, source) of the kept edges, node by node; `scores` (E, O)."""
     candidates = [o for o, name in enumerate(operations) if name != "none"]
-    computed = tuple(range(DARTS_CELL_INPUTS, NODES))
-
-    def cell(of_group) -> tuple[tuple[str, int], ...]:
-        best = [max(candidates, key=row.__getitem__) for row in of_group]
-        kept = []
-        for node in computed:
-            into = [e for e, (_, target) in enumerate(EDGES) if target == node]
-            strongest = sorted(into, key=lambda e: -of_group[e][best[e]])[:INPUTS_KEPT]
-            kept += [(operations[best[e]], EDGES[e][0]) for e in sorted(strongest)]
-        return tuple(kept)
-
-    def decode(scores: Scores) -> DartsGenotype:
-        normal, reduce = map(cell, scores)
-        return DartsGenotype(normal, computed, reduce, computed)
-
-    return decode
+    best = [max(candidates, key=row.__getitem__) for row in scores]
+    kept = []
+    for node in COMPUTED:
+        into = [e for e, (_, target) in enumerate(EDGES) if target == node]
+        strongest = sorted(into, key=lambda e: -scores[e][best[e]])[:INPUTS_KEPT]
+        kept += [(operations[best[e]], EDGES[e][0]) for e in sorted(strongest)]
+    return tuple(kept)
 
 
-DARTS = Space(name="darts", operations=OPERATIONS, edges=EDGES, nodes=NODES, groups=GROUPS, decode=decoder(OPERATIONS))
+def darts_space(name: str, operations: tuple[str, ...], choices: Choices | None = None) -> Space:
+    """A space whose cells are those of DARTS, with other operations on the edges; `choices` (G, E) names those of each edge."""
+    return Space(name, operations, EDGES, NODES, ("normal", "reduce"), decode, choices)
+
+
+DARTS = darts_space("darts", ("none", MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5))

@@ -1,19 +1,20 @@
-"""The candidate operations of the DARTS space as modules: `OPERATIONS[name](c_in, c_out, stride, affine)`.
+"""The candidate operations of the DARTS space as modules: `OPERATIONS[name](channels, stride, affine)`.
 
 Liu et al., *DARTS* (ICLR 2019), section 3.1.1, with the further operations of the cells published before it, and the noise of
-Zela et al., *Understanding and Robustifying Differentiable Architecture Search* (ICLR 2020). `affine` says whether batch
-normalisations learn a scale and a shift; the one behind a pooling never does. `PLAIN_POOLS` has the poolings bare, as the
-S1 to S4 study retrained them. A stride is 1 or 2, and 2 wants an even height and width.
+Zela et al., *Understanding and Robustifying Differentiable Architecture Search* (ICLR 2020). An operation keeps the number of
+channels. `stride` is 1 or 2; 2 needs an even height and width. `affine` says whether batch normalisations learn a scale and a
+shift; the one behind a pooling never does. `PLAIN_POOLS` has the poolings without it, as the S1 to S4 study trained its cells.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from drnas_lib.spaces.operations import Zero, relu_conv_bn
+from drnas_lib.spaces.operations import Zero, avg_pool_3x3
 
-Factory = Callable[[int, int, int, bool], nn.Module]
+Factory = Callable[[int, int, bool], nn.Module]
 
 
 class FactorizedReduce(nn.Module):
@@ -46,101 +47,53 @@ class Noise(nn.Module):
         return torch.randn_like(x[:, :, :: self.stride, :: self.stride], requires_grad=False)
 
 
-class PoolNorm(nn.Sequential):
-    """A pooling and the batch normalisation behind it, which learns nothing."""
-
-
-def _depthwise(channels: int, kernel: int, stride: int, dilation: int = 1) -> nn.Conv2d:
+def _depthwise_separable(channels: int, kernel: int, stride: int, dilation: int, affine: bool) -> list[nn.Module]:
+    """ReLU, depthwise convolution, pointwise convolution, batch normalisation."""
     padding = dilation * (kernel // 2)
-    return nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False)
+    return [
+        nn.ReLU(),
+        nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False),
+        nn.Conv2d(channels, channels, 1, bias=False),
+        nn.BatchNorm2d(channels, affine=affine),
+    ]
 
 
-def _pointwise(c_in: int, c_out: int) -> nn.Conv2d:
-    return nn.Conv2d(c_in, c_out, 1, bias=False)
+def sep_conv(channels: int, stride: int, affine: bool, kernel: int) -> nn.Module:
+    """Two depthwise separable convolutions; the first has the stride."""
+    first = _depthwise_separable(channels, kernel, stride, 1, affine)
+    return nn.Sequential(*first, *_depthwise_separable(channels, kernel, 1, 1, affine))
 
 
-def _separable(kernel: int) -> Factory:
-    """ReLU, depthwise, pointwise, normalisation, twice; the stride is in the first half."""
-
-    def make(c_in: int, c_out: int, stride: int, affine: bool) -> nn.Module:
-        first = [nn.ReLU(), _depthwise(c_in, kernel, stride), _pointwise(c_in, c_in), nn.BatchNorm2d(c_in, affine=affine)]
-        second = [nn.ReLU(), _depthwise(c_in, kernel, 1), _pointwise(c_in, c_out), nn.BatchNorm2d(c_out, affine=affine)]
-        return nn.Sequential(*first, *second)
-
-    return make
+def dil_conv(channels: int, stride: int, affine: bool, kernel: int) -> nn.Module:
+    """A depthwise separable convolution with dilation 2."""
+    return nn.Sequential(*_depthwise_separable(channels, kernel, stride, 2, affine))
 
 
-def _dilated(kernel: int) -> Factory:
-    """ReLU, depthwise with dilation 2, pointwise, normalisation."""
-
-    def make(c_in: int, c_out: int, stride: int, affine: bool) -> nn.Module:
-        norm = nn.BatchNorm2d(c_out, affine=affine)
-        return nn.Sequential(nn.ReLU(), _depthwise(c_in, kernel, stride, dilation=2), _pointwise(c_in, c_out), norm)
-
-    return make
+def conv_7x1_1x7(channels: int, stride: int, affine: bool) -> nn.Module:
+    across = nn.Conv2d(channels, channels, (1, 7), (1, stride), (0, 3), bias=False)
+    down = nn.Conv2d(channels, channels, (7, 1), (stride, 1), (3, 0), bias=False)
+    return nn.Sequential(nn.ReLU(), across, down, nn.BatchNorm2d(channels, affine=affine))
 
 
-def conv_7x1_1x7(c_in: int, c_out: int, stride: int, affine: bool) -> nn.Module:
-    across = nn.Conv2d(c_in, c_out, (1, 7), (1, stride), (0, 3), bias=False)
-    down = nn.Conv2d(c_out, c_out, (7, 1), (stride, 1), (3, 0), bias=False)
-    return nn.Sequential(nn.ReLU(), across, down, nn.BatchNorm2d(c_out, affine=affine))
+def pool_norm(channels: int, stride: int, affine: bool, pool: Factory) -> nn.Module:
+    return nn.Sequential(pool(channels, stride, affine), nn.BatchNorm2d(channels, affine=False))
 
 
-def max_pool_3x3(c_in: int, c_out: int, stride: int, affine: bool) -> nn.Module:
-    _same_width("max_pool_3x3", c_in, c_out)
-    return nn.MaxPool2d(3, stride, padding=1)
-
-
-def avg_pool_3x3(c_in: int, c_out: int, stride: int, affine: bool) -> nn.Module:
-    _same_width("avg_pool_3x3", c_in, c_out)
-    return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
-
-
-def _normalised(pool: Factory) -> Factory:
-    def make(c_in: int, c_out: int, stride: int, affine: bool) -> nn.Module:
-        return PoolNorm(pool(c_in, c_out, stride, affine), nn.BatchNorm2d(c_out, affine=False))
-
-    return make
-
-
-def none(c_in: int, c_out: int, stride: int, affine: bool) -> nn.Module:
-    return Zero(c_out, stride)
-
-
-def skip_connect(c_in: int, c_out: int, stride: int, affine: bool) -> nn.Module:
-    """The input itself; at stride 2 a FactorizedReduce."""
-    if stride == 1:
-        _same_width("skip_connect", c_in, c_out)
-        return nn.Identity()
-    return FactorizedReduce(c_in, c_out, affine)
-
-
-def noise(c_in: int, c_out: int, stride: int, affine: bool) -> nn.Module:
-    _same_width("noise", c_in, c_out)
-    return Noise(stride)
-
-
-def project(c_in: int, c_out: int, affine: bool) -> nn.Module:
-    """How a cell brings an input of its own resolution to its width: ReLU, 1x1 convolution, normalisation."""
-    return relu_conv_bn(c_in, c_out, 1, 1, affine)
-
-
-def _same_width(name: str, c_in: int, c_out: int) -> None:
-    if c_in != c_out:
-        raise ValueError(f"{name} keeps the number of channels; asked for {c_in} -> {c_out}")
+def skip_connect(channels: int, stride: int, affine: bool) -> nn.Module:
+    return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels, affine)
 
 
 PLAIN_POOLS: dict[str, Factory] = {
-    "none": none,
-    "max_pool_3x3": max_pool_3x3,
-    "avg_pool_3x3": avg_pool_3x3,
+    "none": lambda channels, stride, affine: Zero(stride),
+    "max_pool_3x3": lambda channels, stride, affine: nn.MaxPool2d(3, stride, padding=1),
+    "avg_pool_3x3": lambda channels, stride, affine: avg_pool_3x3(stride),
     "skip_connect": skip_connect,
-    "sep_conv_3x3": _separable(3),
-    "sep_conv_5x5": _separable(5),
-    "sep_conv_7x7": _separable(7),
-    "dil_conv_3x3": _dilated(3),
-    "dil_conv_5x5": _dilated(5),
+    "sep_conv_3x3": partial(sep_conv, kernel=3),
+    "sep_conv_5x5": partial(sep_conv, kernel=5),
+    "sep_conv_7x7": partial(sep_conv, kernel=7),
+    "dil_conv_3x3": partial(dil_conv, kernel=3),
+    "dil_conv_5x5": partial(dil_conv, kernel=5),
     "conv_7x1_1x7": conv_7x1_1x7,
-    "noise": noise,
+    "noise": lambda channels, stride, affine: Noise(stride),
 }
-OPERATIONS: dict[str, Factory] = PLAIN_POOLS | {name: _normalised(PLAIN_POOLS[name]) for name in ("max_pool_3x3", "avg_pool_3x3")}
+OPERATIONS = PLAIN_POOLS | {name: partial(pool_norm, pool=PLAIN_POOLS[name]) for name in ("max_pool_3x3", "avg_pool_3x3")}

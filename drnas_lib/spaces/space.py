@@ -1,12 +1,14 @@
-"""What a search space is: the operations that compete on each edge, and the rule that turns scores into a cell."""
+"""A search space: the candidate operations of each edge, and the rule that turns scores into a cell."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from drnas_lib.genotype import Genotype
 
 Scores = Sequence[Sequence[Sequence[float]]]  # (G, E, O)
+Choices = tuple[tuple[tuple[str, ...], ...], ...]  # (G, E) the operations of each edge
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,8 @@ class Space:
     edges: tuple[tuple[int, int], ...]  # (E,) pairs (source node, target node)
     nodes: int  # inputs of the cell included; the last one is the output
     groups: tuple[str, ...]  # (G,) the kinds of cell, each with scores of its own
-    decode: Callable[[Scores], Genotype]
-    choices: tuple[tuple[tuple[str, ...], ...], ...] | None = None  # (G, E) what each edge chooses from; None: all operations everywhere
+    decode: Callable[[tuple[str, ...], Scores], Genotype]  # the cell of `operations` and scores
+    choices: Choices | None = None  # None: all operations on every edge
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -31,27 +33,27 @@ class Space:
         by_source = [[e for e, (source, _) in enumerate(self.edges) if source == node] for node in range(self.nodes - 1)]
         return [sorted(edges, key=lambda e: self.edges[e][1]) for edges in by_source]
 
-    def start(self, keep: int) -> list[list[list[bool]]]:
-        """(G, E, O): what competes when a search begins with `keep` operations on every edge; one fewer than there are leaves out 'none'.
+    def initial_mask(self, keep: int) -> list[list[list[bool]]]:
+        """(G, E, O): the candidates of a search that begins with `keep` operations on every edge; one fewer than all leaves out 'none'.
 
         Raises ValueError where an edge cannot have that many.
         """
         groups, edges, _ = self.shape
         choices = self.choices or groups * (edges * (self.operations,),)
-        return [[[name in self._begins(edge, keep) for name in self.operations] for edge in of_group] for of_group in choices]
+        return [[[name in self._candidates(edge, keep) for name in self.operations] for edge in group] for group in choices]
 
-    def _begins(self, allowed: tuple[str, ...], keep: int) -> tuple[str, ...]:
-        fewer = tuple(name for name in allowed if name != "none")
-        for names in (allowed, fewer):
+    def _candidates(self, allowed: tuple[str, ...], keep: int) -> tuple[str, ...]:
+        without_none = tuple(name for name in allowed if name != "none")
+        for names in (allowed, without_none):
             if len(names) == keep:
                 return names
-        numbers = " or ".join(map(str, sorted({len(allowed), len(fewer)})))
+        numbers = " or ".join(map(str, sorted({len(allowed), len(without_none)})))
         raise ValueError(f"keep={keep}: an edge of space {self.name!r} begins with {numbers} operations")
 
-    def genotype(self, scores) -> Genotype:
+    def genotype(self, scores: Any) -> Genotype:
         """The cell with the best operations under `scores`, a (G, E, O) tensor or array on any device; higher wins.
 
-        -inf marks an operation as not available. Raises ValueError where the shape is another one or a score is NaN.
+        -inf marks an operation that is not available. Raises ValueError for another shape or a NaN.
         """
         if tuple(scores.shape) != self.shape:
             raise ValueError(f"scores of space {self.name!r} must have shape {self.shape}, got {tuple(scores.shape)}")
@@ -60,4 +62,4 @@ class Space:
             for edge, of_edge in zip(self.edges, of_group, strict=True):
                 if any(math.isnan(score) for score in of_edge):
                     raise ValueError(f"scores of group {group!r}, edge {edge[0]}->{edge[1]} contain NaN: {of_edge}")
-        return self.decode(rows)
+        return self.decode(self.operations, rows)

@@ -4,15 +4,15 @@ import torch
 
 from drnas_lib.architecture.derive import DERIVATIONS
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.methods import METHODS
+from drnas_lib.methods import method_class
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["darts"]
 
 
 def test_softmax_and_mean_agree_on_operations_but_not_on_edges():
-    variables = ArchVariables(SPACE.shape, torch.Generator().manual_seed(0), available=torch.tensor(SPACE.start(7)))
-    method = METHODS["drnas"](variables)
+    variables = ArchVariables(SPACE.shape, torch.Generator().manual_seed(0), available=torch.tensor(SPACE.initial_mask(7)))
+    method = method_class("drnas")(variables)
     found = []
     for seed in range(20):
         with torch.no_grad():

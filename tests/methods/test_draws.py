@@ -8,8 +8,8 @@ from scipy import stats
 from torch.nn import functional as F
 
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.config.method_presets import options
-from drnas_lib.methods import METHODS
+from drnas_lib.config.method_presets import METHODS, options
+from drnas_lib.methods import method_class
 from drnas_lib.methods.darts import DARTS
 from drnas_lib.methods.dsnas import DSNAS, _Drawn
 from drnas_lib.methods.gdas import GDAS
@@ -83,7 +83,7 @@ def test_the_temperature_goes_in_a_line_and_is_saved():
     ],
 )
 def test_the_published_temperatures(name, protocol, epochs, first, last):
-    method = METHODS[name].build(variables(), SPACE, 0, options(name, protocol))
+    method = method_class(name).build(variables(), SPACE, 0, options(name, protocol))
     seen = []
     for epoch in (0, epochs - 1):
         method.begin_epoch(epoch, epochs)
@@ -188,7 +188,7 @@ def test_pc_darts_derives_by_the_product_of_both():
 @pytest.mark.parametrize(("protocol", "allowed"), [("paper", False), ("released", True)])
 def test_pc_darts_derives_none_in_the_released_code_alone(protocol, allowed):
     """The authors' genotype() passes over 'none'; DrNAS' code does not."""
-    method = METHODS["pc_darts"].build(variables(), SPACE, 0, options("pc_darts", protocol))
+    method = method_class("pc_darts").build(variables(), SPACE, 0, options("pc_darts", protocol))
     with torch.no_grad():
         method.variables.eta[..., 0] = 9.0
         method.variables.eta[..., 3] = 5.0
@@ -212,7 +212,7 @@ def test_pc_darts_without_edge_normalisation_is_darts_on_part_of_the_channels():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_row_names_a_class_that_draws_for_every_edge(name):
-    method = METHODS[name].build(variables(), SPACE, 0, options(name, "paper"))
+    method = method_class(name).build(variables(), SPACE, 0, options(name, "paper"))
     theta = method.sample(generator())
     assert theta.shape[:2] == (1, 6) and theta.shape[2] in (5, 6)
     torch.testing.assert_close(theta[..., :5].sum(-1), torch.ones(1, 6, dtype=torch.float64))

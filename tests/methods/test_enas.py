@@ -29,7 +29,7 @@ def made(updates=40, lr=0.02):
 
 def context(seed=0):
     batch = torch.zeros(60, 1, 2, 2), torch.zeros(60, dtype=torch.long)
-    return SimpleNamespace(net=Likes(), augmented=lambda count: [batch] * count, chance=torch.Generator().manual_seed(seed))
+    return SimpleNamespace(net=Likes(), augmented=lambda count: [batch] * count, theta_generator=torch.Generator().manual_seed(seed))
 
 
 def test_the_log_probability_is_that_of_the_choices():
@@ -113,7 +113,7 @@ def test_state_continues_exactly():
     fresh = made(updates=3)
     fresh.load_state_dict(parts.state_dict())
     second = context()
-    second.chance.set_state(first.chance.get_state())
+    second.theta_generator.set_state(first.theta_generator.get_state())
     fresh.after_epoch(second, last=False)
     assert whole.baseline == fresh.baseline
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), fresh.parameters()))

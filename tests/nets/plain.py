@@ -15,9 +15,7 @@ class PlainEdge(nn.Module):
     def __init__(self, space, channels, k, kept):
         super().__init__()
         self.k, self.width = k, channels // k
-        self.operations = nn.ModuleDict(
-            {name: OPERATIONS[name](self.width, self.width, 1, False) for o, name in enumerate(space.operations) if kept[o]}
-        )
+        self.operations = nn.ModuleDict({name: OPERATIONS[name](self.width, False) for o, name in enumerate(space.operations) if kept[o]})
         self.names = space.operations
 
     def forward(self, x, theta):

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.nets.darts_skeleton import MACROS, DartsSkeleton
-from drnas_lib.spaces.darts_operations import OPERATIONS, FactorizedReduce, project
+from drnas_lib.spaces.darts_operations import OPERATIONS, FactorizedReduce
+from drnas_lib.spaces.operations import relu_conv_bn
 
 
 class PlainEdge(nn.Module):
@@ -12,7 +13,7 @@ class PlainEdge(nn.Module):
         super().__init__()
         self.k, self.width, self.stride = k, channels // k, stride
         self.operations = nn.ModuleDict(
-            {name: OPERATIONS[name](self.width, self.width, stride, False) for o, name in enumerate(space.operations) if kept[o]}
+            {name: OPERATIONS[name](self.width, stride, False) for o, name in enumerate(space.operations) if kept[o]}
         )
         self.names = space.operations
 
@@ -30,8 +31,9 @@ class PlainCell(nn.Module):
     def __init__(self, space, place, k, mask):
         super().__init__()
         self.space, self.group, C = space, int(place.reduction), place.channels
-        first = FactorizedReduce(place.c_before_last, C, False) if place.reduction_before else project(place.c_before_last, C, False)
-        self.inputs = nn.ModuleList([first, project(place.c_last, C, False)])
+        project = lambda c_in: relu_conv_bn(c_in, C, 1, 1, False)
+        first = FactorizedReduce(place.c_before_last, C, False) if place.reduction_before else project(place.c_before_last)
+        self.inputs = nn.ModuleList([first, project(place.c_last)])
         self.edges = nn.ModuleList(
             PlainEdge(space, C, k, mask[self.group][e], 2 if place.reduction and source < 2 else 1)
             for e, (source, _) in enumerate(space.edges)
@@ -47,7 +49,7 @@ class PlainCell(nn.Module):
 
 class PlainDartsSuperNet(DartsSkeleton):
     def __init__(self, space, k=1, mask=None, macro="cifar", channels=36, cells=20, classes=10, in_channels=3):
-        mask = space.start(len(space.operations)) if mask is None else mask.tolist()
+        mask = space.initial_mask(len(space.operations)) if mask is None else mask.tolist()
         super().__init__(
             lambda place: PlainCell(space, place, k, mask), MACROS[macro], channels, cells, classes, in_channels, stem_width=3 * channels
         )

@@ -10,7 +10,7 @@ from torch import nn
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_network import DartsNetwork
-from drnas_lib.nets.darts_skeleton import MACROS, AuxiliaryHead, DartsSkeleton, cell_places, halves, reductions
+from drnas_lib.nets.darts_skeleton import MACROS, AuxiliaryHead, DartsSkeleton, cell_places, pool_to_2x2, reductions
 from drnas_lib.runs.records import PROJECT
 from drnas_lib.spaces.darts_operations import PLAIN_POOLS, FactorizedReduce
 
@@ -56,7 +56,7 @@ def test_auxiliary_heads_as_published():
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 9])
 def test_other_sizes_are_averaged_to_2x2(size):
     x = torch.randn(2, 3, size, size, dtype=torch.float64)
-    torch.testing.assert_close(halves(size)(x), F.adaptive_avg_pool2d(x, 2))
+    torch.testing.assert_close(pool_to_2x2(size)(x), F.adaptive_avg_pool2d(x, 2))
 
 
 def test_counting_does_not_depend_on_the_auxiliary_head():

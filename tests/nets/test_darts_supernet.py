@@ -89,7 +89,7 @@ def test_equals_the_oracle_on_imagenet_with_an_odd_height():
 def test_equals_the_oracle_on_the_robust_spaces(name):
     torch.manual_seed(1)
     space = SPACES[name]
-    mask = torch.tensor(space.start(3 if name == "s3" else 2))
+    mask = torch.tensor(space.initial_mask(3 if name == "s3" else 2))
     compare(space, mask, torch.float64, True, k=1, channels=4, cells=4, classes=7)
 
 
@@ -128,5 +128,5 @@ def same_noise(fast, plain):
 @pytest.mark.parametrize("k", [1, 2])
 def test_equals_the_oracle_where_operations_are_noise(k, training):
     torch.manual_seed(2)
-    mask = torch.tensor(SPACES["s4"].start(2))
+    mask = torch.tensor(SPACES["s4"].initial_mask(2))
     compare(SPACES["s4"], mask, torch.float64, training, prepare=same_noise, k=k, channels=4, cells=4, classes=7)

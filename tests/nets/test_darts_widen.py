@@ -84,7 +84,7 @@ def test_channels_and_operations_cannot_come_back():
     wide, narrow = DartsSuperNet(SPACE, k=3, **SETTINGS), DartsSuperNet(SPACE, k=6, **SETTINGS)
     with pytest.raises(ValueError, match="would shrink"):
         channel_maps(wide, narrow, torch.Generator())
-    mask = torch.tensor(SPACE.start(7))
+    mask = torch.tensor(SPACE.initial_mask(7))
     mask[..., 4] = False
     with pytest.raises(ValueError, match="sep_conv_3x3 was pruned"):
         channel_maps(DartsSuperNet(SPACE, mask=mask, **SETTINGS), DartsSuperNet(SPACE, **SETTINGS), torch.Generator())

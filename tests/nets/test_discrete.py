@@ -123,4 +123,4 @@ def test_gradients_reach_every_parameter():
 
 @pytest.mark.parametrize("name", ["nor_conv_1x1", "nor_conv_3x3"])
 def test_supernet_convolutions_can_go_without_affine_parameters(name):
-    assert [key for key, _ in OPERATIONS[name](2, 4, 2, False).named_parameters()] == ["1.weight"]
+    assert [key for key, _ in OPERATIONS[name](2, False).named_parameters()] == ["1.weight"]

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.methods import METHODS
+from drnas_lib.methods import method_class
 from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.search import bilevel
 from drnas_lib.search.bilevel import Bilevel
@@ -32,7 +32,7 @@ def make(net, second_order=False, method=None, dtype=torch.float64):
     with torch.no_grad():
         variables.eta.copy_(torch.randn(SPACE.shape, generator=torch.Generator().manual_seed(1), dtype=dtype))
     optimiser = Adam([variables.eta], 1e-2)
-    method = (method or METHODS["drnas"])(variables)
+    method = (method or method_class("drnas"))(variables)
     parts = REGULARISERS["kl"](0.01), optimiser, WeightOptimiser(0.9, 3e-4, 5.0), torch.Generator().manual_seed(2)
     step = Bilevel(net, method, variables, *parts, second_order)
     step.set_lr(0.05)

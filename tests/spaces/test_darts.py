@@ -24,18 +24,18 @@ def test_operations_are_there_and_the_parameters_know_how_many(name):
     space = SPACES[name]
     assert set(space.operations) <= set(OPERATIONS) & set(DARTS_OPERATIONS)
     for keep in RULES[name].operations:
-        assert torch.tensor(space.start(keep)).sum(-1).unique().tolist() == [keep]
+        assert torch.tensor(space.initial_mask(keep)).sum(-1).unique().tolist() == [keep]
 
 
 def test_seven_operations_are_all_but_none():
-    start = torch.tensor(DARTS.start(7))
-    assert not start[..., DARTS.operations.index("none")].any() and torch.tensor(DARTS.start(8)).all()
+    start = torch.tensor(DARTS.initial_mask(7))
+    assert not start[..., DARTS.operations.index("none")].any() and torch.tensor(DARTS.initial_mask(8)).all()
     with pytest.raises(ValueError, match="keep=6: an edge of space 'darts' begins with 7 or 8 operations"):
-        DARTS.start(6)
+        DARTS.initial_mask(6)
 
 
 def test_s1_has_the_published_pairs():
-    s1, start = SPACES["s1"], SPACES["s1"].start(2)
+    s1, start = SPACES["s1"], SPACES["s1"].initial_mask(2)
 
     def pair(group, edge):
         return {name for name, there in zip(s1.operations, start[group][edge]) if there}

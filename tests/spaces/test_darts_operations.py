@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from drnas_lib.genotype import DARTS_OPERATIONS
-from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS, FactorizedReduce, project
+from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS, FactorizedReduce
 
 C, SIZE = 6, 8
 POOLS = ("max_pool_3x3", "avg_pool_3x3")
@@ -26,7 +26,7 @@ def batch(seed=0):
 
 def build(name, stride=1, affine=True, table=OPERATIONS):
     torch.manual_seed(1)
-    return table[name](C, C, stride, affine).double()
+    return table[name](C, stride, affine).double()
 
 
 def standardised(x):
@@ -141,18 +141,6 @@ def test_noise_forgets_the_input_and_draws_anew(stride, mode):
 
 def test_none_is_zero():
     assert not build("none", 2)(batch()).any()
-
-
-@pytest.mark.parametrize("name", ["max_pool_3x3", "avg_pool_3x3", "skip_connect", "noise"])
-def test_what_keeps_the_width_refuses_another(name):
-    with pytest.raises(ValueError, match=f"{name} keeps the number of channels; asked for 2 -> 4"):
-        OPERATIONS[name](2, 4, 1, True)
-
-
-def test_convolutions_can_change_the_width():
-    for name in CLOSED_FORM:
-        assert OPERATIONS[name](2, 4, 2, True)(torch.zeros(2, 2, 4, 4)).shape == (2, 4, 2, 2)
-    assert project(2, 4, True)(torch.zeros(2, 2, 4, 4)).shape == (2, 4, 4, 4)
 
 
 @pytest.mark.parametrize("name", [name for name in DARTS_OPERATIONS if name not in ("none", "noise")])

@@ -24,11 +24,11 @@ from torch.nn import functional as F
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.plain import implementations
 from drnas_lib.collection.speed.whole import launched_steps, noise, ours, plain, settings, whole_steps
+from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import file_of_parameters
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.config.space_rules import RULES
 from drnas_lib.data.sources import Dataset
-from drnas_lib.methods import METHODS
 from drnas_lib.runs.device import DeviceError, choose, describe, reproducible
 from drnas_lib.runs.records import PROJECT, environment, read_json, write_json
 from drnas_lib.runs.seeds import built

@@ -42,7 +42,7 @@ class Trace:
             raise ExplorationError(f"method={settings['method']!r} of this run learns no Dirichlet distribution. Allowed is drnas.")
         space, epochs, kept_by_epoch = SPACES[settings["space"]], report.history.epoch.to_numpy(), report.history.operations_kept
         kept = np.empty((len(epochs), *space.shape), dtype=bool)
-        kept[0] = space.start(int(kept_by_epoch.iloc[0]))
+        kept[0] = space.initial_mask(int(kept_by_epoch.iloc[0]))
         eta = _joined(report.eta, epochs, space, kept[0])
         for t in range(1, len(eta)):
             keep = int(kept_by_epoch.iloc[t])

@@ -31,7 +31,7 @@ def report(beta_rows, kept, space=SPACE):
     names = ["epoch", "group", "edge", "operation"]
     edges = [f"{source}-{target}" for source, target in space.edges]
     rows = pd.MultiIndex.from_product([history.epoch, space.groups, edges, space.operations], names=names)
-    there = np.broadcast_to(space.start(kept[0]), eta.shape).ravel()
+    there = np.broadcast_to(space.initial_mask(kept[0]), eta.shape).ravel()
     return SearchReport(record, history, None, pd.DataFrame({"eta": eta.ravel()}, index=rows).reset_index()[there])
 
 
