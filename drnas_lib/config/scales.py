@@ -12,9 +12,7 @@ over the stages, and eta rests, in the protocol's proportions.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from drnas_lib.config.darts_presets import ROBUST_SPACES
-from drnas_lib.config.presets import FAMILIES, STREAMED, Stages
-from drnas_lib.config.recipes import Recipe
+from drnas_lib.config.presets import FAMILIES, ROBUST_SPACES, STREAMED, Stages
 
 SCALES = ("full", "laptop", "smoke")
 FULL, LAPTOP, SMOKE = SCALES
@@ -24,54 +22,47 @@ DIGITS = 3  # of a scaled rate
 
 @dataclass(frozen=True)
 class Size:
-    """What a scale sets of a search. `epochs` are those of all stages together; None: as the protocol has it."""
+    """What a scale sets of a search, or of the training of a single cell; None: as the protocol has it."""
 
-    epochs: int
-    batch_size: int
+    epochs: int  # of all stages together
     channels: int
     cells: int
+    batch_size: int | None = None
     subset: int | None = None
-    train_epochs: int | None = None  # of the cells that are trained after the search; how many random ones, and seeds of each
+    train_epochs: int | None = None  # of the cells that are trained after a search; how many random ones, and seeds of each
     random_cells: int | None = None
     train_seeds: int | None = None
 
-
-@dataclass(frozen=True)
-class TrainingSize:
-    """What a scale sets of the training of a single cell."""
-
-    epochs: int
-    channels: int
-    cells: int
-    subset: int | None = None
-    batch_size: int | None = None
+    def changes(self) -> dict[str, Any]:
+        """The settings that this size changes."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
-BRIEFLY = dict(train_epochs=1, random_cells=2, train_seeds=1)
+BRIEFLY = dict(subset=128, batch_size=32, train_epochs=1, random_cells=2, train_seeds=1)
 # (space, family of data sets) -> size. Absent: this scale does not exist there.
 SEARCHES: dict[str, dict[tuple[str, str], Size]] = {
     LAPTOP: {
-        ("nb201", "published"): Size(epochs=50, batch_size=64, channels=8, cells=1, subset=5000),
-        ("darts", "published"): Size(epochs=20, batch_size=64, channels=12, cells=5, subset=2500),
-        **{(space, "published"): Size(epochs=20, batch_size=64, channels=8, cells=5, subset=2500) for space in ROBUST_SPACES},
+        ("nb201", "published"): Size(epochs=50, channels=8, cells=1, batch_size=64, subset=5000),
+        ("darts", "published"): Size(epochs=20, channels=12, cells=5, batch_size=64, subset=2500),
+        **{(space, "published"): Size(epochs=20, channels=8, cells=5, batch_size=64, subset=2500) for space in ROBUST_SPACES},
     },
     SMOKE: {
-        **{("nb201", family): Size(2, 32, 8, 1, subset=128, **BRIEFLY) for family in ("published", "own")},
-        **{("darts", family): Size(2, 32, 12, 3, subset=128, **BRIEFLY) for family in ("published", "own")},
-        ("darts", "imagenet"): Size(2, 32, 12, 3),
-        **{(space, family): Size(2, 32, 8, 3, subset=128, **BRIEFLY) for space in ROBUST_SPACES for family in ("published", "own")},
+        **{("nb201", family): Size(epochs=2, channels=8, cells=1, **BRIEFLY) for family in ("published", "own")},
+        **{("darts", family): Size(epochs=2, channels=12, cells=3, **BRIEFLY) for family in ("published", "own")},
+        ("darts", "imagenet"): Size(epochs=2, channels=12, cells=3, batch_size=32),
+        **{(space, family): Size(epochs=2, channels=8, cells=3, **BRIEFLY) for space in ROBUST_SPACES for family in ("published", "own")},
     },
 }
-# (network, whether images are read as they are needed) -> size; the networks are those of retrain_config.MACROS.
-TRAININGS: dict[str, dict[tuple[str, bool], TrainingSize]] = {
+# (network, whether images are read as they are needed) -> size; the networks are those of retrain.MACROS.
+TRAININGS: dict[str, dict[tuple[str, bool], Size]] = {
     LAPTOP: {
-        ("cifar", False): TrainingSize(epochs=20, channels=8, cells=8, subset=5000),
-        ("nb201", False): TrainingSize(epochs=20, channels=8, cells=1, subset=5000),
+        ("cifar", False): Size(epochs=20, channels=8, cells=8, subset=5000),
+        ("nb201", False): Size(epochs=20, channels=8, cells=1, subset=5000),
     },
     SMOKE: {
-        ("cifar", False): TrainingSize(epochs=2, channels=4, cells=3, subset=128, batch_size=32),
-        ("nb201", False): TrainingSize(epochs=2, channels=4, cells=1, subset=128, batch_size=32),
-        ("imagenet", True): TrainingSize(epochs=6, channels=4, cells=3, batch_size=32),
+        ("cifar", False): Size(epochs=2, channels=4, cells=3, batch_size=32, subset=128),
+        ("nb201", False): Size(epochs=2, channels=4, cells=1, batch_size=32, subset=128),
+        ("imagenet", True): Size(epochs=6, channels=4, cells=3, batch_size=32),
     },
 }
 # Parameters that only some methods read, and that would make a smoke run long.
@@ -102,13 +93,14 @@ def search(scale: str, space: str, dataset: str, stages: Stages, settings: dict[
         return stages, settings
     size = SEARCHES[scale][space, FAMILIES[dataset]]
     epochs = shared(size.epochs, stages.epochs)
-    smaller = replace(stages, epochs=epochs, arch_warmup=[_rest(*three) for three in zip(stages.arch_warmup, stages.epochs, epochs)])
-    changes = {name: value for name, value in vars(size).items() if name != "epochs" and value is not None}
-    changes["lr_warmup"] = round(settings["lr_warmup"] * size.epochs / sum(stages.epochs))
+    warmup = [min(now - 1, round(rest * now / before)) for rest, before, now in zip(stages.arch_warmup, stages.epochs, epochs)]
+    smaller = replace(stages, epochs=epochs, arch_warmup=warmup)
+    changed = settings | {name: value for name, value in size.changes().items() if name != "epochs"}
+    changed["lr_warmup"] = round(settings["lr_warmup"] * size.epochs / sum(stages.epochs))
     if scale == LAPTOP:
-        before = _eta_steps(stages, IMAGES[dataset], settings["batch_size"])
-        changes["arch_lr"] = _same_distance(settings["arch_lr"], before, _eta_steps(smaller, size.subset, size.batch_size))
-    return smaller, settings | changes
+        before, now = _eta_steps(stages, IMAGES[dataset], settings), _eta_steps(smaller, changed["subset"], changed)
+        changed["arch_lr"] = _same_distance(settings["arch_lr"], before, now)
+    return smaller, changed
 
 
 def options(scale: str, values: dict[str, Any], full: Stages, scaled: Stages) -> dict[str, Any]:
@@ -121,14 +113,12 @@ def options(scale: str, values: dict[str, Any], full: Stages, scaled: Stages) ->
     return values
 
 
-def training(scale: str, network: str, dataset: str, recipe: Recipe, shape: dict[str, int]) -> tuple[Recipe, dict[str, int], int | None]:
-    """Recipe, channels and cells, and number of training images (None: all) at a scale; the scale is one of `for_training`."""
+def training(scale: str, network: str, dataset: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a training at a scale; the scale is one of `for_training`."""
     if scale == FULL:
-        return recipe, shape, None
+        return values
     size = TRAININGS[scale][network, dataset == STREAMED]
-    warmup = round(recipe.warmup_epochs * size.epochs / recipe.epochs)
-    changes = {"epochs": size.epochs, "warmup_epochs": warmup, "batch_size": size.batch_size or recipe.batch_size}
-    return replace(recipe, **changes), {"channels": size.channels, "cells": size.cells}, size.subset
+    return values | size.changes() | {"warmup_epochs": round(values["warmup_epochs"] * size.epochs / values["epochs"])}
 
 
 def shared(total: int, epochs: list[int]) -> list[int]:
@@ -136,12 +126,8 @@ def shared(total: int, epochs: list[int]) -> list[int]:
     return [max(1, round(total * stage / sum(epochs))) for stage in epochs]
 
 
-def _rest(warmup: int, before: int, epochs: int) -> int:
-    return min(epochs - 1, round(warmup * epochs / before))
-
-
-def _eta_steps(stages: Stages, images: int, batch_size: int) -> int:
-    return images // 2 // batch_size * sum(epochs - warmup for epochs, warmup in zip(stages.epochs, stages.arch_warmup))
+def _eta_steps(stages: Stages, images: int, settings: dict[str, Any]) -> int:
+    return images // 2 // settings["batch_size"] * sum(epochs - warmup for epochs, warmup in zip(stages.epochs, stages.arch_warmup))
 
 
 def _same_distance(rate: float, before: int, now: int) -> float:

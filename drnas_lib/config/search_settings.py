@@ -1,8 +1,7 @@
 """The complete settings of a search, as config/search.py works them out from the parameters."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -80,14 +79,3 @@ class SearchSettings:
     def from_dict(cls, values: dict) -> Self:
         """What `as_dict` gave, read back from a record. Raises TypeError where a setting is missing or unknown."""
         return cls(**values | {"stages": tuple(StageSettings(**stage) for stage in values["stages"])})
-
-
-def reductions(lists: dict, values: dict, stages: Any, rest: dict, cells: int) -> Iterator[str]:
-    """Why a search is less than its protocol's, a reason each."""
-    if sum(lists["epochs"]) < sum(stages.epochs):
-        yield f"{sum(lists['epochs'])} instead of {sum(stages.epochs)} epochs"
-    if values["subset"] is not None:
-        yield f"{values['subset']} training images instead of all"
-    for name, label in (("cells", cells), ("channels", "channels")):
-        if values[name] < rest[name]:
-            yield f"{values[name]} instead of {rest[name]} {label}"

@@ -1,10 +1,10 @@
-"""What the parameters of a search may be in each space, checked before anything is read. `config` is a SearchConfig."""
+"""What the parameters of a search may be in each space, checked before anything is read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from drnas_lib.config.darts_presets import ROBUST_SPACES
+from drnas_lib.config.presets import ROBUST_SPACES
 
 PIXELS = {"cluttered_digits": 16, "digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16}  # a side
 PIXELS |= {"folder": 32, "imagenet": 224}  # by default
@@ -33,11 +33,11 @@ MOST_OPERATIONS = max(max(rules.operations) for rules in RULES.values())
 SHRINKS = {"cifar": 4, "imagenet": 32}  # pixels of the image per pixel of the last features
 
 
-def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
+def problems(space: str, method: str, progressive: bool | None, values: dict[str, Any]) -> Iterator[str]:
     """A sentence for each parameter that the space cannot have."""
-    rules, of_space = RULES[config.space], f"with space={config.space!r}"
-    if rules.methods is not None and config.method not in rules.methods:
-        yield f"method={config.method!r} {of_space}: allowed are {', '.join(rules.methods)}."
+    rules, of_space = RULES[space], f"with space={space!r}"
+    if rules.methods is not None and method not in rules.methods:
+        yield f"method={method!r} {of_space}: allowed are {', '.join(rules.methods)}."
     if values["evaluate"] == "table" and not rules.benchmark:
         yield f"evaluate='table' {of_space}: the benchmark does not know this space. Allowed are train, none."
     if values["cells"] < rules.least_cells:
@@ -46,16 +46,12 @@ def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
         yield f"macro={values['macro']!r} {of_space}: allowed is {', '.join(rules.macros)}."
     if values["drop_path"] and not rules.drops_paths:
         yield f"drop_path={values['drop_path']} {of_space}: only the DARTS space and S1 to S4 leave out paths. Allowed is 0."
-    if config.progressive and len(rules.operations) == 1 and not rules.benchmark:
+    if progressive and len(rules.operations) == 1 and not rules.benchmark:
         yield f"progressive=True {of_space}: an edge has no more than {rules.operations[0]} operations, nothing to prune. Allowed is False."
-    size, shrinks = config.image_size or PIXELS[config.dataset], SHRINKS[values["macro"]]
-    if size % shrinks:
-        name = f"image_size={size}" if config.image_size else f"dataset={config.dataset!r}, whose images have {size} pixels,"
-        yield f"{name} with macro={values['macro']!r}: the network divides the size by {shrinks}, so it must be a multiple of {shrinks}."
 
 
-def first_keep(space: str, keep: list[int]) -> Iterator[str]:
-    """Whether a search may begin with keep[0] operations."""
+def first_stage_problems(space: str, keep: list[int]) -> Iterator[str]:
+    """A sentence if a search cannot begin with keep[0] operations."""
     allowed = RULES[space].operations
     if keep[0] not in allowed:
         numbers = " or ".join(map(str, allowed))

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
+from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.presets import FAMILIES, SETTINGS, STAGES, preset, searched
-from drnas_lib.config.search import ParameterError, SearchConfig
+from drnas_lib.config.search import SearchConfig
 
 NB201 = [name for name in FAMILIES if searched("nb201", name)]
 
