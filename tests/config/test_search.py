@@ -148,7 +148,7 @@ BAD = [
     (IMAGENET | {"index_lists": "ten.json"}, ["index_lists='ten.json'", "two files", "for the weights and for eta"]),
     (IMAGENET | {"index_lists": "no.json,neither.json"}, ["index_lists=['no.json', 'neither.json']", "not two index lists", "no.json"]),
     (IMAGENET | {"index_lists": ["params/paper/table1.json"] * 2}, ["these are not two index lists ('percent')"]),
-    ({"index_lists": "a.json,b.json"}, ["index_lists=['a.json', 'b.json'] with dataset='cluttered_digits'", "only imagenet reads index lists"]),
+    ({"index_lists": "a.json,b.json"}, ["index_lists=['a.json', 'b.json'] with dataset='cluttered_digits'", "only imagenet reads index"]),
     (IMAGENET | {"workers": -1}, ["workers=-1", "from 0 to 256"]),
     ({"lr_warmup": 21}, ["lr_warmup=21 with epochs=[20]", "not more than all epochs"]),
     ({"lr_after_widening": "continued"}, ["lr_after_widening='continued' with one stage", "nothing is widened"]),
