@@ -6,10 +6,8 @@ For data of one's own a row sets only FOR_ANY_DATA: its lengths and rates were n
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-
-from drnas_lib.config.presets import Stages
 
 GRADIENT_STEPS = ("arch_first", "weights_first", "single_level")
 WEIGHTS_ONLY = ("weights_only",)
@@ -105,16 +103,16 @@ def all_options() -> set[str]:
     return {name for row in METHODS.values() for values in row.options.values() for name in values}
 
 
-def adapted(method: str, protocol: str, published: bool, stages: Stages, settings: dict) -> tuple[Stages, dict]:
-    """The protocol's stage lists and settings, changed as this method needs. `published`: the data set is one of the paper's."""
-    row = METHODS[method]
+def adapted(method: str, protocol: str, published: bool, settings: dict[str, Any]) -> dict[str, Any]:
+    """The protocol's settings, changed as this method needs, and its options. `published`: the data set is one of the paper's."""
+    row, epochs = METHODS[method], settings["epochs"]
     own: dict[str, Any] = {"step": row.steps[0]} | _of_protocol(row.settings, protocol)
     if not published:
-        warmup = own.get("arch_warmup", 0) * sum(stages.epochs) // own.get("epochs", 1)  # the same share of the search
+        warmup = own.get("arch_warmup", 0) * sum(epochs) // own.get("epochs", 1)  # the same share of the search
         own = {name: value for name, value in own.items() if name in FOR_ANY_DATA} | ({"arch_warmup": warmup} if warmup else {})
-    if len(stages.epochs) == 1:  # the stages of a progressive search are those of DrNAS
-        stages = replace(stages, **{name: [own[name]] for name in OF_THE_STAGE if name in own})
-    return stages, settings | {name: value for name, value in own.items() if name not in OF_THE_STAGE}
+    stages = {name: [own.pop(name)] for name in OF_THE_STAGE if name in own}
+    # The stages of a progressive search are those of DrNAS.
+    return settings | (stages if len(epochs) == 1 else {}) | own | options(method, protocol)
 
 
 def problems(method: str, protocol: str, given: dict, settings: dict) -> Iterator[str]:

@@ -87,8 +87,7 @@ def number(allowed: str, holds: Callable[[float], bool]) -> Kind:
 
 def choice(*words: str) -> Kind:
     """One of a few words."""
-    outside = ("", f"{words[0]}x", words[0].upper())
-    return text("|".join(map(re.escape, words)), f"allowed are {', '.join(words)}.", words, outside, words)
+    return one_of(words)
 
 
 def one_of(table: Iterable[str]) -> Kind:
@@ -99,7 +98,8 @@ def one_of(table: Iterable[str]) -> Kind:
             raise ValueError(f"allowed are {', '.join(table)}.{nearest(value, table)}")
         return value
 
-    return Kind(read, tuple(table), ("", "x"))
+    words = tuple(table)
+    return Kind(read, words, ("", f"{words[0]}x", words[0].upper()))
 
 
 def text(pattern: str, allowed: str, inside: tuple[str, ...], outside: tuple[str, ...], near: tuple[str, ...] = ()) -> Kind:

@@ -4,7 +4,8 @@
 Where neither text nor code of DrNAS gives a value, the comment says whose it is.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 STREAMED = "imagenet"  # read from files as they are needed; the other data sets fit into memory
 PERCENTS = (10.0, 2.5)  # of ImageNet's images of each class, for the weights and for eta (section 4.2)
@@ -138,13 +139,12 @@ def searched(space: str, dataset: str) -> bool:
     return (space, FAMILIES[dataset]) in SETTINGS
 
 
-def preset(space: str, dataset: str, protocol: str, progressive: bool) -> tuple[Stages, dict]:
+def preset(space: str, dataset: str, protocol: str, progressive: bool) -> dict[str, Any]:
     """Stage lists and all other settings."""
     family = FAMILIES[dataset]
     stages = STAGES.get((space, family, protocol, progressive)) or STAGES[space, family, protocol, False]
-    settings = SETTINGS[space, family] | DISAGREEMENTS[protocol]
+    settings = vars(stages) | SETTINGS[space, family] | DISAGREEMENTS[protocol]
     if (space, dataset) == MAIN_JOB:
-        halved = {name: [epochs // 2 for epochs in getattr(stages, name)] for name in ("epochs", "arch_warmup")}
-        stages, settings = replace(stages, **halved), settings | OF_MAIN_JOB
+        settings |= OF_MAIN_JOB | {name: [epochs // 2 for epochs in settings[name]] for name in ("epochs", "arch_warmup")}
     settings |= {"derive": "mean" if space == "nb201" else DERIVE[protocol]}
-    return stages, settings if progressive else settings | WITHOUT_STAGES.get((space, family), {})
+    return settings if progressive else settings | WITHOUT_STAGES.get((space, family), {})

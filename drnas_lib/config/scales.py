@@ -9,10 +9,10 @@ All methods share one size, so that they are compared on equal terms. Their own 
 over the stages, and eta rests, in the protocol's proportions.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from drnas_lib.config.presets import FAMILIES, ROBUST_SPACES, STREAMED, Stages
+from drnas_lib.config.presets import FAMILIES, ROBUST_SPACES, STREAMED
 
 SCALES = ("full", "laptop", "smoke")
 FULL, LAPTOP, SMOKE = SCALES
@@ -80,37 +80,29 @@ def for_training(network: str, dataset: str) -> tuple[str, ...]:
     return (FULL, *(scale for scale in found if scale != LAPTOP or FAMILIES[dataset] == "published"))
 
 
-def search(scale: str, space: str, dataset: str, stages: Stages, settings: dict[str, Any]) -> tuple[Stages, dict[str, Any]]:
-    """Stages and settings of a protocol at a scale; the scale is one of `for_search`.
+def search(scale: str, space: str, dataset: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a search at a scale; the scale is one of `for_search`.
 
     At the laptop scale the learning rate of eta grows so that rate x number of eta steps stays what the protocol has at full length.
     Adam moves eta by about its rate in each step, whatever the size of the gradient, so that product is how far eta can move, and with
     fewer steps at the same rate the Dirichlet would stay flat. The number of steps is (images / 2 / batch size) x (epochs - warm-up),
     summed over the stages, of the protocol and of the scale. DrNAS, released protocol, CIFAR-10: 3e-4 x 100 x 390 = 6e-3 x 50 x 39.
-    The rate is rounded to three digits.
+    The rate is rounded to three digits. The rate of ENAS' controller follows the same rule: it takes a fixed number of steps per epoch.
     """
     if scale == FULL:
-        return stages, settings
-    size = SEARCHES[scale][space, FAMILIES[dataset]]
-    epochs = shared(size.epochs, stages.epochs)
-    warmup = [min(now - 1, round(rest * now / before)) for rest, before, now in zip(stages.arch_warmup, stages.epochs, epochs)]
-    smaller = replace(stages, epochs=epochs, arch_warmup=warmup)
-    changed = settings | {name: value for name, value in size.changes().items() if name != "epochs"}
-    changed["lr_warmup"] = round(settings["lr_warmup"] * size.epochs / sum(stages.epochs))
-    if scale == LAPTOP:
-        before, now = _eta_steps(stages, IMAGES[dataset], settings), _eta_steps(smaller, changed["subset"], changed)
-        changed["arch_lr"] = _same_distance(settings["arch_lr"], before, now)
-    return smaller, changed
-
-
-def options(scale: str, values: dict[str, Any], full: Stages, scaled: Stages) -> dict[str, Any]:
-    """The parameters that only one method reads, at a scale. The rate of ENAS' controller follows the rule of eta's: it takes a fixed
-    number of steps after every epoch."""
+        return settings
+    size, full_epochs, total = SEARCHES[scale][space, FAMILIES[dataset]], settings["epochs"], sum(settings["epochs"])
+    epochs = shared(size.epochs, full_epochs)
+    warmup = [min(now - 1, round(rest * now / before)) for rest, before, now in zip(settings["arch_warmup"], full_epochs, epochs)]
+    scaled = settings | size.changes()
+    scaled |= {"epochs": epochs, "arch_warmup": warmup, "lr_warmup": round(settings["lr_warmup"] * size.epochs / total)}
     if scale == SMOKE:
-        return values | {name: value for name, value in FEWER.items() if name in values}
-    if scale == LAPTOP and "controller_lr" in values:
-        return values | {"controller_lr": _same_distance(values["controller_lr"], sum(full.epochs), sum(scaled.epochs))}
-    return values
+        return scaled | {name: value for name, value in FEWER.items() if name in settings}
+    steps, scaled_steps = _eta_steps(settings, IMAGES[dataset]), _eta_steps(scaled, scaled["subset"])
+    scaled["arch_lr"] = _same_distance(settings["arch_lr"], steps, scaled_steps)
+    if "controller_lr" in settings:
+        scaled["controller_lr"] = _same_distance(settings["controller_lr"], total, sum(epochs))
+    return scaled
 
 
 def training(scale: str, network: str, dataset: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -126,8 +118,9 @@ def shared(total: int, epochs: list[int]) -> list[int]:
     return [max(1, round(total * stage / sum(epochs))) for stage in epochs]
 
 
-def _eta_steps(stages: Stages, images: int, settings: dict[str, Any]) -> int:
-    return images // 2 // settings["batch_size"] * sum(epochs - warmup for epochs, warmup in zip(stages.epochs, stages.arch_warmup))
+def _eta_steps(settings: dict[str, Any], images: int) -> int:
+    epochs = sum(epochs - warmup for epochs, warmup in zip(settings["epochs"], settings["arch_warmup"]))
+    return images // 2 // settings["batch_size"] * epochs
 
 
 def _same_distance(rate: float, before: int, now: int) -> float:

@@ -5,14 +5,15 @@ from dataclasses import asdict
 from functools import cached_property
 from itertools import pairwise
 from pathlib import PurePath
-from typing import Any
+from typing import Annotated, Any
 
 from drnas_lib.config import kinds, method_presets, scales, space_rules, streamed
-from drnas_lib.config.parameters import Truth
+from drnas_lib.config.method_presets import METHODS
+from drnas_lib.config.parameters import Truth, choice, integers, number, one_of
 from drnas_lib.config.presets import FAMILIES, STREAMED, preset, searched, usually_progressive
 from drnas_lib.config.run_parameters import RunParameters, fewer, file_part, fingerprint
 from drnas_lib.config.search_settings import SearchSettings, StageSettings
-from drnas_lib.config.space_rules import RULES, SHRINKS
+from drnas_lib.config.space_rules import MOST_OPERATIONS, RULES, SHRINKS
 from drnas_lib.config.streamed import IndexLists
 
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
@@ -32,12 +33,12 @@ NEWER_DEFAULTS: dict[str, Any] = dict(
 class SearchConfig(RunParameters):
     """The parameters of notebooks/search.ipynb; None means that the protocol decides."""
 
-    space: kinds.Space = "nb201"
+    space: Annotated[str, choice(*RULES)] = "nb201"
     dataset: kinds.Dataset = "cluttered_digits"
     data_folder: kinds.FolderPath | None = None
     image_size: kinds.Pixels | None = None
     index_lists: IndexLists | None = None
-    method: kinds.Method = "drnas"
+    method: Annotated[str, one_of(METHODS)] = "drnas"
     protocol: kinds.Protocol = "released"
     progressive: Truth | None = None
     scale: kinds.Scale = "full"
@@ -50,24 +51,24 @@ class SearchConfig(RunParameters):
     name: kinds.Name | None = None
     rerun: Truth = False
     snapshots: kinds.CountOrZero = 0
-    evaluate: kinds.Evaluate | None = None
+    evaluate: Annotated[str, choice("table", "train", "none")] | None = None
     train_epochs: kinds.Epochs | None = None
     random_cells: kinds.Trainings | None = None
     train_seeds: kinds.Trainings | None = None
     epochs: kinds.EpochsPerStage | None = None
     k: kinds.PerStage | None = None
-    keep: kinds.Keep | None = None
-    arch_warmup: kinds.Warmup | None = None
+    keep: Annotated[list[int], integers(1, MOST_OPERATIONS)] | None = None
+    arch_warmup: Annotated[list[int], integers(0)] | None = None
     subset: kinds.Count | None = None
     batch_size: kinds.BatchSize | None = None
     cells: kinds.Cells | None = None
     channels: kinds.Channels | None = None
-    macro: kinds.Macro | None = None
+    macro: Annotated[str, choice(*SHRINKS)] | None = None
     weight_lr: kinds.Positive | None = None
     weight_lr_min: kinds.NotNegative | None = None
     lr_warmup: kinds.CountOrZero | None = None
     lr_half_period: kinds.Count | None = None
-    lr_after_widening: kinds.LrAfterWidening | None = None
+    lr_after_widening: Annotated[str, choice("continued", "restart_epoch", "restart_cosine")] | None = None
     momentum: kinds.Fraction | None = None
     nesterov: Truth | None = None
     weight_decay: kinds.NotNegative | None = None
@@ -77,17 +78,18 @@ class SearchConfig(RunParameters):
     cutout: kinds.Cutout | None = None
     arch_lr: kinds.Positive | None = None
     arch_grad_clip: kinds.Positive | None = None
-    eta_mean: kinds.EtaMean | None = None
-    eta_std: kinds.EtaStd | None = None
+    # Beyond these bounds the start decides the cell.
+    eta_mean: Annotated[float, number("a number from -10 to 10", lambda value: -10 <= value <= 10)] | None = None
+    eta_std: Annotated[float, number("a number from 0 to 10", lambda value: 0 <= value <= 10)] | None = None
     lam: kinds.NotNegative | None = None
     regulariser: kinds.Regulariser | None = None
-    step: kinds.Step | None = None
-    bilevel: kinds.Bilevel | None = None
-    derive: kinds.Derive | None = None
-    split: kinds.Split | None = None
+    step: Annotated[str, choice("arch_first", "weights_first", "single_level", "weights_only")] | None = None
+    bilevel: Annotated[str, choice("first", "second")] | None = None
+    derive: Annotated[str, choice("mean", "softmax")] | None = None
+    split: Annotated[str, choice("halves", "test_half")] | None = None
     tau_start: kinds.Positive | None = None
     tau_end: kinds.Positive | None = None
-    tau_line: kinds.TauLine | None = None
+    tau_line: Annotated[str, choice("both", "start", "end")] | None = None
     edge_normalisation: Truth | None = None
     none_in_cell: Truth | None = None
     candidates: kinds.Samples | None = None
@@ -176,16 +178,13 @@ class SearchConfig(RunParameters):
 
     @property
     def _usually_progressive(self) -> bool:
-        return method_presets.METHODS[self.method].progressive and usually_progressive(self.space, self.protocol)
+        return METHODS[self.method].progressive and usually_progressive(self.space, self.protocol)
 
     @cached_property
     def _defaults(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        stages, values = preset(self.space, self.dataset, self.protocol, self._progressive)
-        stages, values = method_presets.adapted(self.method, self.protocol, FAMILIES[self.dataset] != "own", stages, values)
-        options = method_presets.options(self.method, self.protocol)
-        scaled_stages, scaled = scales.search(self.scale, self.space, self.dataset, stages, values)
-        scaled_options = scales.options(self.scale, options, stages, scaled_stages)
-        return vars(stages) | values | options, vars(scaled_stages) | scaled | scaled_options
+        of_protocol = preset(self.space, self.dataset, self.protocol, self._progressive)
+        full = method_presets.adapted(self.method, self.protocol, FAMILIES[self.dataset] != "own", of_protocol)
+        return full, scales.search(self.scale, self.space, self.dataset, full)
 
     @cached_property
     def _values(self) -> dict[str, Any]:
