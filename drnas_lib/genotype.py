@@ -1,4 +1,4 @@
-"""A derived cell as a value: which operation sits on which edge. Parsed, printed, validated, to and from JSON.
+"""A derived cell as a value: the operation on each edge. Parsed, printed, validated, to and from JSON.
 
 Two kinds of cell: `Nb201Genotype` (Dong & Yang, *NAS-Bench-201*, ICLR 2020, section 2.1) has one operation on each of
 the six edges between four nodes; `DartsGenotype` (Liu et al., *DARTS*, ICLR 2019, section 2.4) has two inputs for each
@@ -27,7 +27,7 @@ Edge = tuple[int, int, str]  # source node, target node, operation
 
 
 class GenotypeError(UserError, ValueError):
-    """A cell description that stands for no cell. The message says what is wrong, where, and what is allowed."""
+    """A description of a cell is invalid. The message says what is wrong, where, and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class DartsGenotype:
     def __str__(self) -> str:
         """`normal: op~0 op~1 | op~0 op~2 | ...; reduce: ...`, a pair for each computed node, like the text of NAS-Bench-201.
 
-        Behind a cell that concatenates only some of its nodes stand their numbers: `[4 5 6]`.
+        If a cell concatenates only some of its nodes, their numbers follow it: `[4 5 6]`.
         """
         return "; ".join(f"{kind}: {self._text(kind)}" for kind in ("normal", "reduce"))
 
@@ -209,7 +209,7 @@ def _parsed_cell(text: str, kind: str) -> tuple[DartsCell, tuple[int, ...]]:
 
 
 def _checked_cell(entries: Any, concat: Any, kind: str) -> tuple[DartsCell, tuple[int, ...]]:
-    """The same as tuples, if such a cell exists. Raises GenotypeError."""
+    """Entries and concatenated nodes of a valid cell, as tuples. Raises GenotypeError."""
     pair = "a pair (operation, input node)"
     if not isinstance(entries, list | tuple):
         raise GenotypeError(f"{kind} cell: expected a list, each entry {pair}, got {shown(entries)}")

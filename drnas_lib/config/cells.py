@@ -1,4 +1,4 @@
-"""Finds a cell: by the name of a published one, the folder of a search, a JSON file, or the cell itself as text. No torch.
+"""Find a cell by the name of a published one, the folder of a search, a JSON file, or the cell itself as text. No torch.
 
 Text is parsed and never executed. `READERS` has the forms:
 
@@ -25,7 +25,7 @@ from drnas_lib.runs.records import PROJECT, RecordError, RunFolder, resolve
 
 FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")  # in the order of the authors' namedtuple
 EXPECTED = f"expected Genotype({', '.join(f'{name}=...' for name in FIELDS)}) and nothing else"
-MOST_NODES = 100  # more is no cell, and range() would fill the memory
+MOST_NODES = 100  # of a range: a larger one is a typing error, and would fill the memory
 
 
 def reader(text: str) -> Callable[[str], Genotype] | None:
@@ -50,7 +50,7 @@ def from_mapping(text: str) -> Genotype:
 
 
 def _expression(text: str) -> ast.expr:
-    """The one value that the text states."""
+    """The only expression in the text, with or without a name before it. Raises GenotypeError."""
     try:
         body = ast.parse(text.strip().rstrip(",;")).body
     except SyntaxError as error:
@@ -68,7 +68,7 @@ def _name_of(function: ast.expr) -> str | None:
 
 
 def _value(node: ast.expr, name: str) -> Any:
-    """A literal; a range, or a list or tuple of one, as a tuple or list."""
+    """The value of a literal, or of range(...), list(...) or tuple(...) of one. Raises GenotypeError."""
     try:
         if isinstance(node, ast.Call) and (called := getattr(node.func, "id", "")) in ("range", "list", "tuple") and not node.keywords:
             inner = [_value(argument, name) for argument in node.args]
@@ -135,7 +135,7 @@ def _published(path: Path) -> Cell:
 
 
 def find(description: str) -> Cell:
-    """The cell that a parameter means. Raises UnknownCell, GenotypeError, RecordError."""
+    """The cell of a description: a name, a path or text. Raises UnknownCell, GenotypeError, RecordError."""
     if read := reader(description):
         genotype = read(description)
         return Cell(_name(genotype), genotype, "given as text")
@@ -153,7 +153,7 @@ def find(description: str) -> Cell:
 
 
 def _name(genotype: Genotype) -> str:
-    """A name for a cell that has none."""
+    """A name for a cell that was given as text."""
     text = str(genotype)
     return f"nb201-{_plain(text)}" if isinstance(genotype, Nb201Genotype) else f"darts-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
@@ -171,7 +171,7 @@ def _genotype(content: Any, path: Path) -> Genotype:
 
 
 def _of_run(path: Path) -> Cell:
-    """The folder of a seed, or the one above it where there is just one seed."""
+    """The cell of a search, from the folder of a seed or, if there is only one, from the folder above it."""
     seeds = [path] if (path / "genotype.json").exists() else sorted(found.parent for found in path.glob("seed*/genotype.json"))
     if len(seeds) != 1:
         found = f"{len(seeds)} runs ({', '.join(seed.name for seed in seeds)})" if seeds else "no run with a genotype.json"
@@ -186,7 +186,7 @@ def _of_run(path: Path) -> Cell:
 
 
 def _method(searched: dict) -> str:
-    """DARTS with drop path, or with more weight decay than usual, is R-DARTS (Zela et al. 2020)."""
+    """The name in Table 6: DARTS with drop path, or with more weight decay than usual, is R-DARTS (Zela et al., 2020)."""
     if searched["method"] != "darts":
         return {"drnas": "DrNAS"}.get(searched["method"], searched["method"])
     if searched.get("drop_path"):

@@ -17,19 +17,19 @@ FOR_ANY_DATA = ("k", "step", "bilevel", "regulariser", "lam", "arch_grad_clip", 
 
 @dataclass(frozen=True)
 class MethodRow:
-    """What a method sets by default, by protocol."""
+    """The defaults of one method, by protocol."""
 
     where: str  # module:class
     label: str  # of its row in Table 4
     settings: Mapping[str, dict] = field(default_factory=dict)  # stage lists as single numbers
     options: Mapping[str, dict] = field(default_factory=dict)  # parameters that only some methods read
-    steps: tuple[str, ...] = GRADIENT_STEPS  # the orders of a step that suit it; the first is its default
-    progressive: bool = False  # whether the protocol's stages are meant for it
+    steps: tuple[str, ...] = GRADIENT_STEPS  # values of `step` that suit it; the first is its default
+    progressive: bool = False  # whether it uses the protocol's stages by default
 
 
 # The NAS-Bench-201 baselines' code: Nesterov and a decay of 5e-4 for the weights, Adam with a decay of 1e-3 for eta.
 OFFICIAL = {"nesterov": True, "weight_decay": 5e-4, "regulariser": "adam_decay"}
-JUDGED = {"candidates": 100, "monitored": 10}
+CANDIDATES = {"candidates": 100, "monitored": 10}
 # DrNAS' code lowers the temperature of both methods after every epoch by a share of all epochs: of 100 the last runs at 1.09.
 CODE_TAU = {"tau_start": 10.0, "tau_end": 1.0, "tau_line": "start"}
 SNAS_START = {"eta_mean": 1.0, "eta_std": 0.01}  # of the logits, in the code of SNAS and DSNAS
@@ -40,7 +40,7 @@ METHODS: dict[str, MethodRow] = {
         "drnas_lib.methods.rsps:RSPS",
         "RSPS (Li & Talwalkar, 2019)",
         {"paper": OFFICIAL | dict(epochs=250, step="weights_only")},
-        {"paper": JUDGED | dict(candidate_batch=512)},
+        {"paper": CANDIDATES | dict(candidate_batch=512)},
         WEIGHTS_ONLY,
     ),
     "enas": MethodRow(
@@ -49,7 +49,7 @@ METHODS: dict[str, MethodRow] = {
         # The official cosine has a half period of 10 epochs and does not stop: the rate swings 12 times.
         {"paper": OFFICIAL | dict(epochs=250, step="weights_only", batch_size=128, weight_decay=2.5e-4, weight_lr=0.05, weight_lr_min=5e-4,
                                   lr_half_period=10)},
-        {"paper": JUDGED | dict(controller_lr=1e-3, controller_updates=50, controller_samples=20)},
+        {"paper": CANDIDATES | dict(controller_lr=1e-3, controller_updates=50, controller_samples=20)},
         WEIGHTS_ONLY,
     ),
     "darts": MethodRow(
@@ -57,7 +57,7 @@ METHODS: dict[str, MethodRow] = {
         "DARTS (1st) (Liu et al., 2019)",
         {"paper": OFFICIAL | dict(epochs=50, step="weights_first"), "released": {}},
     ),
-    "darts_2nd": MethodRow(  # DrNAS' code lacks what its flag for the second order needs
+    "darts_2nd": MethodRow(  # not in DrNAS' code, whose flag for the second order does not work
         "drnas_lib.methods.darts:DARTS",
         "DARTS (2nd) (Liu et al., 2019)",
         {"paper": OFFICIAL | dict(epochs=50, bilevel="second")},
@@ -68,18 +68,18 @@ METHODS: dict[str, MethodRow] = {
         {"paper": OFFICIAL | dict(epochs=250, step="weights_first"), "released": {}},
         {"paper": dict(tau_start=10.0, tau_end=0.1, tau_line="both"), "released": CODE_TAU},
     ),
-    "snas": MethodRow(  # its own code searches the DARTS space; nothing of it on this space is published
+    "snas": MethodRow(  # its own code searches the DARTS space; no settings for this space are published
         "drnas_lib.methods.snas:SNAS",
         "SNAS (Xie et al., 2019)",
         {"paper": SNAS_START | dict(epochs=150, step="single_level", regulariser="adam_decay", arch_grad_clip=10.0), "released": {}},
         {"paper": dict(tau_start=1.0, tau_end=0.03, tau_line="end"), "released": CODE_TAU},
     ),
-    "dsnas": MethodRow(  # its own code searches ImageNet in batches of 1024; of it come all but the epochs
+    "dsnas": MethodRow(  # the settings of its own ImageNet search, except the epochs and the batch size
         "drnas_lib.methods.dsnas:DSNAS",
         "DSNAS (Hu et al., 2020)",
         {"paper": SNAS_START | dict(epochs=100, step="single_level", arch_lr=1e-3, regulariser="adam_decay", lam=0.0, label_smoothing=0.1)},
     ),
-    "pc_darts": MethodRow(  # its own code searches the DARTS space; DrNAS' code has partial channels without the weights of edges
+    "pc_darts": MethodRow(  # its own code searches the DARTS space; DrNAS' code has no edge normalisation
         "drnas_lib.methods.pc_darts:PCDARTS",
         "PC-DARTS (Xu et al., 2020)",
         {
@@ -94,7 +94,7 @@ METHODS: dict[str, MethodRow] = {
 
 
 def options(method: str, protocol: str) -> dict:
-    """The parameters that this method reads and others do not, with their values."""
+    """The parameters that not all methods read and this one does, with their defaults."""
     return dict(_of_protocol(METHODS[method].options, protocol))
 
 
@@ -104,7 +104,7 @@ def all_options() -> set[str]:
 
 
 def adapted(method: str, protocol: str, published: bool, settings: dict[str, Any]) -> dict[str, Any]:
-    """The protocol's settings, changed as this method needs, and its options. `published`: the data set is one of the paper's."""
+    """The protocol's settings with this method's own, and its options. `published`: whether the data set is one of the paper's."""
     row, epochs = METHODS[method], settings["epochs"]
     own: dict[str, Any] = {"step": row.steps[0]} | _of_protocol(row.settings, protocol)
     if not published:
@@ -116,7 +116,7 @@ def adapted(method: str, protocol: str, published: bool, settings: dict[str, Any
 
 
 def problems(method: str, protocol: str, given: dict, settings: dict) -> Iterator[str]:
-    """A sentence for each value that does not suit the method. `given`: the method's parameters that the caller sets."""
+    """A sentence for each value that does not suit the method. `given`: the values of `all_options` that the caller sets."""
     row, usual, keep = METHODS[method], options(method, protocol), settings["keep"]
     for name in sorted(given.keys() - usual.keys()):
         readers = [other for other in METHODS if name in options(other, protocol)]

@@ -1,4 +1,4 @@
-"""Parameters of notebooks: plain values in, checked values or a message that helps out. A `Kind` says what one parameter accepts."""
+"""The parameters of notebooks: each value is checked by a `Kind`, and a message names what is wrong and what is allowed."""
 
 import difflib
 import math
@@ -30,7 +30,7 @@ class ParameterError(UserError, ValueError):
     """One or more parameters are wrong; the message names each, its value, what is allowed and the nearest match."""
 
 
-@dataclass(frozen=True, eq=False)  # equal only to itself: a hash of its lists does not exist, and pydantic needs one
+@dataclass(frozen=True, eq=False)  # compared and hashed by identity, since typing hashes it and lists have no hash
 class Kind:
     """What a parameter accepts, as in `seed: Annotated[int, integer(0)]`.
 
@@ -60,7 +60,7 @@ def integer(least: int, most: int = MAX_INTEGER, even: bool = False) -> Kind:
 
 
 def integers(least: int, most: int = MAX_INTEGER) -> Kind:
-    """One whole number per stage: a list, a bare number, or text such as '[25, 25]' or '25,25'."""
+    """One whole number per stage, in one of the forms of `entries_of`."""
 
     def read(value: Any) -> list[int]:
         return _integers(entries_of(value), least, most, ", for each stage, such as [5, 3]")
@@ -69,7 +69,7 @@ def integers(least: int, most: int = MAX_INTEGER) -> Kind:
 
 
 def number(allowed: str, holds: Callable[[float], bool]) -> Kind:
-    """A finite number for which `holds` is true, as `allowed` says in words, within what float32 represents."""
+    """A finite number that float32 represents and for which `holds` is true; `allowed` describes these numbers in words."""
     within = [end for end in FLOAT32_ENDS if holds(end)]
     beyond = (*(end for end in FLOAT32_ENDS if end not in within), FLOAT32_MIN / 2, 2 * FLOAT32_MAX, math.nan)
 
@@ -103,7 +103,7 @@ def one_of(table: Iterable[str]) -> Kind:
 
 
 def text(pattern: str, allowed: str, inside: tuple[str, ...], outside: tuple[str, ...], near: tuple[str, ...] = ()) -> Kind:
-    """Text that matches `pattern` as a whole, as the sentence `allowed` says; a message suggests the nearest of the words `near`."""
+    """Text that matches all of `pattern`; the sentence `allowed` describes it, and a message suggests the nearest word of `near`."""
 
     def read(value: Any) -> str:
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
@@ -114,13 +114,13 @@ def text(pattern: str, allowed: str, inside: tuple[str, ...], outside: tuple[str
 
 
 def path(allowed: str) -> Kind:
-    """A path that a file system can hold, whether or not it exists, as the sentence `allowed` says."""
+    """A valid path, whether or not it exists; the sentence `allowed` describes it."""
     outside = ("", " a", "a\n", "x" * (MAX_NAME_BYTES + 1), f"{LONG_PATH}/x")
     return Kind(lambda value: checked_path(value, allowed), ("a", LONG_PATH), outside)
 
 
 def checked_path(value: Any, allowed: str) -> str:
-    """`value`, if a file system can hold it as a path. Raises ValueError, which says `allowed`."""
+    """`value`, if it is a valid path. Raises ValueError with the sentence `allowed`."""
     if not isinstance(value, str) or not value.isprintable() or value.strip() != value or not value:
         raise ValueError(f"{allowed} It is text that can be printed, without spaces around it.")
     if len(value.encode()) > MAX_PATH_BYTES or max(len(part.encode()) for part in value.split("/")) > MAX_NAME_BYTES:
@@ -138,7 +138,7 @@ Truth = Annotated[bool, Kind(_truth, (True, False), (1, "True"))]
 
 
 def entries_of(value: Any) -> list:
-    """The entries of a list, of text with commas such as '[5, 3]' or 'a,b' (papermill's -p passes no lists), or one value alone."""
+    """The entries of a list, of text such as '[5, 3]' or 'a,b' (papermill's -p passes no lists), or a single value as a list."""
     if isinstance(value, str):
         inner = value.strip().removeprefix("[").removesuffix("]").strip().removesuffix(",")
         return [part.strip(" '\"") for part in inner.split(",")] if inner else []
@@ -159,7 +159,7 @@ def _whole(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
-        with suppress(ValueError):  # not by way of a float, which would round a long seed
+        with suppress(ValueError):  # before `float`, which would round a long seed
             return int(value)
     finite = _finite(value)
     return int(finite) if finite is not None and finite.is_integer() else None
@@ -175,7 +175,7 @@ def _finite(value: Any) -> float | None:
 
 
 def nearest(word: Any, allowed: Iterable[str]) -> str:
-    """' Did you mean `x`?' or nothing. Capitals, _ and - do not count; a word that begins with `word` comes before others."""
+    """' Did you mean `x`?', or '' if no allowed word is similar. Ignores case, _ and -; prefers words that begin with `word`."""
     wanted, words = _letters(_unquoted(word)).replace("gpu", "cuda"), {whole: _letters(whole) for whole in allowed}
     similarity = {whole: difflib.SequenceMatcher(None, letters, wanted).ratio() for whole, letters in words.items()}
     begun = [whole for whole, letters in words.items() if wanted and letters.startswith(wanted)]
@@ -198,7 +198,7 @@ class Parameters(BaseModel):
 
     @classmethod
     def from_notebook(cls, names: dict[str, Any]) -> Self:
-        """The configuration that a notebook's `globals()` describe. Raises ParameterError."""
+        """The configuration from a notebook's `globals()`. Raises ParameterError."""
         return cls.of(given_parameters(names, cls.model_fields))
 
     @classmethod

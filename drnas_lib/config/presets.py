@@ -1,4 +1,4 @@
-"""What each protocol sets where the caller says nothing: (space, family of data sets, protocol, progressive) -> settings.
+"""The default settings of a search: (space, family of data sets, protocol, progressive) -> settings.
 
 `paper` follows the text, `released` the authors' code, wherever the two disagree; where the text is silent, `paper` uses the code's value.
 Where neither text nor code of DrNAS gives a value, the comment says whose it is.
@@ -9,13 +9,13 @@ from typing import Any
 
 STREAMED = "imagenet"  # read from files as they are needed; the other data sets fit into memory
 PERCENTS = (10.0, 2.5)  # of ImageNet's images of each class, for the weights and for eta (section 4.2)
-# The published searches, and data of one's own, of which the paper says nothing.
+# Data sets of the paper's searches, and data of one's own.
 FAMILIES = {"cluttered_digits": "own", "digits": "own", "cifar10": "published", "cifar100": "published", "imagenet16-120": "published"}
 FAMILIES |= {"folder": "own", STREAMED: "imagenet"}
 READ_FROM_FOLDERS = ("folder", STREAMED)  # which may change after a run
 ROBUST_SPACES = {"s1": 2, "s2": 2, "s3": 3, "s4": 2}  # operations on every edge; a new space of DARTS cells is a row here
 
-NB201 = {  # both scripts of the code's 201-space, but for what the comments say
+NB201 = {  # both scripts of the code's 201-space, except where a comment says otherwise
     "batch_size": 64,
     "macro": "cifar",
     "channels": 16,
@@ -40,11 +40,11 @@ NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "bilevel": "first",  # the text describes one unrolled step; the code, and so every published number, is first order
     "drop_path": 0.0,
     "cutout": 0,
-    "precision": "float32",  # neither says; narrower products are there to be compared with it
+    "precision": "float32",  # neither text nor code says; lower precision is only for comparisons
     "evaluate": "table",
     "train_epochs": 200,  # the benchmark's own schedule
-    "random_cells": 8,  # trained beside the found cell, each
-    "train_seeds": 3,  # with so many seeds
+    "random_cells": 8,  # trained beside the found cell
+    "train_seeds": 3,  # of each training
 }
 # The code's DARTS-space script on CIFAR-10; `cells` are those of the whole network, two of them reduction cells. The published way to
 # judge a found cell is to train it for 600 epochs: notebooks/retrain.ipynb.
@@ -67,13 +67,13 @@ SETTINGS: dict[tuple[str, str], dict] = {
     **{(space, "own"): DARTS_OWN | {"channels": 8} for space in ROBUST_SPACES},
 }
 WITHOUT_STAGES = {("darts", "published"): PROXY, ("darts", "imagenet"): PROXY}  # differences where a search is not progressive
-# What make search runs within three minutes on two cores: half the epochs, and this. results/main_job has the study behind it.
+# `make search` takes three minutes on two cores: half the epochs, and these settings. results/main_job has the study behind them.
 MAIN_JOB = ("nb201", "cluttered_digits")
 OF_MAIN_JOB = {"channels": 8, "train_epochs": 3}
 DISAGREEMENTS = {
     # Adam's weight decay on eta; after widening, the code's new optimiser starts again from the first learning rate.
     "released": {"regulariser": "adam_decay", "lr_after_widening": "restart_epoch"},
-    # The text's distance of eta to 0 as a term of the loss; it knows of no jump in the learning rate.
+    # The text's distance of eta to 0 as a term of the loss; it mentions no jump in the learning rate.
     "paper": {"regulariser": "penalty", "lr_after_widening": "continued"},
 }
 # In the DARTS space the code derives by softmax(eta), the text by the Dirichlet mean: the same operation on an edge, but not always the
@@ -130,7 +130,7 @@ PROGRESSIVE_BY_DEFAULT = {"paper": True, "released": False}  # the text describe
 
 
 def usually_progressive(space: str, protocol: str) -> bool:
-    """Whether a search has stages where the caller does not say: in the DARTS space always, in S1 to S4 there is nothing to prune."""
+    """Whether a search has stages by default: always in the DARTS space, never in S1 to S4, which have nothing to prune."""
     return {"nb201": PROGRESSIVE_BY_DEFAULT[protocol], "darts": True}.get(space, False)
 
 
@@ -140,7 +140,7 @@ def searched(space: str, dataset: str) -> bool:
 
 
 def preset(space: str, dataset: str, protocol: str, progressive: bool) -> dict[str, Any]:
-    """Stage lists and all other settings."""
+    """The protocol's stage lists and all other settings."""
     family = FAMILIES[dataset]
     stages = STAGES.get((space, family, protocol, progressive)) or STAGES[space, family, protocol, False]
     settings = vars(stages) | SETTINGS[space, family] | DISAGREEMENTS[protocol]

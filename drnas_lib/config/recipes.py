@@ -1,11 +1,11 @@
-"""The published recipes by which a cell's network is trained on its own, as values. No torch."""
+"""The published recipes for training the network of one cell. No torch."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: SGD with momentum, a learning rate per epoch, and what is done to images, labels and paths.
+    """How a network is trained: SGD with momentum, a learning rate per epoch, augmentation and regularisation.
 
     `schedule` is a row of learning_rate.SCHEDULES. `warmup_epochs` climb to `lr` in equal steps instead of following it.
     """
@@ -23,7 +23,7 @@ class Recipe:
     auxiliary: float = 0.0  # weight of the auxiliary head's loss; 0: no such head
     drop_path: float = 0.0  # grows linearly with the epochs to this probability
     cutout: int = 0  # side of the hole, pixels
-    plain_pools: bool = False  # poolings without normalisation behind them
+    plain_pools: bool = False  # poolings without a batch norm behind them
     test_every_epoch: bool = True
 
 
@@ -46,8 +46,8 @@ TAIL_EPOCHS = 5  # of the schedule linear_tail
 
 
 def recipe_of(name: str, protocol: str) -> Recipe:
-    """The recipe `name` as the paper's text or the released code has it: the text's "linear decay" is plain, the code's is steeper and
-    ends in five slow epochs.
+    """The recipe of the paper's text or of the released code. They differ on ImageNet: the text's "linear decay" is plain, the code's is
+    steeper and ends in five slow epochs.
     """
     recipe = RECIPES[name]
     return replace(recipe, schedule="linear") if protocol == "paper" and recipe.schedule == "linear_tail" else recipe

@@ -1,4 +1,4 @@
-"""The parameters of a retraining, checked before any image is read, and the complete settings that follow from them. No torch."""
+"""The parameters of a retraining, checked before any image is read, and the complete settings made of them. No torch."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ LONGEST_CELL = 10_000  # characters of a cell as text
 
 
 def _description(value: Any) -> str:
-    """A cell as text may be longer than a path, and have several lines; any other description is a name or a path."""
+    """Check a cell as text, in one or several lines, or a name or a path. Raises ValueError."""
     if isinstance(value, str) and len(value) <= LONGEST_CELL and reader(value):
         return " ".join(value.split())
     return checked_path(value, ALLOWED)
@@ -30,7 +30,7 @@ def _description(value: Any) -> str:
 AS_TEXT = "normal: none~0 none~1; reduce: none~0 none~1"
 Genotype = Annotated[str, Kind(_description, ("darts_v2", AS_TEXT), ("", "x", "x" * 300, "normal: none"))]
 RecipeName = Annotated[str, choice(*RECIPES)]
-MACROS = {  # cells and channels of the published networks, and by what the image must be divisible
+MACROS = {  # cells and channels of the published networks, and the divisor of the image size
     "nb201": {"cells": 5, "channels": 16, "divisor": 4},
     "cifar": {"cells": 20, "channels": 36, "divisor": 4},
     "imagenet": {"cells": 14, "channels": 48, "divisor": 32},
@@ -39,21 +39,21 @@ FEWEST_CELLS = {"nb201": 1, "cifar": 3, "imagenet": 3}
 OF_THE_RECIPE = tuple(field.name for field in fields(Recipe))
 SHAPE = ("channels", "cells")
 CHOICES = ("genotype", "dataset", "protocol", "scale", "seed", "device", "precision", "workers", "data_folder", "index_list")
-# Without influence on the result: `cell_json` holds the cell, and images have a fingerprint of their own.
+# Not in the fingerprint: the result does not depend on them, `cell_json` holds the cell, and images have a fingerprint of their own.
 NOT_OF_THE_RESULT = ("genotype", "cell", "device", "workers", "data_folder", "index_list", "scale")
 
 
 @dataclass(frozen=True)
 class RetrainSettings:
-    """Every value that a training needs, and where it is kept."""
+    """Every value that a training needs, and the folder of the run."""
 
-    genotype: str  # as the parameter says it
-    cell: str  # its name
+    genotype: str  # the parameter: a name, a path or a cell as text
+    cell: str  # the cell's name
     cell_json: dict
     cell_source: str
     published: bool
     paper_rows: dict
-    space: str  # of the search that found the cell, and its method; empty where it was not one of ours
+    space: str  # of the search that found the cell, with its method; empty if this project did not search it
     method: str
     dataset: str
     protocol: str
@@ -71,23 +71,23 @@ class RetrainSettings:
     index_list: str | None
     stem: str
     folder: str  # of the run, relative to the project
-    reduced: tuple[str, ...]  # why this is less than the recipe's run; empty when it is not
-    changed: tuple[str, ...]  # what else differs from the recipe
-    fingerprint: str  # of everything that the result depends on
-    scale: str = "full"  # of which these are the settings, but for what `changed` names
-    precision: str = "float32"  # what products round to
+    reduced: tuple[str, ...]  # reasons why the run is smaller than the recipe's; empty for a full one
+    changed: tuple[str, ...]  # other differences from the recipe
+    fingerprint: str  # a hash of everything that the result depends on
+    scale: str = "full"  # which decides the settings, except those in `changed`
+    precision: str = "float32"  # of matrix products and convolutions
 
     @property
     def batch_size(self) -> int:
         return self.recipe.batch_size
 
     def as_dict(self) -> dict:
-        """JSON-ready."""
+        """A dict of plain JSON types."""
         return asdict(self)
 
 
 class RetrainConfig(RunParameters):
-    """The parameters of notebooks/retrain.ipynb; None means that recipe and scale decide."""
+    """The parameters of notebooks/retrain.ipynb; None: the default of recipe and scale."""
 
     genotype: Genotype = "DrNAS_cifar10"
     dataset: kinds.Dataset = "cifar10"
@@ -149,7 +149,7 @@ class RetrainConfig(RunParameters):
 
     @cached_property
     def _cell(self) -> Cell:
-        """Raises UnknownCell, GenotypeError, RecordError."""
+        """The cell to train. Raises UnknownCell, GenotypeError, RecordError."""
         return find(self.genotype)
 
     @property
@@ -170,19 +170,19 @@ class RetrainConfig(RunParameters):
         recipe = vars(recipe_of(self._recipe_name, self.protocol))
         published = recipe | {name: MACROS[self._macro][name] for name in SHAPE} | {"subset": None}
         scaled = scales.training(self.scale, self._macro, self.dataset, published)
-        if self.dataset != STREAMED:  # the hole is the same share of an image of any size
+        if self.dataset != STREAMED:  # the hole covers the same share of an image of any size
             scaled = scaled | {"cutout": holes.scaled(scaled["cutout"], self._pixels)}
         return published, scaled
 
     def settings(self) -> RetrainSettings:
-        """The complete settings. Raises ParameterError where parameters contradict each other."""
+        """The complete settings. Raises ParameterError if parameters contradict each other."""
         self.check()
         cell, recipe = self._cell, Recipe(**{name: self._values[name] for name in OF_THE_RECIPE})
         values = {name: getattr(self, name) for name in CHOICES} | {name: self._values[name] for name in (*SHAPE, "subset")}
         values |= {"image_size": self._pixels, "recipe": recipe, "macro": self._macro, "recipe_name": self._recipe_name}
         values |= {"cell": cell.name, "cell_json": cell.genotype.to_json()}
         relevant = {name: value for name, value in values.items() if name not in NOT_OF_THE_RESULT} | {"recipe": asdict(recipe)}
-        if self.precision == "float32":  # the only one of older runs, whose fingerprint lacks it
+        if self.precision == "float32":  # not in the fingerprint, which is older than the parameter
             del relevant["precision"]
         stem, folder = self._name_and_folder(self._name_parts(), self._differences | self._other_differences())
         return RetrainSettings(
@@ -213,7 +213,7 @@ class RetrainConfig(RunParameters):
         }
 
     def _reductions(self) -> Iterator[str]:
-        """Why this training is less than the recipe's, a reason each."""
+        """The reasons why this training is smaller than the recipe's."""
         (published, _), values = self._defaults, self._values
         yield from fewer(values["epochs"], published["epochs"], "epochs")
         if values["subset"] is not None:
@@ -226,7 +226,7 @@ class RetrainConfig(RunParameters):
             yield f"images of {self._pixels} instead of {pixels} pixels"
 
     def _changes(self) -> Iterator[str]:
-        """What else differs from the recipe."""
+        """The other differences from the recipe."""
         (published, _), values = self._defaults, self._values
         for name in OF_THE_RECIPE:
             value, usual = values[name], published[name]

@@ -1,4 +1,4 @@
-"""What the parameters of a search and of a training have in common: defaults by scale, images, and the run's name and folder. No torch."""
+"""The base class of the parameters of a search and of a training: defaults by scale, images, name and folder of the run. No torch."""
 
 import hashlib
 import json
@@ -21,9 +21,12 @@ INDEX_LIST_COMMAND = "python -m drnas_lib.data.index_lists"
 
 
 class RunParameters(Parameters):
-    """The parameters of a search or a training: a subclass declares them, in the order of its notebook, and their defaults."""
+    """The parameters of a search or a training. A subclass declares them, in the order of its notebook, and gives their defaults.
 
-    if TYPE_CHECKING:  # the fields that both have
+    A setting is what a run uses for a parameter: the value of the caller, otherwise the default of the protocol at this scale.
+    """
+
+    if TYPE_CHECKING:  # the fields of both subclasses
         dataset: str
         data_folder: str | None
         image_size: int | None
@@ -36,23 +39,23 @@ class RunParameters(Parameters):
 
     @cached_property
     def _defaults(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The settings of the protocol: at full length, and at this scale."""
+        """The default settings: at full length, and at this scale."""
         raise NotImplementedError
 
     @cached_property
     def _values(self) -> dict[str, Any]:
-        """The same settings of this run."""
+        """The settings of this run."""
         return self._given_or_default()
 
     def _given_or_default(self) -> dict[str, Any]:
-        """The same settings, as the caller gives them, otherwise as at this scale."""
+        """Each setting: the value that the caller gives, otherwise the default at this scale."""
         _, scaled = self._defaults
         given = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: default if given.get(name) is None else given[name] for name, default in scaled.items()}
 
     @property
     def _differences(self) -> dict[str, Any]:
-        """The settings of this run that are not as the protocol has them at this scale."""
+        """The settings of this run that differ from the defaults at this scale."""
         _, scaled = self._defaults
         return {name: value for name, value in self._values.items() if value != scaled[name]}
 
@@ -61,7 +64,7 @@ class RunParameters(Parameters):
         return self.image_size or PIXELS[self.dataset]
 
     def _image_problems(self) -> Iterator[str]:
-        """A sentence for each parameter of images that the data set does not have, or that does not fit its images."""
+        """A sentence for each parameter that does not fit the data set or its images."""
         of_data, streamed, values = f"with dataset={self.dataset!r}", self.dataset == STREAMED, self._values
         for name in ("data_folder", "image_size"):
             if (value := getattr(self, name)) is not None and self.dataset not in READ_FROM_FOLDERS:
@@ -80,9 +83,9 @@ class RunParameters(Parameters):
         yield from share_problems(self.processes, values["batch_size"])
 
     def _name_and_folder(self, parts: list[str], differences: dict[str, Any]) -> tuple[str, str]:
-        """The name of the run, made of `parts` and of what differs from the protocol, and its folder, relative to the project.
+        """The name of the run, made of `parts` and the differences from the defaults, and its folder, relative to the project.
 
-        Raises ParameterError if images are missing that the run would read.
+        Raises ParameterError if the run's images are missing.
         """
         parts = [*parts, *([self.scale] if self.scale != FULL else [])]
         for name, value in differences.items():
@@ -96,7 +99,7 @@ class RunParameters(Parameters):
         return self.name or stem, folder
 
     def _missing_images(self, folder: str) -> Iterator[str]:
-        """A sentence for each folder of images or index list that does not exist; a finished run needs none."""
+        """A sentence for each image folder or index list that does not exist. A finished run needs neither."""
         if self.dataset not in READ_FROM_FOLDERS or not self.rerun and RunFolder(folder).done:
             return
         for name, kind, exists in (("data_folder", "folder", os.path.isdir), ("index_list", "file", os.path.isfile)):
@@ -114,13 +117,13 @@ def share_problems(processes: int, batch_size: int) -> Iterator[str]:
 
 
 def fewer(value: int, usual: int, what: str) -> Iterator[str]:
-    """`5 instead of 50 epochs`, if that is less."""
+    """`5 instead of 50 epochs`, if `value` is below `usual`."""
     if value < usual:
         yield f"{value} instead of {usual} {what}"
 
 
 def file_part(name: str, flags: int = 0) -> str:
-    """The name of a file or folder as part of the name of a run: without spaces and special characters."""
+    """The name of a file or folder for the name of a run: without spaces and special characters."""
     return re.sub(r"[^\w.-]+", "-", name, flags=flags)
 
 
@@ -131,5 +134,5 @@ def _as_part(value: Any) -> str:
 
 
 def fingerprint(values: dict[str, Any]) -> str:
-    """16 hexadecimal digits that stand for these values, whatever their order."""
+    """16 hexadecimal digits of a hash of the values, which does not depend on their order."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

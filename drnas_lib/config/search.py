@@ -1,4 +1,4 @@
-"""The parameters of a search, checked before anything is read or computed, and the complete settings that follow from them."""
+"""The parameters of a search, checked before anything is read or computed, and the complete settings made of them. No torch."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -20,10 +20,10 @@ STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 CHOICES = (  # settings for which no protocol has a default
     "space", "dataset", "method", "protocol", "scale", "seed", "device", "workers", "snapshots", "data_folder", "index_lists",
 )  # fmt: skip
-JUDGING = ("train_epochs", "random_cells", "train_seeds")  # of the trainings after the search
-# Without influence on the result. Of the scale only the settings that it changes count; images have a fingerprint of their own.
-NOT_OF_THE_RESULT = ("device", "evaluate", *JUDGING, "snapshots", "workers", "scale", "data_folder", "index_lists")
-# Settings that are newer than the first runs: at these values they are left out of the fingerprint, so that older runs are still found.
+EVALUATION = ("train_epochs", "random_cells", "train_seeds")  # of the trainings after the search
+# Not in the fingerprint: the result does not depend on them, the settings say all of a scale, and images have their own fingerprint.
+NOT_OF_THE_RESULT = ("device", "evaluate", *EVALUATION, "snapshots", "workers", "scale", "data_folder", "index_lists")
+# Not in the fingerprint at these values: the parameters are newer than the first runs, whose fingerprints must stay the same.
 NEWER_DEFAULTS: dict[str, Any] = dict(
     lr_half_period=None, nesterov=False, step="arch_first", split="halves", precision="float32", options={}, macro="cifar", lr_warmup=0,
     drop_path=0.0, cutout=0, derive="mean", arch_grad_clip=None, label_smoothing=0.0, eta_mean=0.0, eta_std=1e-3, tau_line="both",
@@ -31,7 +31,7 @@ NEWER_DEFAULTS: dict[str, Any] = dict(
 
 
 class SearchConfig(RunParameters):
-    """The parameters of notebooks/search.ipynb; None means that the protocol decides."""
+    """The parameters of notebooks/search.ipynb; None: the default of protocol, method and scale."""
 
     space: Annotated[str, choice(*RULES)] = "nb201"
     dataset: kinds.Dataset = "cluttered_digits"
@@ -112,7 +112,7 @@ class SearchConfig(RunParameters):
         values = self._values
         if self.evaluate == "table" and FAMILIES[self.dataset] == "own":
             yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark does not know this data set. Allowed are train, none."
-        for name in (name for name in JUDGING if getattr(self, name) is not None and values["evaluate"] != "train"):
+        for name in (name for name in EVALUATION if getattr(self, name) is not None and values["evaluate"] != "train"):
             yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
         yield from self._image_problems()
         if self.dataset == STREAMED:
@@ -172,7 +172,7 @@ class SearchConfig(RunParameters):
     def _progressive(self) -> bool:
         if self.progressive is not None:
             return self.progressive
-        if self.epochs is not None and self.k is not None and self.keep is not None:  # the stages, whatever the protocol has
+        if self.epochs is not None and self.k is not None and self.keep is not None:
             return len(self.epochs) > 1
         return self._usually_progressive
 
@@ -194,12 +194,12 @@ class SearchConfig(RunParameters):
         return values
 
     def settings(self) -> SearchSettings:
-        """The complete settings. Raises ParameterError where parameters contradict each other."""
+        """The complete settings. Raises ParameterError if parameters contradict each other."""
         self.check()
         (_, scaled), options = self._defaults, {name: self._values[name] for name in method_presets.options(self.method, self.protocol)}
         values = {n: v for n, v in self._values.items() if n not in (*STAGE_LISTS, *options)}
         if values["evaluate"] != "train":
-            values |= dict.fromkeys(JUDGING)
+            values |= dict.fromkeys(EVALUATION)
         stages = tuple(StageSettings(*entries) for entries in zip(*(self._values[name] for name in STAGE_LISTS)))
         image_size = self._pixels if self.dataset == STREAMED else self.image_size
         values |= {name: getattr(self, name) for name in CHOICES} | {"image_size": image_size, "options": options, "stages": stages}
@@ -226,7 +226,7 @@ class SearchConfig(RunParameters):
         return {"image_size": self.image_size, "folder": folder, "lists": lists}
 
     def _reductions(self) -> Iterator[str]:
-        """Why this search is less than the protocol's, a reason each."""
+        """The reasons why this search is smaller than the protocol's."""
         (full, _), values = self._defaults, self._values
         yield from fewer(sum(values["epochs"]), sum(full["epochs"]), "epochs")
         if values["subset"] is not None:
@@ -238,7 +238,7 @@ class SearchConfig(RunParameters):
 
 
 def _fingerprint(values: dict[str, Any]) -> str:
-    """Of everything that the result depends on."""
+    """A hash of everything that the result depends on."""
 
     def relevant(settings: dict[str, Any]) -> dict[str, Any]:
         return {n: v for n, v in settings.items() if n not in NEWER_DEFAULTS or v != NEWER_DEFAULTS[n]}

@@ -1,4 +1,4 @@
-"""What the parameters of a search may be in each space, checked before anything is read."""
+"""Which parameters of a search each space allows, checked before anything is read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ PIXELS |= {"folder": 32, "imagenet": 224}  # by default
 
 @dataclass(frozen=True)
 class Rules:
-    """`operations`: how many an edge may begin with; `cells`: what that parameter counts, and its least value."""
+    """What a search in this space allows."""
 
-    operations: tuple[int, ...]
-    cells: str
+    operations: tuple[int, ...]  # possible numbers of operations on an edge in the first stage
+    cells: str  # what the parameter `cells` counts
     least_cells: int
     macros: tuple[str, ...] = ("cifar", "imagenet")
     drops_paths: bool = True
@@ -23,18 +23,18 @@ class Rules:
     methods: tuple[str, ...] | None = None  # None: all
 
 
-MIXING = ("drnas", "darts", "darts_2nd", "snas")  # the others compute single paths or weigh edges, in networks of NAS-Bench-201
+MIXING = ("drnas", "darts", "darts_2nd", "snas")  # the other methods need networks that only NAS-Bench-201 has
 RULES = {
     "nb201": Rules((5,), "cells per stage", 1, macros=("cifar",), drops_paths=False, benchmark=True),
     "darts": Rules((7, 8), "cells", 3, methods=MIXING),
     **{space: Rules((operations,), "cells", 3, methods=MIXING) for space, operations in ROBUST_SPACES.items()},
 }
 MOST_OPERATIONS = max(max(rules.operations) for rules in RULES.values())
-SHRINKS = {"cifar": 4, "imagenet": 32}  # pixels of the image per pixel of the last features
+SHRINKS = {"cifar": 4, "imagenet": 32}  # image size over the size of the last feature map
 
 
 def problems(space: str, method: str, progressive: bool | None, values: dict[str, Any]) -> Iterator[str]:
-    """A sentence for each parameter that the space cannot have."""
+    """A sentence for each value that the space does not allow."""
     rules, of_space = RULES[space], f"with space={space!r}"
     if rules.methods is not None and method not in rules.methods:
         yield f"method={method!r} {of_space}: allowed are {', '.join(rules.methods)}."

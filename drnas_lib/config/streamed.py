@@ -1,4 +1,4 @@
-"""Searches of ImageNet, whose images are read from files as they are needed: index lists, and the share of the images that they name."""
+"""Rules for searches of ImageNet, whose images are streamed from files: which index lists they use, and how many images these name."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -35,14 +35,16 @@ def problems(index_lists: list[str] | None, values: dict[str, Any]) -> Iterator[
 
 
 def percents(index_lists: list[str] | None) -> tuple[float, ...]:
-    """Of the images of each class, for the weights and for eta. Raises RecordError, KeyError, TypeError, ValueError for another file."""
+    """The percentages of each class's images for the weights and for eta. Raises RecordError, KeyError, TypeError or ValueError for a
+    file that is no index list.
+    """
     if index_lists is None:
         return PERCENTS
     return tuple(float(read_json(resolve(path))["percent"]) for path in index_lists)
 
 
 def reductions(index_lists: list[str] | None, size: int) -> Iterator[str]:
-    """Why a search of streamed images of `size` pixels is less than the protocol's."""
+    """The reasons why a search of streamed images, `size` pixels a side, is smaller than the protocol's."""
     found = percents(index_lists)
     if any(ours < full for ours, full in zip(found, PERCENTS)):
         shown = (" % and ".join(f"{percent:g}" for percent in pair) for pair in (found, PERCENTS))
