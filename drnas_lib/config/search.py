@@ -150,7 +150,9 @@ class SearchConfig(RunParameters):
 
     def _wrong_stages(self) -> Iterator[str]:
         epochs, ks, keep, arch_warmup = (self._values[name] for name in STAGE_LISTS)
-        yield from space_rules.first_stage_problems(self.space, keep)
+        if keep[0] not in (operations := RULES[self.space].operations):
+            which = f"{' or '.join(map(str, operations))} operations" + (" (all, or all but 'none')" if len(operations) > 1 else "")
+            yield f"keep={keep}: the first stage has learnt nothing to prune by, so it keeps all {which}."
         for name, numbers, change in (("keep", keep, "prune"), ("k", ks, "widen")):
             for earlier, later in pairwise(numbers):
                 if later > earlier:

@@ -6,7 +6,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class StageSettings:
-    """The settings of one stage; see schedule.Stage."""
+    """A stage: see schedule.Stage."""
 
     epochs: int
     k: int

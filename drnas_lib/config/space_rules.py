@@ -48,12 +48,3 @@ def problems(space: str, method: str, progressive: bool | None, values: dict[str
         yield f"drop_path={values['drop_path']} {of_space}: only the DARTS space and S1 to S4 leave out paths. Allowed is 0."
     if progressive and len(rules.operations) == 1 and not rules.benchmark:
         yield f"progressive=True {of_space}: an edge has no more than {rules.operations[0]} operations, nothing to prune. Allowed is False."
-
-
-def first_stage_problems(space: str, keep: list[int]) -> Iterator[str]:
-    """A sentence if a search cannot begin with keep[0] operations."""
-    allowed = RULES[space].operations
-    if keep[0] not in allowed:
-        numbers = " or ".join(map(str, allowed))
-        without = " (all, or all but 'none')" if len(allowed) > 1 else ""
-        yield f"keep={keep}: the first stage has learnt nothing to prune by, so it keeps all {numbers} operations{without}."
