@@ -45,10 +45,6 @@ class RunParameters(Parameters):
     @cached_property
     def _values(self) -> dict[str, Any]:
         """The settings of this run."""
-        return self._given_or_default()
-
-    def _given_or_default(self) -> dict[str, Any]:
-        """Each setting: the value that the caller gives, otherwise the default at this scale."""
         _, scaled = self._defaults
         given = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: default if given.get(name) is None else given[name] for name, default in scaled.items()}

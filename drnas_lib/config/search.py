@@ -190,7 +190,7 @@ class SearchConfig(RunParameters):
 
     @cached_property
     def _values(self) -> dict[str, Any]:
-        values = self._given_or_default()
+        values = super()._values
         if self.arch_warmup is None and len(values["arch_warmup"]) != len(values["epochs"]):
             values["arch_warmup"] = [0] * len(values["epochs"])
         return values
