@@ -1,4 +1,4 @@
-"""Errors whose message says what to do: a notebook shows the message, not the way through the library that led to it."""
+"""Errors whose message says what to do: a notebook shows the message without a traceback."""
 
 import reprlib
 from typing import Any
@@ -12,12 +12,12 @@ class UserError:
     """Mixed into an exception. The message names what is wrong, why, and what to do about it."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython, and papermill with it, print in place of a traceback."""
+        """The lines that IPython, and so papermill, prints in place of a traceback."""
         return [f"{type(self).__name__}: {self}"]
 
 
 def shown(value: Any) -> str:
-    """`repr` of whatever a notebook or a file may hold, cut short where it is long, deep or endless."""
+    """`repr` of any value of a notebook or a file, shortened if it is long, deep or recursive."""
     try:
         text = _SHORT.repr(value)
         return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
@@ -26,8 +26,8 @@ def shown(value: Any) -> str:
 
 
 class MissingData(UserError, FileNotFoundError):
-    """A data set is not there; the message says which files were looked for, who publishes them, and what to do."""
+    """A data set is missing; the message names the expected files, their publisher, and what to do."""
 
 
 class DamagedData(UserError, ValueError):
-    """A data set is there but cannot be used; the message names the file and what is wrong with it."""
+    """A data set cannot be used; the message names the file and what is wrong with it."""

@@ -1,4 +1,4 @@
-"""A derived cell as a value: which operation sits on which edge. Parsed, printed, validated, to and from JSON.
+"""A derived cell as a value: the operation on each edge. Parsed, printed, validated, to and from JSON.
 
 Two kinds of cell: `Nb201Genotype` (Dong & Yang, *NAS-Bench-201*, ICLR 2020, section 2.1) has one operation on each of
 the six edges between four nodes; `DartsGenotype` (Liu et al., *DARTS*, ICLR 2019, section 2.4) has two inputs for each
@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Self
 
 from drnas_lib.errors import UserError, shown
 
@@ -17,25 +18,16 @@ NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg
 NB201_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (source, target), in the order of the printed string
 NB201_TEXT = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"
 DARTS_OPERATIONS = (
-    "none",
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "sep_conv_7x7",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-    "conv_7x1_1x7",
-    "noise",
-)
+    "none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "dil_conv_3x3", "dil_conv_5x5",
+    "conv_7x1_1x7", "noise",
+)  # fmt: skip
 DARTS_CELL_INPUTS = 2  # nodes 0 and 1 are the outputs of the two cells before
 
 Edge = tuple[int, int, str]  # source node, target node, operation
 
 
 class GenotypeError(UserError, ValueError):
-    """A cell description that stands for no cell. The message says what is wrong, where, and what is allowed."""
+    """A description of a cell is invalid. The message says what is wrong, where, and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +39,14 @@ class Nb201Genotype:
     def __post_init__(self):
         object.__setattr__(self, "operations", tuple(self.operations))  # a list would compare and hash differently
         if len(self.operations) != len(NB201_EDGES):
-            raise GenotypeError(
-                f"a NAS-Bench-201 cell has {len(NB201_EDGES)} operations, one for each edge {NB201_EDGES}; "
-                f"got {len(self.operations)}: {self.operations}"
-            )
+            expected = f"a NAS-Bench-201 cell has {len(NB201_EDGES)} operations, one for each edge {NB201_EDGES}"
+            raise GenotypeError(f"{expected}; got {len(self.operations)}: {self.operations}")
         for (source, target), operation in zip(NB201_EDGES, self.operations, strict=True):
             _check_operation(operation, NB201_OPERATIONS, f"edge {source}->{target}")
 
     @classmethod
-    def parse(cls, text: str) -> "Nb201Genotype":
-        """The cell that the benchmark writes as NB201_TEXT has it (`op~s` reads node s).
-
-        Raises GenotypeError.
-        """
+    def parse(cls, text: str) -> Self:
+        """A cell in the benchmark's form NB201_TEXT, in which `op~s` reads node s. Raises GenotypeError."""
         nodes = text.split("+")
         if len(nodes) != 3:
             raise GenotypeError(f"expected 3 nodes joined by '+', as in {NB201_TEXT!r}; got {len(nodes)} in {shown(text)}")
@@ -74,9 +61,8 @@ class Nb201Genotype:
             for source, entry in enumerate(inputs):
                 operation, tilde, index = entry.partition("~")
                 if not tilde or index != str(source):
-                    raise GenotypeError(
-                        f"input {source} of node {target} must read 'operation~{source}', got {shown(entry)} in {shown(text)}"
-                    )
+                    where = f"input {source} of node {target}"
+                    raise GenotypeError(f"{where} must read 'operation~{source}', got {shown(entry)} in {shown(text)}")
                 operations.append(operation)
         return cls(tuple(operations))
 
@@ -95,7 +81,7 @@ class Nb201Genotype:
         return {"space": "nb201", "cell": str(self)}
 
     @classmethod
-    def from_json(cls, data: dict) -> "Nb201Genotype":
+    def from_json(cls, data: dict) -> Self:
         """The inverse of `to_json`. Raises GenotypeError."""
         cell = _field(data, "cell")
         if not isinstance(cell, str):
@@ -122,21 +108,20 @@ class DartsGenotype:
 
     def __post_init__(self):
         for kind in ("normal", "reduce"):
-            cell, concat = _as_cell(getattr(self, kind), kind), _as_nodes(getattr(self, f"{kind}_concat"), kind)
-            _check_cell(cell, concat, kind)
+            cell, concat = _checked_cell(getattr(self, kind), getattr(self, f"{kind}_concat"), kind)
             object.__setattr__(self, kind, cell)  # tuples throughout: lists would compare and hash differently
             object.__setattr__(self, f"{kind}_concat", concat)
 
     @classmethod
-    def parse(cls, text: str) -> "DartsGenotype":
+    def parse(cls, text: str) -> Self:
         """The cell that `str` writes. Raises GenotypeError."""
-        cells: dict[str, tuple] = {}
+        cells: dict[str, tuple[DartsCell, tuple[int, ...]]] = {}
         for part in text.strip().rstrip(";").split(";"):
             kind, colon, nodes = part.partition(":")
             kind = kind.strip().lower()
             if not colon or kind not in ("normal", "reduce") or kind in cells:
                 raise GenotypeError(f"expected {DARTS_TEXT!r}, got {shown(part.strip())}")
-            cells |= {kind: _nodes_of(nodes, kind)}
+            cells[kind] = _parsed_cell(nodes, kind)
         if missing := {"normal", "reduce"} - set(cells):
             raise GenotypeError(f"expected {DARTS_TEXT!r}; the {missing.pop()} cell is missing in {shown(text)}")
         return cls(*cells["normal"], *cells["reduce"])
@@ -144,20 +129,20 @@ class DartsGenotype:
     def __str__(self) -> str:
         """`normal: op~0 op~1 | op~0 op~2 | ...; reduce: ...`, a pair for each computed node, like the text of NAS-Bench-201.
 
-        The nodes that are concatenated stand behind a cell where they are not all: `[4 5 6]`.
+        If a cell concatenates only some of its nodes, their numbers follow it: `[4 5 6]`.
         """
         return "; ".join(f"{kind}: {self._text(kind)}" for kind in ("normal", "reduce"))
 
     def _text(self, kind: str) -> str:
         inputs = [f"{operation}~{source}" for source, _, operation in self.edges(kind)]
-        nodes, concat = len(inputs) // 2, {"normal": self.normal_concat, "reduce": self.reduce_concat}[kind]
-        some = "" if concat == _computed(nodes) else f" [{' '.join(map(str, concat))}]"
-        return " | ".join(f"{first} {second}" for first, second in zip(inputs[::2], inputs[1::2])) + some
+        concat: tuple[int, ...] = getattr(self, f"{kind}_concat")
+        nodes = "" if concat == _computed(len(inputs) // 2) else f" [{' '.join(map(str, concat))}]"
+        return " | ".join(f"{first} {second}" for first, second in zip(inputs[::2], inputs[1::2])) + nodes
 
     def edges(self, kind: str) -> tuple[Edge, ...]:
         """(source, target, operation) of the edges of the cell `kind`, 'normal' or 'reduce'."""
-        cells = {"normal": self.normal, "reduce": self.reduce}
-        return tuple((source, DARTS_CELL_INPUTS + position // 2, operation) for position, (operation, source) in enumerate(cells[kind]))
+        cell: DartsCell = getattr(self, kind)
+        return tuple((source, DARTS_CELL_INPUTS + position // 2, operation) for position, (operation, source) in enumerate(cell))
 
     def to_json(self) -> dict:
         """A dict of plain JSON types; `genotype_from_json` reads it back."""
@@ -170,7 +155,7 @@ class DartsGenotype:
         }
 
     @classmethod
-    def from_json(cls, data: dict) -> "DartsGenotype":
+    def from_json(cls, data: dict) -> Self:
         """The inverse of `to_json`. Raises GenotypeError."""
         names = ("normal", "normal_concat", "reduce", "reduce_concat")
         return cls(*(_field(data, name) for name in names))
@@ -178,10 +163,10 @@ class DartsGenotype:
 
 Genotype = Nb201Genotype | DartsGenotype
 
-KINDS = {"nb201": Nb201Genotype, "darts": DartsGenotype}
+KINDS: dict[str, type[Nb201Genotype] | type[DartsGenotype]] = {"nb201": Nb201Genotype, "darts": DartsGenotype}
 
 
-def genotype_from_json(data: dict) -> Genotype:
+def genotype_from_json(data: Any) -> Genotype:
     """The cell that `to_json` wrote. Raises GenotypeError."""
     if not isinstance(data, dict):
         raise GenotypeError(f"a genotype is a JSON object, got {type(data).__name__}: {shown(data)}")
@@ -197,19 +182,19 @@ def all_nb201() -> Iterator[Nb201Genotype]:
         yield Nb201Genotype(operations)
 
 
-def _check_operation(operation: str, allowed: tuple[str, ...], where: str) -> None:
-    if operation in allowed:
-        return
-    nearest = difflib.get_close_matches(shown(operation), allowed, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise GenotypeError(f"{where}: unknown operation {shown(operation)}; allowed: {', '.join(allowed)}{hint}")
+def _check_operation(operation: Any, allowed: tuple[str, ...], where: str) -> None:
+    if operation not in allowed:
+        nearest = difflib.get_close_matches(shown(operation), allowed, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise GenotypeError(f"{where}: unknown operation {shown(operation)}; allowed: {', '.join(allowed)}{hint}")
 
 
 def _computed(nodes: int) -> tuple[int, ...]:
+    """The numbers of the computed nodes of a DARTS cell."""
     return tuple(range(DARTS_CELL_INPUTS, DARTS_CELL_INPUTS + nodes))
 
 
-def _nodes_of(text: str, kind: str) -> tuple[DartsCell, tuple[int, ...]]:
+def _parsed_cell(text: str, kind: str) -> tuple[DartsCell, tuple[int, ...]]:
     """Cell and concatenated nodes of `op~0 op~1 | op~0 op~2 [2 3]`."""
     cell, bracket, concat = text.partition("[")
     nodes = [node.split() for node in cell.split("|")]
@@ -223,37 +208,29 @@ def _nodes_of(text: str, kind: str) -> tuple[DartsCell, tuple[int, ...]]:
     return entries, tuple(map(int, concat.rstrip(" ]").split())) if bracket else _computed(len(nodes))
 
 
-def _field(data: dict, name: str):
-    if name not in data:
-        raise GenotypeError(f"{name!r} is missing; the keys found are {', '.join(map(shown, data)) or 'none'}")
-    return data[name]
-
-
-def _as_cell(entries, kind: str) -> DartsCell:
+def _checked_cell(entries: Any, concat: Any, kind: str) -> tuple[DartsCell, tuple[int, ...]]:
+    """Entries and concatenated nodes of a valid cell, as tuples. Raises GenotypeError."""
     pair = "a pair (operation, input node)"
     if not isinstance(entries, list | tuple):
         raise GenotypeError(f"{kind} cell: expected a list, each entry {pair}, got {shown(entries)}")
     for position, entry in enumerate(entries):
         if not isinstance(entry, list | tuple) or len(entry) != 2 or type(entry[1]) is not int:
             raise GenotypeError(f"{kind} cell, entry {position}: expected {pair}, got {shown(entry)}")
-    return tuple((operation, source) for operation, source in entries)
-
-
-def _as_nodes(concat, kind: str) -> tuple[int, ...]:
+        (operation, source), target = entry, DARTS_CELL_INPUTS + position // 2
+        _check_operation(operation, DARTS_OPERATIONS, f"{kind} cell, node {target}")
+        if not 0 <= source < target:
+            raise GenotypeError(f"{kind} cell, node {target}: input {source} is not an earlier node; allowed: 0 to {target - 1}")
+    if not entries or len(entries) % 2:
+        raise GenotypeError(f"{kind} cell: every node has two inputs, so the number of entries is even and above 0; got {len(entries)}")
+    computed = _computed(len(entries) // 2)
     if not isinstance(concat, list | tuple) or not all(type(node) is int for node in concat):
         raise GenotypeError(f"{kind}_concat: expected a list of node numbers, got {shown(concat)}")
-    return tuple(concat)
-
-
-def _check_cell(cell: DartsCell, concat: tuple[int, ...], kind: str) -> None:
-    if not cell or len(cell) % 2:
-        raise GenotypeError(f"{kind} cell: every node has two inputs, so the number of entries is even and above 0; got {len(cell)}")
-    for position, (operation, source) in enumerate(cell):
-        target = DARTS_CELL_INPUTS + position // 2
-        where = f"{kind} cell, node {target}"
-        _check_operation(operation, DARTS_OPERATIONS, where)
-        if not 0 <= source < target:
-            raise GenotypeError(f"{where}: input {source} is not an earlier node; allowed: 0 to {target - 1}")
-    computed = _computed(len(cell) // 2)
     if not concat or len(set(concat)) != len(concat) or not set(concat) <= set(computed):
         raise GenotypeError(f"{kind}_concat: expected distinct nodes out of {', '.join(map(str, computed))}, got {list(concat)}")
+    return tuple((operation, source) for operation, source in entries), tuple(concat)
+
+
+def _field(data: dict, name: str) -> Any:
+    if name not in data:
+        raise GenotypeError(f"{name!r} is missing; the keys found are {', '.join(map(shown, data)) or 'none'}")
+    return data[name]

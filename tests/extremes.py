@@ -18,7 +18,7 @@ from drnas_lib.collection.studies.config import (
     TablesConfig,
     TheoryConfig,
 )
-from drnas_lib.config.parameters import Extremes, ParameterError, Parameters
+from drnas_lib.config.parameters import Kind, ParameterError, Parameters
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.errors import shown
@@ -74,24 +74,24 @@ class Case:
         return "taken"
 
 
-def extremes_of(config: type[Parameters], name: str) -> Extremes:
-    """Of the kind of a field, None being allowed or not. Raises StopIteration for a kind that does not say where it ends."""
+def kind_of(config: type[Parameters], name: str) -> Kind:
+    """The kind of a field, None being allowed or not. Raises StopIteration for a field that has none."""
     field = config.model_fields[name]
     kinds = [*field.metadata, *(mark for part in get_args(field.annotation) for mark in getattr(part, "__metadata__", ()))]
-    return next(mark for mark in kinds if isinstance(mark, Extremes))
+    return next(mark for mark in kinds if isinstance(mark, Kind))
 
 
 def cases() -> Iterator[Case]:
     for notebook, config in CONFIGS.items():
         for name in config.model_fields:
-            extremes = extremes_of(config, name)
-            inside = dict(zip(("smallest", "largest"), (extremes.inside[0], extremes.inside[-1])))
+            kind = kind_of(config, name)
+            inside = dict(zip(("smallest", "largest"), (kind.inside[0], kind.inside[-1])))
             for where, value in inside.items():
                 yield Case(notebook, name, value, where)
-            for value in extremes.outside:
+            for value in kind.outside:
                 yield Case(notebook, name, value, "outside")
             for value in WRONG:
-                if value not in extremes.inside:  # an empty list of runs is allowed
+                if value not in kind.inside:  # an empty list of runs is allowed
                     yield Case(notebook, name, value, "another kind")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.extremes import CONFIGS, Case, cases, extremes_of
+from tests.extremes import CONFIGS, Case, cases, kind_of
 
 CASES = list(cases())
 INSIDE = [case for case in CASES if case.where in ("smallest", "largest")]
@@ -12,8 +12,8 @@ OUTSIDE = [case for case in CASES if case not in INSIDE]
 @pytest.mark.parametrize("notebook", CONFIGS)
 def test_every_kind_says_where_it_ends(notebook):
     for name in CONFIGS[notebook].model_fields:
-        extremes = extremes_of(CONFIGS[notebook], name)
-        assert extremes.inside and extremes.outside, name
+        kind = kind_of(CONFIGS[notebook], name)
+        assert kind.inside and kind.outside, name
 
 
 @pytest.mark.parametrize("case", INSIDE, ids=str)

@@ -9,7 +9,8 @@ import yaml
 
 from drnas_lib.collection.studies.comparison import ComparisonConfig, PartialChannelsConfig
 from drnas_lib.config.method_presets import METHODS
-from drnas_lib.config.search import ParameterError, SearchConfig
+from drnas_lib.config.parameters import ParameterError
+from drnas_lib.config.search import SearchConfig
 from drnas_lib.runs.records import PROJECT, read_json
 
 FILES = sorted((PROJECT / "params" / "search").glob("*.yaml"))

@@ -11,13 +11,15 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from drnas_lib.benchmark.table import DATASETS, Benchmark
-from drnas_lib.config.parameters import ParameterError, Parameters, Truth, choice, integer, listed, number, one_of, path
+from drnas_lib.config.kinds import FolderPath, Positive
+from drnas_lib.config.parameters import Parameters, Truth, choice, integer, number, one_of, reject
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
 from drnas_lib.runs import integrity
 from drnas_lib.runs.identity import settings_differ
@@ -114,16 +116,19 @@ class TableSearchSettings:
         return asdict(self) | {"queries": self.queries}
 
 
+Seconds = Annotated[float, number("seconds above 0", lambda value: value > 0)]
+
+
 class TableSearchConfig(Parameters):
     """The parameters of a search on the table; None means as in this module."""
 
-    dataset: choice(*DATASETS) = "cifar10"
-    method: one_of(POLICIES) = "random"
-    seeds: integer(1) = 500
-    budget_s: number("seconds above 0", lambda value: value > 0) = 12_000.0
-    seconds_per_query: number("seconds above 0", lambda value: value > 0) | None = None
-    policy_lr: number("a number above 0", lambda value: value > 0) = 0.001  # the official script; the command in its documentation has 0.5
-    results: path("allowed is the path of a folder.") = "results/table_search"
+    dataset: Annotated[str, choice(*DATASETS)] = "cifar10"
+    method: Annotated[str, one_of(POLICIES)] = "random"
+    seeds: Annotated[int, integer(1)] = 500
+    budget_s: Seconds = 12_000.0
+    seconds_per_query: Seconds | None = None
+    policy_lr: Positive = 0.001  # the official script; the command in its documentation has 0.5
+    results: FolderPath = "results/table_search"
     rerun: Truth = False
 
     def settings(self) -> TableSearchSettings:
@@ -131,10 +136,10 @@ class TableSearchConfig(Parameters):
         cost = self.seconds_per_query or SECONDS_PER_QUERY[self.dataset]
         if cost > self.budget_s:
             what = f"budget_s={self.budget_s} with seconds_per_query={cost}: that pays for no query"
-            raise ParameterError(listed([f"{what}. Allowed is {cost} or more."]))
+            reject([f"{what}. Allowed is {cost} or more."])
         if self.seeds * self.budget_s / cost > MOST_QUERIES:
             what = f"seeds={self.seeds} with budget_s={self.budget_s}, seconds_per_query={cost}: too many queries"
-            raise ParameterError(listed([f"{what}. Allowed are {MOST_QUERIES:,} of all seeds together: lower seeds or budget_s."]))
+            reject([f"{what}. Allowed are {MOST_QUERIES:,} of all seeds together: lower seeds or budget_s."])
         usual = type(self)(dataset=self.dataset, method=self.method)
         changed = [f"{n.replace('_', '-')}{getattr(self, n):.12g}" for n in ("seeds", "budget_s", "seconds_per_query", "policy_lr")
                    if getattr(self, n) not in (getattr(usual, n), None)]  # fmt: skip

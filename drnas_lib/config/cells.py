@@ -1,6 +1,6 @@
-"""Where a cell comes from: the name of a published one, the folder of a search, a JSON file, or the cell itself as text. No torch.
+"""Find a cell by the name of a published one, the folder of a search, a JSON file, or the cell itself as text. No torch.
 
-Text is read and never executed. `READERS` has the forms:
+Text is parsed and never executed. `READERS` has the forms:
 
     |nor_conv_3x3~0|+|...|+|...|                                     NAS-Bench-201, as the benchmark and a search here print it
     normal: sep_conv_3x3~0 skip_connect~1 | ...; reduce: ...         DARTS, as a search here prints it
@@ -25,48 +25,54 @@ from drnas_lib.runs.records import PROJECT, RecordError, RunFolder, resolve
 
 FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")  # in the order of the authors' namedtuple
 EXPECTED = f"expected Genotype({', '.join(f'{name}=...' for name in FIELDS)}) and nothing else"
-MOST_NODES = 100  # more is no cell, and range() would fill the memory
+MOST_NODES = 100  # of a range: a larger one is a typing error, and would fill the memory
 
 
 def reader(text: str) -> Callable[[str], Genotype] | None:
-    """What reads this text as a cell, None where it looks like none of the forms. The reader raises GenotypeError."""
+    """The function that reads this text as a cell and raises GenotypeError; None where the text has none of the forms."""
     return next((read for pattern, read in READERS.items() if re.match(pattern, text.strip())), None)
 
 
 def from_python(text: str) -> DartsGenotype:
     """`Genotype(...)`, with or without a name before it. Raises GenotypeError."""
-    call = _parsed(text)
-    called = call.func if isinstance(call, ast.Call) else None
-    if getattr(called, "id", getattr(called, "attr", None)) != "Genotype" or len(call.args) > len(FIELDS):
+    call = _expression(text)
+    if not isinstance(call, ast.Call) or _name_of(call.func) != "Genotype" or len(call.args) > len(FIELDS):
         raise GenotypeError(f"{EXPECTED}; got {shown(text)}")
-    nodes = dict(zip(FIELDS, call.args)) | {keyword.arg: keyword.value for keyword in call.keywords}
+    nodes = dict(zip(FIELDS, call.args)) | {str(keyword.arg): keyword.value for keyword in call.keywords}
     if set(nodes) != set(FIELDS):
-        raise GenotypeError(f"{EXPECTED}; got {', '.join(map(str, nodes)) or 'nothing'} in it")
+        raise GenotypeError(f"{EXPECTED}; got {', '.join(nodes) or 'nothing'} in it")
     return DartsGenotype(**{name: _value(node, name) for name, node in nodes.items()})
 
 
 def from_mapping(text: str) -> Genotype:
     """The content of genotype.json. Raises GenotypeError."""
-    return genotype_from_json(_value(_parsed(text), "the cell"))
+    return genotype_from_json(_value(_expression(text), "the cell"))
 
 
-def _parsed(text: str) -> ast.expr | None:
-    """The one value that the text states, None where it states more or something else."""
+def _expression(text: str) -> ast.expr:
+    """The only expression in the text, with or without a name before it. Raises GenotypeError."""
     try:
         body = ast.parse(text.strip().rstrip(",;")).body
     except SyntaxError as error:
         raise GenotypeError(f"the text breaks off or is mistyped at character {error.offset} ({error.msg}); paste all of it") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise GenotypeError(f"the text is no cell ({error}); {EXPECTED}") from error
-    return getattr(body[0], "value", None) if len(body) == 1 else None
+    value = getattr(body[0], "value", None) if len(body) == 1 else None
+    if not isinstance(value, ast.expr):
+        raise GenotypeError(f"expected one cell and nothing else; got {shown(text)}")
+    return value
 
 
-def _value(node: ast.expr | None, name: str) -> Any:
-    """A literal, or a range of nodes as a tuple."""
+def _name_of(function: ast.expr) -> str | None:
+    return getattr(function, "id", getattr(function, "attr", None))
+
+
+def _value(node: ast.expr, name: str) -> Any:
+    """The value of a literal, or of range(...), list(...) or tuple(...) of one. Raises GenotypeError."""
     try:
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("range", "list", "tuple") and not node.keywords:
+        if isinstance(node, ast.Call) and (called := getattr(node.func, "id", "")) in ("range", "list", "tuple") and not node.keywords:
             inner = [_value(argument, name) for argument in node.args]
-            return _nodes(inner, name) if node.func.id == "range" else [entry for part in inner for entry in part]
+            return _nodes(inner, name) if called == "range" else [entry for part in inner for entry in part]
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise GenotypeError(f"{name}: expected plain values such as [('sep_conv_3x3', 0), ...] or range(2, 6) ({error})") from error
@@ -95,43 +101,45 @@ ALLOWED = (
 
 
 class UnknownCell(UserError, ValueError):
-    """No cell goes by this description; the message says what was looked for and what is near."""
+    """No cell fits a description; the message says where it was looked for, and the nearest name."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A genotype and what is known of it. `name` becomes part of a folder; `paper_rows`: table of the paper -> its row."""
+    """A genotype and its origin."""
 
-    name: str
+    name: str  # becomes part of a folder
     genotype: Genotype
     source: str
     published: bool = False
-    paper_rows: dict[str, str] = field(default_factory=dict)
-    note: str = ""
+    paper_rows: dict[str, str] = field(default_factory=dict)  # table of the paper -> its row
     space: str = ""  # of the search that found it
     method: str = ""  # of that search, as Table 6 calls it
 
 
 def published() -> dict[str, Cell]:
     """The cells in params/genotypes by name, in lower case."""
-    return {path.stem: _published(path) for path in sorted(PUBLISHED.glob("*.json"))}
+    return {name: _published(path) for name, path in _files().items()}
+
+
+def _files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(PUBLISHED.glob("*.json"))}
 
 
 def _published(path: Path) -> Cell:
     content = integrity.read(path)
-    rows, note = content.get("paper_rows", {}), content.get("note", "")
     try:
-        return Cell(path.stem, _genotype(content["genotype"], path), content["source"], True, rows, note)
+        return Cell(path.stem, _genotype(content["genotype"], path), content["source"], True, content.get("paper_rows", {}))
     except KeyError as error:
         raise RecordError(f"{path} lacks {error}: a published cell has a genotype and its source. Restore the file.") from error
 
 
 def find(description: str) -> Cell:
-    """The cell that a parameter means. Raises UnknownCell, GenotypeError, RecordError."""
+    """The cell of a description: a name, a path or text. Raises UnknownCell, GenotypeError, RecordError."""
     if read := reader(description):
         genotype = read(description)
         return Cell(_name(genotype), genotype, "given as text")
-    files = {path.stem: path for path in sorted(PUBLISHED.glob("*.json"))}
+    files = _files()
     if (name := description.strip().lower()) in files:
         return _published(files[name])
     path = resolve(description)
@@ -145,7 +153,7 @@ def find(description: str) -> Cell:
 
 
 def _name(genotype: Genotype) -> str:
-    """Of a cell that has none."""
+    """A name for a cell that was given as text."""
     text = str(genotype)
     return f"nb201-{_plain(text)}" if isinstance(genotype, Nb201Genotype) else f"darts-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
@@ -155,7 +163,7 @@ def _of_file(path: Path) -> Cell:
     return Cell(_plain(path.stem), _genotype(content.get("genotype", content), path), f"the file {path.name}")
 
 
-def _genotype(content, path: Path) -> Genotype:
+def _genotype(content: Any, path: Path) -> Genotype:
     try:
         return genotype_from_json(content)
     except GenotypeError as error:
@@ -163,7 +171,7 @@ def _genotype(content, path: Path) -> Genotype:
 
 
 def _of_run(path: Path) -> Cell:
-    """The folder of a seed, or the one above it where there is just one seed."""
+    """The cell of a search, from the folder of a seed or, if there is only one, from the folder above it."""
     seeds = [path] if (path / "genotype.json").exists() else sorted(found.parent for found in path.glob("seed*/genotype.json"))
     if len(seeds) != 1:
         found = f"{len(seeds)} runs ({', '.join(seed.name for seed in seeds)})" if seeds else "no run with a genotype.json"
@@ -178,11 +186,12 @@ def _of_run(path: Path) -> Cell:
 
 
 def _method(searched: dict) -> str:
-    """DARTS with drop path, or with more weight decay than usual, is R-DARTS (Zela et al. 2020)."""
+    """The name in Table 6: DARTS with drop path, or with more weight decay than usual, is R-DARTS (Zela et al., 2020)."""
     if searched["method"] != "darts":
         return {"drnas": "DrNAS"}.get(searched["method"], searched["method"])
-    robust = "R-DARTS (DP)" if searched.get("drop_path") else "R-DARTS (L2)"
-    return robust if searched.get("drop_path") or searched.get("weight_decay", USUAL_DECAY) > USUAL_DECAY else "DARTS"
+    if searched.get("drop_path"):
+        return "R-DARTS (DP)"
+    return "R-DARTS (L2)" if searched.get("weight_decay", USUAL_DECAY) > USUAL_DECAY else "DARTS"
 
 
 def _plain(text: str) -> str:

@@ -1,9 +1,9 @@
-"""Cutout (DeVries & Taylor, 2017) on images of any size: how large a hole may be, and how a recipe's hole follows the image. No torch."""
+"""Cutout (DeVries & Taylor, 2017) on images of any size: the largest hole, and a recipe's hole scaled to the image. No torch."""
 
 from collections.abc import Iterator
 from math import isqrt
 
-OF_THE_RECIPES = 32  # pixels a side of the images for which the recipes state their hole
+OF_THE_RECIPES = 32  # pixels a side: the image size of the recipes' holes
 
 
 def largest(size: int) -> int:
@@ -12,14 +12,12 @@ def largest(size: int) -> int:
 
 
 def scaled(side: int, size: int) -> int:
-    """A recipe's hole in an image of `size` pixels a side: the same share of the side, as an even number of pixels."""
+    """The side of a recipe's hole in an image of `size` pixels a side: the same fraction of the side, rounded down to an even number."""
     return side * size // (2 * OF_THE_RECIPES) * 2
 
 
 def problems(side: int, size: int) -> Iterator[str]:
-    """A sentence where a hole leaves less than half of the image."""
+    """A sentence if the hole leaves less than half of the image."""
     if side > largest(size):
-        yield (
-            f"cutout={side} with images of {size} pixels a side: a hole must leave at least half of the image, so allowed are even numbers "
-            f"from 0 to {largest(size)}."
-        )
+        why = "a hole must leave at least half of the image"
+        yield f"cutout={side} with images of {size} pixels a side: {why}, so allowed are even numbers from 0 to {largest(size)}."

@@ -1,147 +1,123 @@
-"""The search methods by name, and what each sets where the caller says nothing. A new method is a row here and its file in methods/.
+"""The search methods by name, and the settings that each changes by default. A new method is a row here and its file in methods/.
 
-`paper`: the text says that every compared method has its own authors' settings, so these are they. `released`: what DrNAS' own code does
-when it is asked for that method; where it cannot be asked, the method's own settings serve again. What a method does not name is as for
-DrNAS (presets.py), and for the data sets of one's own only what makes a method itself is taken: lengths and rates were not made for them.
+`paper`: the settings of the method's own authors, with which the text compares. `released`: the settings of DrNAS' own code for this
+method; where that code lacks the method, its authors' settings again. A setting that a row does not name is that of DrNAS (presets.py).
+For data of one's own a row sets only FOR_ANY_DATA: its lengths and rates were not made for such data.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-
-from drnas_lib.config.presets import Stages
+from typing import Any
 
 GRADIENT_STEPS = ("arch_first", "weights_first", "single_level")
 WEIGHTS_ONLY = ("weights_only",)
 OF_THE_STAGE = ("epochs", "k", "arch_warmup")
 FOR_ANY_DATA = ("k", "step", "bilevel", "regulariser", "lam", "arch_grad_clip", "eta_mean", "eta_std", "label_smoothing")
-OPTIONS = (  # parameters that only some methods read; a method's row says which
-    "tau_start", "tau_end", "tau_line", "edge_normalisation", "none_in_cell", "candidates", "monitored", "candidate_batch",
-    "controller_lr", "controller_updates", "controller_samples",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class MethodRow:
-    """`where` is module:class; `settings` by protocol, in which stage lists are single numbers; `options` are only this method's."""
+    """The defaults of one method, by protocol."""
 
-    where: str
+    where: str  # module:class
     label: str  # of its row in Table 4
-    settings: Mapping[str, dict] = field(default_factory=dict)
-    options: Mapping[str, dict] = field(default_factory=dict)
-    steps: tuple[str, ...] = GRADIENT_STEPS  # the orders of a step that suit it; the first is its default
-    progressive: bool = False  # whether the protocol's stages are meant for it
+    settings: Mapping[str, dict] = field(default_factory=dict)  # stage lists as single numbers
+    options: Mapping[str, dict] = field(default_factory=dict)  # parameters that only some methods read
+    steps: tuple[str, ...] = GRADIENT_STEPS  # values of `step` that suit it; the first is its default
+    progressive: bool = False  # whether it uses the protocol's stages by default
 
 
 # The NAS-Bench-201 baselines' code: Nesterov and a decay of 5e-4 for the weights, Adam with a decay of 1e-3 for eta.
 OFFICIAL = {"nesterov": True, "weight_decay": 5e-4, "regulariser": "adam_decay"}
-JUDGED = {"candidates": 100, "monitored": 10}
+CANDIDATES = {"candidates": 100, "monitored": 10}
 # DrNAS' code lowers the temperature of both methods after every epoch by a share of all epochs: of 100 the last runs at 1.09.
 CODE_TAU = {"tau_start": 10.0, "tau_end": 1.0, "tau_line": "start"}
 SNAS_START = {"eta_mean": 1.0, "eta_std": 0.01}  # of the logits, in the code of SNAS and DSNAS
 
+# In the order of Table 4.
 METHODS: dict[str, MethodRow] = {
     "rsps": MethodRow(
         "drnas_lib.methods.rsps:RSPS",
         "RSPS (Li & Talwalkar, 2019)",
-        {"paper": OFFICIAL | {"epochs": 250, "step": "weights_only"}},
-        {"paper": JUDGED | {"candidate_batch": 512}},
+        {"paper": OFFICIAL | dict(epochs=250, step="weights_only")},
+        {"paper": CANDIDATES | dict(candidate_batch=512)},
         WEIGHTS_ONLY,
     ),
     "enas": MethodRow(
         "drnas_lib.methods.enas:ENAS",
         "ENAS (Pham et al., 2018)",
         # The official cosine has a half period of 10 epochs and does not stop: the rate swings 12 times.
-        {
-            "paper": OFFICIAL
-            | {
-                "epochs": 250,
-                "step": "weights_only",
-                "batch_size": 128,
-                "weight_decay": 2.5e-4,
-                "weight_lr": 0.05,
-                "weight_lr_min": 5e-4,
-                "lr_half_period": 10,
-            }
-        },
-        {"paper": JUDGED | {"controller_lr": 1e-3, "controller_updates": 50, "controller_samples": 20}},
+        {"paper": OFFICIAL | dict(epochs=250, step="weights_only", batch_size=128, weight_decay=2.5e-4, weight_lr=0.05, weight_lr_min=5e-4,
+                                  lr_half_period=10)},
+        {"paper": CANDIDATES | dict(controller_lr=1e-3, controller_updates=50, controller_samples=20)},
         WEIGHTS_ONLY,
-    ),  # fmt: skip
+    ),
     "darts": MethodRow(
         "drnas_lib.methods.darts:DARTS",
         "DARTS (1st) (Liu et al., 2019)",
-        {"paper": OFFICIAL | {"epochs": 50, "step": "weights_first"}, "released": {}},
+        {"paper": OFFICIAL | dict(epochs=50, step="weights_first"), "released": {}},
     ),
-    "darts_2nd": MethodRow(  # DrNAS' code lacks what its flag for the second order needs
+    "darts_2nd": MethodRow(  # not in DrNAS' code, whose flag for the second order does not work
         "drnas_lib.methods.darts:DARTS",
         "DARTS (2nd) (Liu et al., 2019)",
-        {"paper": OFFICIAL | {"epochs": 50, "bilevel": "second"}},
+        {"paper": OFFICIAL | dict(epochs=50, bilevel="second")},
     ),
     "gdas": MethodRow(
         "drnas_lib.methods.gdas:GDAS",
         "GDAS (Dong & Yang, 2019)",
-        {"paper": OFFICIAL | {"epochs": 250, "step": "weights_first"}, "released": {}},
-        {"paper": {"tau_start": 10.0, "tau_end": 0.1, "tau_line": "both"}, "released": CODE_TAU},
+        {"paper": OFFICIAL | dict(epochs=250, step="weights_first"), "released": {}},
+        {"paper": dict(tau_start=10.0, tau_end=0.1, tau_line="both"), "released": CODE_TAU},
     ),
-    "snas": MethodRow(  # its own code searches the DARTS space; nothing of it on this space is published
+    "snas": MethodRow(  # its own code searches the DARTS space; no settings for this space are published
         "drnas_lib.methods.snas:SNAS",
         "SNAS (Xie et al., 2019)",
-        {
-            "paper": SNAS_START | {"epochs": 150, "step": "single_level", "regulariser": "adam_decay", "arch_grad_clip": 10.0},
-            "released": {},
-        },
-        {"paper": {"tau_start": 1.0, "tau_end": 0.03, "tau_line": "end"}, "released": CODE_TAU},
-    ),  # fmt: skip
-    "dsnas": MethodRow(  # its own code searches ImageNet in batches of 1024; of it come all but the epochs
+        {"paper": SNAS_START | dict(epochs=150, step="single_level", regulariser="adam_decay", arch_grad_clip=10.0), "released": {}},
+        {"paper": dict(tau_start=1.0, tau_end=0.03, tau_line="end"), "released": CODE_TAU},
+    ),
+    "dsnas": MethodRow(  # the settings of its own ImageNet search, except the epochs and the batch size
         "drnas_lib.methods.dsnas:DSNAS",
         "DSNAS (Hu et al., 2020)",
-        {
-            "paper": SNAS_START
-            | {"epochs": 100, "step": "single_level", "arch_lr": 1e-3, "regulariser": "adam_decay", "lam": 0.0, "label_smoothing": 0.1}
-        },
-    ),  # fmt: skip
-    "pc_darts": MethodRow(  # its own code searches the DARTS space; DrNAS' code has partial channels without the weights of edges
+        {"paper": SNAS_START | dict(epochs=100, step="single_level", arch_lr=1e-3, regulariser="adam_decay", lam=0.0, label_smoothing=0.1)},
+    ),
+    "pc_darts": MethodRow(  # its own code searches the DARTS space; DrNAS' code has no edge normalisation
         "drnas_lib.methods.pc_darts:PCDARTS",
         "PC-DARTS (Xu et al., 2020)",
         {
-            "paper": {
-                "epochs": 50,
-                "k": 4,
-                "arch_warmup": 15,
-                "batch_size": 256,
-                "weight_lr": 0.1,
-                "weight_lr_min": 0.0,
-                "arch_lr": 6e-4,
-                "regulariser": "adam_decay",
-            },
-            "released": {"k": 4},
+            "paper": dict(epochs=50, k=4, arch_warmup=15, batch_size=256, weight_lr=0.1, weight_lr_min=0.0, arch_lr=6e-4,
+                          regulariser="adam_decay"),
+            "released": dict(k=4),
         },
-        {"paper": {"edge_normalisation": True, "none_in_cell": False}, "released": {"edge_normalisation": False, "none_in_cell": True}},
-    ),  # fmt: skip
+        {"paper": dict(edge_normalisation=True, none_in_cell=False), "released": dict(edge_normalisation=False, none_in_cell=True)},
+    ),
     "drnas": MethodRow("drnas_lib.methods.drnas:DrNAS", "DrNAS", progressive=True),
-}  # in the order of Table 4
+}  # fmt: skip
 
 
 def options(method: str, protocol: str) -> dict:
-    """The parameters that only this method reads, with their values."""
-    return dict(_of(METHODS[method].options, protocol))
+    """The parameters that not all methods read and this one does, with their defaults."""
+    return dict(_of_protocol(METHODS[method].options, protocol))
 
 
-def adapted(method: str, protocol: str, published: bool, stages: Stages, settings: dict) -> tuple[Stages, dict]:
-    """The protocol's stage lists and settings as this method has them. `published` is whether the data set is one of the paper's."""
-    row = METHODS[method]
-    own = {"step": row.steps[0]} | dict(_of(row.settings, protocol))
+def all_options() -> set[str]:
+    """The names of all parameters that only some methods read."""
+    return {name for row in METHODS.values() for values in row.options.values() for name in values}
+
+
+def adapted(method: str, protocol: str, published: bool, settings: dict[str, Any]) -> dict[str, Any]:
+    """The protocol's settings with this method's own, and its options. `published`: whether the data set is one of the paper's."""
+    row, epochs = METHODS[method], settings["epochs"]
+    own: dict[str, Any] = {"step": row.steps[0]} | _of_protocol(row.settings, protocol)
     if not published:
-        warmup = own.get("arch_warmup", 0) * sum(stages.epochs) // own.get("epochs", 1)  # the same share of the search
+        warmup = own.get("arch_warmup", 0) * sum(epochs) // own.get("epochs", 1)  # the same share of the search
         own = {name: value for name, value in own.items() if name in FOR_ANY_DATA} | ({"arch_warmup": warmup} if warmup else {})
-    if len(stages.epochs) == 1:  # a progressive search of a method that has none of its own is that of DrNAS
-        lists = {name: [own.get(name, getattr(stages, name)[0])] for name in OF_THE_STAGE}
-        stages = Stages(keep=stages.keep, **lists)
-    return stages, settings | {name: value for name, value in own.items() if name not in OF_THE_STAGE}
+    stages = {name: [own.pop(name)] for name in OF_THE_STAGE if name in own}
+    # The stages of a progressive search are those of DrNAS.
+    return settings | (stages if len(epochs) == 1 else {}) | own | options(method, protocol)
 
 
-def contradictions(method: str, protocol: str, given: dict, settings: dict, keep: list[int]) -> Iterator[str]:
-    """What of the stated options (`given`), the settings and the operations kept in each stage does not suit the method."""
-    row, usual = METHODS[method], options(method, protocol)
+def problems(method: str, protocol: str, given: dict, settings: dict) -> Iterator[str]:
+    """A sentence for each value that does not suit the method. `given`: the values of `all_options` that the caller sets."""
+    row, usual, keep = METHODS[method], options(method, protocol), settings["keep"]
     for name in sorted(given.keys() - usual.keys()):
         readers = [other for other in METHODS if name in options(other, protocol)]
         yield f"{name}={given[name]} with method={method!r}: only {', '.join(readers)} read it. Leave it out."
@@ -155,5 +131,5 @@ def contradictions(method: str, protocol: str, given: dict, settings: dict, keep
         yield f"keep={keep} with none_in_cell=False: none may be all that is kept on an edge. Keep 2 or more, or set none_in_cell=True."
 
 
-def _of(table: Mapping[str, dict], protocol: str) -> dict:
+def _of_protocol(table: Mapping[str, dict], protocol: str) -> dict:
     return table.get(protocol, table.get("paper", {}))

@@ -1,4 +1,4 @@
-"""What a notebook states as its parameters, told apart from all else that a user keeps in its globals."""
+"""Which of a notebook's globals are parameters, among everything else that a user keeps there."""
 
 import ast
 from collections.abc import Iterable
@@ -9,26 +9,27 @@ PLAIN = (type(None), bool, int, float, str, list, tuple, dict)
 OF_IPYTHON = ("In", "Out")  # its only plain values that do not start with an underscore
 
 
-def stated(names: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """The known names, whatever their value, and every other plain value that may be one of them with a typing error.
+def given_parameters(names: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """The known names, whatever their value, and every other plain value that may be a misspelt parameter.
 
-    Where IPython tells which cells were run, that is what the cells of the parameters assign; elsewhere every plain value.
+    In IPython, whose `In` holds the cells that were run, that is what the parameter cells assign; elsewhere every plain value.
     """
-    known, meant = set(known), _assigned(names.get("In", []))
-    return {n: v for n, v in names.items() if n in known or (meant is None or n in meant) and _plain(n, v)}
+    known, assigned = set(known), _assigned(names.get("In", []))
 
+    def may_be_misspelt(name: str, value: Any) -> bool:
+        plain = type(value) in PLAIN and not name.startswith("_") and name not in OF_IPYTHON
+        return plain and (assigned is None or name in assigned)
 
-def _plain(name: str, value: Any) -> bool:
-    return type(value) in PLAIN and not name.startswith("_") and name not in OF_IPYTHON
+    return {name: value for name, value in names.items() if name in known or may_be_misspelt(name, value)}
 
 
 def _assigned(cells: list[str]) -> set[str] | None:
-    """What is assigned from the parameters to the configuration, None where no cell looks like parameters.
+    """The names assigned from the parameters to the configuration, None where no cell looks like parameters.
 
-    The parameters are the last cell with a line `name: type = value`; papermill puts a cell of its own behind it. What is assigned after
-    the configuration is no parameter of it, even when that cell alone is run again.
+    The parameters are the last cell with a line `name: type = value`; papermill puts a cell of its own behind it. Names assigned after
+    the configuration are no parameters of it, even when that cell alone is run again.
     """
-    bodies = [_body(cell) for cell in cells]
+    bodies = [_statements(cell) for cell in cells]
     start = max((i for i, body in enumerate(bodies) if any(isinstance(line, ast.AnnAssign) for line in body)), default=None)
     if start is None:
         return None
@@ -37,8 +38,8 @@ def _assigned(cells: list[str]) -> set[str] | None:
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
-def _body(cell: str) -> list[ast.stmt]:
-    """The statements of a cell; none where it has magics, which are not Python."""
+def _statements(cell: str) -> list[ast.stmt]:
+    """The statements of a cell; none for a cell with magics, which are not Python."""
     with suppress(SyntaxError):
         return ast.parse(cell).body
     return []

@@ -1,4 +1,4 @@
-"""From what a notebook or a YAML file says to plain values, or to a message that helps: the kinds of a parameter."""
+"""The parameters of notebooks: each value is checked by a `Kind`, and a message names what is wrong and what is allowed."""
 
 import difflib
 import math
@@ -11,154 +11,121 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
-from drnas_lib.config.notebook_parameters import stated
+from drnas_lib.config.notebook_parameters import given_parameters
 from drnas_lib.errors import UserError, shown
 
 WIDTH = 110  # of a long list in a message
-NEAR = 0.55  # likeness of two words, from 0 to 1, from which one may be meant for the other
-MOST = 10**9  # of whatever is counted: more is a slip of the keyboard, and no memory holds it
-TINY, HUGE = 2.0**-126, (2 - 2.0**-23) * 2.0**127  # the least number above 0 and the largest of float32, in which is computed
-EDGES = (-HUGE, -TINY, 0.0, TINY, 1 - 2.0**-24, 1.0, HUGE)  # where the kinds of numbers may end
-LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes, of a file's name and of a path; the second leaves room for the names of a run
-
-
-@dataclass(frozen=True, eq=False)  # told apart by what they are, since lists have no hash
-class Extremes:
-    """Of a kind of parameter, beside its check: the smallest and the largest values that are allowed, and those just outside."""
-
-    inside: tuple
-    outside: tuple
+LEAST_SIMILARITY = 0.55  # of two words, from 0 to 1, for one to be suggested for the other
+MAX_INTEGER = 10**9  # a larger number is a typing error, and no memory holds so many of anything
+FLOAT32_MIN, FLOAT32_MAX = 2.0**-126, (2 - 2.0**-23) * 2.0**127  # the smallest normal number above 0, and the largest
+FLOAT32_ENDS = (-FLOAT32_MAX, -FLOAT32_MIN, 0.0, FLOAT32_MIN, 1 - 2.0**-24, 1.0, FLOAT32_MAX)  # where a range of numbers may end
+MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 1000  # of a file's name and of a path; the second leaves room for the names of a run
+LONG_PATH = "/".join(["x" * 99] * 10)
 
 
 class ParameterError(UserError, ValueError):
     """One or more parameters are wrong; the message names each, its value, what is allowed and the nearest match."""
 
 
-def _bare(value: Any) -> str:
-    return shown(value).strip("'\"")
+@dataclass(frozen=True, eq=False)  # compared and hashed by identity, since typing hashes it and lists have no hash
+class Kind:
+    """What a parameter accepts, as in `seed: Annotated[int, integer(0)]`.
+
+    read: value -> checked value; raises ValueError, which says what is allowed.
+    inside: the smallest and the largest allowed values; outside: values just beyond them. The tests try both.
+    """
+
+    read: Callable[[Any], Any]
+    inside: tuple
+    outside: tuple
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.read, handler(source))
 
 
-def nearest(word: Any, allowed: Iterable[str]) -> str:
-    """' Did you mean `x`?' or nothing. Capitals, _ and - do not count; a word that begins with `word` comes before others."""
-    wanted, words = _plain(_bare(word)).replace("gpu", "cuda"), {whole: _plain(whole) for whole in allowed}
-    likeness = {whole: difflib.SequenceMatcher(None, plain, wanted).ratio() for whole, plain in words.items()}
-    begun = [whole for whole, plain in words.items() if wanted and plain.startswith(wanted)]
-    match = max(begun or words, key=likeness.get, default=None)
-    return f" Did you mean `{match}`?" if match is not None and (len(begun) == 1 or likeness[match] >= NEAR) else ""
-
-
-def _plain(word: str) -> str:
-    return re.sub("[_-]", "", word.lower())
-
-
-def from_yaml(text: str, where: str) -> Any:
-    """The plain values that YAML says, `where` naming it in the message. Raises ParameterError; nothing in it is executed."""
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none is a ValueError
-        raise ParameterError(f"{where} is not YAML of plain values such as `epochs: 3`: {error}") from error
-
-
-def file_of_parameters(path: Path) -> dict[str, Any]:
-    """What a YAML file of `name: value` says, nothing where it is empty. Raises ParameterError, which names the file."""
-    try:
-        values = from_yaml(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path} cannot be read: {error}") from error
-    if not isinstance(values, dict | None):
-        raise ParameterError(f"{path}: expected lines of `name: value`, got {shown(values)}")
-    return values or {}
-
-
-def integer(least: int, most: int = MOST, even: bool = False):
+def integer(least: int, most: int = MAX_INTEGER, even: bool = False) -> Kind:
     """A whole number; 5.0, '5' and '5.0' are 5, but True is not 1."""
 
     def read(value: Any) -> int:
-        (whole,) = _within([_whole(value)], least, most)
+        (whole,) = _integers([value], least, most)
         if even and whole % 2:
             raise ValueError(f"allowed is an even number, {least} or more.")
         return whole
 
     odd = (least + 1,) if even else ()
-    return Annotated[int, BeforeValidator(read), Extremes((least, most), (least - 1, *odd, most + 1, least + 0.5))]
+    return Kind(read, (least, most), (least - 1, *odd, most + 1, least + 0.5))
 
 
-def integers(least: int, most: int = MOST):
-    """One whole number per stage: a list, a bare number, or text such as '[25, 25]' or '25,25', since papermill's -p passes no lists."""
+def integers(least: int, most: int = MAX_INTEGER) -> Kind:
+    """One whole number per stage, in one of the forms of `entries_of`."""
 
     def read(value: Any) -> list[int]:
-        if isinstance(value, str):
-            value = value.strip().removeprefix("[").removesuffix("]").split(",")
-        entries = list(value) if isinstance(value, list | tuple) else [value]
-        return _within([_whole(entry) for entry in entries], least, most, ", for each stage, such as [5, 3]")
+        return _integers(entries_of(value), least, most, ", for each stage, such as [5, 3]")
 
-    return Annotated[list[int], BeforeValidator(read), Extremes(([least], [most]), ([], [least - 1], [most + 1], [least, None]))]
+    return Kind(read, ([least], [most]), ([], [least - 1], [most + 1], [least, None]))
 
 
-def number(allowed: str, holds: Callable[[float], bool]):
-    """A finite number of which `holds` is true, as `allowed` says in words."""
-
-    within = [edge for edge in EDGES if holds(edge)]
-    beyond = (*(edge for edge in EDGES if edge not in within), TINY / 2, 2 * HUGE, math.nan)
+def number(allowed: str, holds: Callable[[float], bool]) -> Kind:
+    """A finite number that float32 represents and for which `holds` is true; `allowed` describes these numbers in words."""
+    within = [end for end in FLOAT32_ENDS if holds(end)]
+    beyond = (*(end for end in FLOAT32_ENDS if end not in within), FLOAT32_MIN / 2, 2 * FLOAT32_MAX, math.nan)
 
     def read(value: Any) -> float:
         finite = _finite(value)
         if finite is None or not holds(finite):
             raise ValueError(f"allowed is {allowed}.")
-        if abs(finite) > HUGE or 0 < abs(finite) < TINY or finite > within[-1]:
-            ends = f"{'0, or ' if holds(0.0) else ''}from {TINY:.3g} to {within[-1]:.8g}"
+        if abs(finite) > FLOAT32_MAX or 0 < abs(finite) < FLOAT32_MIN or finite > within[-1]:
+            ends = f"{'0, or ' if holds(0.0) else ''}from {FLOAT32_MIN:.3g} to {within[-1]:.8g}"
             raise ValueError(f"allowed is {allowed}, as float32 holds it: {ends}.")
         return finite
 
-    return Annotated[float, BeforeValidator(read), Extremes((within[0], within[-1]), beyond)]
+    return Kind(read, (within[0], within[-1]), beyond)
 
 
-def choice(*allowed: str):
+def choice(*words: str) -> Kind:
     """One of a few words."""
-    extremes = Extremes(allowed, ("", f"{allowed[0]}x", allowed[0].upper()))
-    return text("|".join(map(re.escape, allowed)), f"allowed are {', '.join(allowed)}.", extremes, allowed)
+    return one_of(words)
 
 
-def one_of(table: Iterable[str]):
-    """A name in a table, which may still grow after this is called."""
+def one_of(table: Iterable[str]) -> Kind:
+    """A name in a table, which may still grow after this call."""
 
     def read(value: Any) -> str:
         if not isinstance(value, str) or value not in table:
             raise ValueError(f"allowed are {', '.join(table)}.{nearest(value, table)}")
         return value
 
-    return Annotated[str, BeforeValidator(read), Extremes(tuple(table), ("", "x"))]
+    words = tuple(table)
+    return Kind(read, words, ("", f"{words[0]}x", words[0].upper()))
 
 
-def text(pattern: str, allowed: str, extremes: Extremes, near: tuple[str, ...] = ()):
-    """Text of which all matches `pattern`, as the sentence `allowed` says; `near` are the words it may have been meant for."""
+def text(pattern: str, allowed: str, inside: tuple[str, ...], outside: tuple[str, ...], near: tuple[str, ...] = ()) -> Kind:
+    """Text that matches all of `pattern`; the sentence `allowed` describes it, and a message suggests the nearest word of `near`."""
 
     def read(value: Any) -> str:
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             raise ValueError(allowed + nearest(value, near))
         return value
 
-    return Annotated[str, BeforeValidator(read), extremes]
+    return Kind(read, inside, outside)
 
 
-def path(allowed: str):
-    """The path of a folder or a file, there or not, that a file system can hold, as the sentence `allowed` says."""
-
-    return Annotated[str, BeforeValidator(lambda value: checked_path(value, allowed)), PATHS]
+def path(allowed: str) -> Kind:
+    """A valid path, whether or not it exists; the sentence `allowed` describes it."""
+    outside = ("", " a", "a\n", "x" * (MAX_NAME_BYTES + 1), f"{LONG_PATH}/x")
+    return Kind(lambda value: checked_path(value, allowed), ("a", LONG_PATH), outside)
 
 
 def checked_path(value: Any, allowed: str) -> str:
-    """Raises ValueError, which says `allowed`, for what no file system can hold."""
+    """`value`, if it is a valid path. Raises ValueError with the sentence `allowed`."""
     if not isinstance(value, str) or not value.isprintable() or value.strip() != value or not value:
         raise ValueError(f"{allowed} It is text that can be printed, without spaces around it.")
-    if len(value.encode()) > LONGEST_PATH or max(len(part.encode()) for part in value.split("/")) > LONGEST_NAME:
-        raise ValueError(f"{allowed} A path has up to {LONGEST_PATH:,} bytes, a name in it up to {LONGEST_NAME}.")
+    if len(value.encode()) > MAX_PATH_BYTES or max(len(part.encode()) for part in value.split("/")) > MAX_NAME_BYTES:
+        raise ValueError(f"{allowed} A path has up to {MAX_PATH_BYTES:,} bytes, a name in it up to {MAX_NAME_BYTES}.")
     return value
-
-
-PATHS = Extremes(("a", "/".join(["x" * 99] * 10)), ("", " a", "a\n", "x" * (LONGEST_NAME + 1), "/".join(["x" * 99] * 10) + "/x"))
 
 
 def _truth(value: Any) -> bool:
@@ -167,14 +134,32 @@ def _truth(value: Any) -> bool:
     return value
 
 
-Truth = Annotated[bool, BeforeValidator(_truth), Extremes((True, False), (1, "True"))]
+Truth = Annotated[bool, Kind(_truth, (True, False), (1, "True"))]
+
+
+def entries_of(value: Any) -> list:
+    """The entries of a list, of text such as '[5, 3]' or 'a,b' (papermill's -p passes no lists), or a single value as a list."""
+    if isinstance(value, str):
+        inner = value.strip().removeprefix("[").removesuffix("]").strip().removesuffix(",")
+        return [part.strip(" '\"") for part in inner.split(",")] if inner else []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _integers(values: list, least: int, most: int, what: str = "") -> list[int]:
+    read = [_whole(value) for value in values]
+    wholes = [whole for whole in read if whole is not None]
+    if not wholes or len(wholes) < len(read) or min(wholes) < least or max(wholes) > most:
+        allowed = f"a whole number, {least} or more" if most == MAX_INTEGER else f"a whole number from {least} to {most}"
+        too_large = most == MAX_INTEGER and len(wholes) == len(read) and max(wholes, default=0) > most
+        raise ValueError(f"allowed is {allowed}{what}{f'; none is above {MAX_INTEGER:,}' if too_large else ''}.")
+    return wholes
 
 
 def _whole(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
-        with suppress(ValueError):  # not by way of a float, which would round a long seed
+        with suppress(ValueError):  # before `float`, which would round a long seed
             return int(value)
     finite = _finite(value)
     return int(finite) if finite is not None and finite.is_integer() else None
@@ -183,40 +168,48 @@ def _whole(value: Any) -> int | None:
 def _finite(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):  # text, because YAML reads 1e-3 as text
         return None
-    try:
+    with suppress(ValueError, OverflowError):
         finite = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return finite if math.isfinite(finite) else None
+        return finite if math.isfinite(finite) else None
+    return None
 
 
-def _within(wholes: list[int | None], least: int, most: int, what: str = "") -> list[int]:
-    allowed = f"a whole number, {least} or more" if most == MOST else f"a whole number from {least} to {most}"
-    if not wholes or any(whole is None or whole < least or whole > most for whole in wholes):
-        too_large = most == MOST and None not in wholes and max(wholes, default=0) > MOST
-        raise ValueError(f"allowed is {allowed}{what}{f'; none is above {MOST:,}' if too_large else ''}.")
-    return wholes
+def nearest(word: Any, allowed: Iterable[str]) -> str:
+    """' Did you mean `x`?', or '' if no allowed word is similar. Ignores case, _ and -; prefers words that begin with `word`."""
+    wanted, words = _letters(_unquoted(word)).replace("gpu", "cuda"), {whole: _letters(whole) for whole in allowed}
+    similarity = {whole: difflib.SequenceMatcher(None, letters, wanted).ratio() for whole, letters in words.items()}
+    begun = [whole for whole, letters in words.items() if wanted and letters.startswith(wanted)]
+    match = max(begun or words, key=lambda whole: similarity[whole], default=None)
+    return f" Did you mean `{match}`?" if match is not None and (len(begun) == 1 or similarity[match] >= LEAST_SIMILARITY) else ""
+
+
+def _unquoted(value: Any) -> str:
+    return shown(value).strip("'\"")
+
+
+def _letters(word: str) -> str:
+    return re.sub("[_-]", "", word.lower())
 
 
 class Parameters(BaseModel):
-    """The parameters of a notebook: a field each. A subclass adds what may not be combined, in `_problems`."""
+    """The parameters of a notebook: a field each. A subclass reports combinations that are not allowed in `_problems`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def from_notebook(cls, names: dict[str, Any]) -> Self:
-        """The configuration that a notebook's `globals()` describe. Raises ParameterError, before anything else has run."""
-        return cls.of(stated(names, cls.model_fields))
+        """The configuration from a notebook's `globals()`. Raises ParameterError."""
+        return cls.of(given_parameters(names, cls.model_fields))
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
         """Check `values`; a name left out keeps its default. Raises ParameterError with all problems at once.
 
-        What contradicts what is judged only where each value by itself is sound.
+        Combinations are checked only where each value by itself is allowed.
         """
         known = cls.model_fields
         unknown = [name for name in values if name not in known]
-        problems = [f"{_bare(name)}={shown(values[name])}: there is no such parameter.{nearest(name, known)}" for name in unknown]
+        problems = [f"{_unquoted(name)}={shown(values[name])}: there is no such parameter.{nearest(name, known)}" for name in unknown]
         try:
             config = cls(**{name: value for name, value in values.items() if name in known})
         except ValidationError as error:
@@ -225,17 +218,26 @@ class Parameters(BaseModel):
             problems += config._problems()
         if unknown:
             problems.append(textwrap.fill(f"The parameters are {', '.join(known)}.", WIDTH, subsequent_indent="    "))
-        if problems:
-            raise ParameterError(listed(problems))
+        reject(problems)
         return config
 
+    def check(self) -> None:
+        """Raise ParameterError if parameters contradict each other."""
+        reject(self._problems())
+
     def _problems(self) -> list[str]:
-        """What contradicts what."""
+        """A sentence for each contradiction between parameters."""
         return []
 
 
-def refused(action: Callable[[], Any]) -> list[str]:
-    """What is wrong with the parameters of whatever `action` makes, a line each; nothing where it raises no ParameterError."""
+def reject(problems: Iterable[str]) -> None:
+    """Raise ParameterError, which lists the problems, if there are any."""
+    if lines := list(problems):
+        raise ParameterError("\n  ".join(["the parameters do not fit:", *lines]))
+
+
+def problems_of(action: Callable[[], Any]) -> list[str]:
+    """The problems for which `action` raises ParameterError, a line each; none if it raises nothing."""
     try:
         action()
     except ParameterError as error:
@@ -243,5 +245,20 @@ def refused(action: Callable[[], Any]) -> list[str]:
     return []
 
 
-def listed(problems: list[str]) -> str:
-    return "\n  ".join(["the parameters do not fit:", *problems])
+def from_yaml(text: str, where: str) -> Any:
+    """The plain values in a YAML text; the message names it as `where`. Raises ParameterError; nothing in the text is executed."""
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # an impossible date is a ValueError
+        raise ParameterError(f"{where} is not YAML of plain values such as `epochs: 3`: {error}") from error
+
+
+def file_of_parameters(path: Path) -> dict[str, Any]:
+    """The values of a YAML file of lines `name: value`, none for an empty file. Raises ParameterError, which names the file."""
+    try:
+        values = from_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path} cannot be read: {error}") from error
+    if not isinstance(values, dict | None):
+        raise ParameterError(f"{path}: expected lines of `name: value`, got {shown(values)}")
+    return values or {}

@@ -1,19 +1,21 @@
-"""What each protocol sets where the caller says nothing: (space, family of data sets, protocol, progressive) -> settings.
+"""The default settings of a search: (space, family of data sets, protocol, progressive) -> settings.
 
 `paper` follows the text, `released` the authors' code, wherever the two disagree; where the text is silent, `paper` uses the code's value.
+Where neither text nor code of DrNAS gives a value, the comment says whose it is.
 """
 
-from dataclasses import dataclass, replace
-
-from drnas_lib.config import darts_presets
+from dataclasses import dataclass
+from typing import Any
 
 STREAMED = "imagenet"  # read from files as they are needed; the other data sets fit into memory
 PERCENTS = (10.0, 2.5)  # of ImageNet's images of each class, for the weights and for eta (section 4.2)
-# The published searches, and data of one's own, of which the paper says nothing.
+# Data sets of the paper's searches, and data of one's own.
 FAMILIES = {"cluttered_digits": "own", "digits": "own", "cifar10": "published", "cifar100": "published", "imagenet16-120": "published"}
 FAMILIES |= {"folder": "own", STREAMED: "imagenet"}
+READ_FROM_FOLDERS = ("folder", STREAMED)  # which may change after a run
+ROBUST_SPACES = {"s1": 2, "s2": 2, "s3": 3, "s4": 2}  # operations on every edge; a new space of DARTS cells is a row here
 
-NB201 = {  # both scripts of the code's 201-space, but for what the comments say
+NB201 = {  # both scripts of the code's 201-space, except where a comment says otherwise
     "batch_size": 64,
     "macro": "cifar",
     "channels": 16,
@@ -38,27 +40,45 @@ NB201 = {  # both scripts of the code's 201-space, but for what the comments say
     "bilevel": "first",  # the text describes one unrolled step; the code, and so every published number, is first order
     "drop_path": 0.0,
     "cutout": 0,
-    "precision": "float32",  # neither says; narrower products are there to be compared with it
+    "precision": "float32",  # neither text nor code says; lower precision is only for comparisons
     "evaluate": "table",
     "train_epochs": 200,  # the benchmark's own schedule
-    "random_cells": 8,  # trained beside the found cell, each
-    "train_seeds": 3,  # with so many seeds
+    "random_cells": 8,  # trained beside the found cell
+    "train_seeds": 3,  # of each training
 }
+# The code's DARTS-space script on CIFAR-10; `cells` are those of the whole network, two of them reduction cells. The published way to
+# judge a found cell is to train it for 600 epochs: notebooks/retrain.ipynb.
+DARTS = NB201 | dict(channels=36, cells=20, weight_lr=0.1, weight_lr_min=0.0, arch_lr=6e-4, evaluate="none", train_epochs=5)
+PROXY = {"channels": 16, "cells": 8}  # the text's ablation without progressive learning; its K, batch and rates are the script's
+# The code's ImageNet script; its rate climbs for five epochs, and it clips the gradient of eta too.
+IMAGENET = DARTS | dict(macro="imagenet", channels=48, cells=14, batch_size=512, weight_lr=0.5, lr_warmup=5)
+IMAGENET |= dict(arch_lr=6e-3, arch_grad_clip=5.0)
+# S1 to S4: Zela et al.'s search. DrNAS has published no settings for these spaces.
+ROBUST = DARTS | PROXY | dict(weight_lr=0.025, weight_lr_min=0.001, arch_lr=3e-4)
+# Small data ("own"): a short search needs a larger learning rate of eta. Chosen here; nothing is published.
+DARTS_OWN = DARTS | dict(channels=12, cells=3, weight_lr=0.025, weight_lr_min=0.001, arch_lr=1e-2, evaluate="train")
 SETTINGS: dict[tuple[str, str], dict] = {
     ("nb201", "published"): NB201,
-    # Small data: a short search needs a quicker eta. Chosen here; nothing is published.
-    ("nb201", "own"): NB201 | {"cells": 1, "arch_lr": 1e-2, "evaluate": "train", "train_epochs": 5},
-    **darts_presets.SETTINGS,
+    ("nb201", "own"): NB201 | dict(cells=1, arch_lr=1e-2, evaluate="train", train_epochs=5),
+    ("darts", "published"): DARTS,
+    ("darts", "imagenet"): IMAGENET,
+    ("darts", "own"): DARTS_OWN,
+    **{(space, "published"): ROBUST for space in ROBUST_SPACES},
+    **{(space, "own"): DARTS_OWN | {"channels": 8} for space in ROBUST_SPACES},
 }
-# What make search runs within three minutes on two cores: half the epochs, and this. results/main_job has the study behind it.
+WITHOUT_STAGES = {("darts", "published"): PROXY, ("darts", "imagenet"): PROXY}  # differences where a search is not progressive
+# `make search` takes three minutes on two cores: half the epochs, and these settings. results/main_job has the study behind them.
 MAIN_JOB = ("nb201", "cluttered_digits")
 OF_MAIN_JOB = {"channels": 8, "train_epochs": 3}
 DISAGREEMENTS = {
     # Adam's weight decay on eta; after widening, the code's new optimiser starts again from the first learning rate.
     "released": {"regulariser": "adam_decay", "lr_after_widening": "restart_epoch"},
-    # The text's distance of eta to 0 as a term of the loss; it knows of no jump in the learning rate.
+    # The text's distance of eta to 0 as a term of the loss; it mentions no jump in the learning rate.
     "paper": {"regulariser": "penalty", "lr_after_widening": "continued"},
 }
+# In the DARTS space the code derives by softmax(eta), the text by the Dirichlet mean: the same operation on an edge, but not always the
+# same edges. On NAS-Bench-201 both rules derive the same cell.
+DERIVE = {"released": "softmax", "paper": "mean"}
 
 
 @dataclass(frozen=True)
@@ -85,13 +105,32 @@ STAGES: dict[tuple[str, str, str, bool], Stages] = {
     ("nb201", "own", "released", True): Stages([20, 20], [4, 2], [5, 3], [4, 4]),
     ("nb201", "own", "paper", True): Stages([20, 20], [8, 4], [5, 3], [4, 4]),
     ("nb201", "own", "paper", False): Stages([40], [1], [5], [0]),
-    **{key: Stages(*lists) for key, lists in darts_presets.STAGES.items()},
+    # The code's script: 'none' is not among the candidates, and the second stage widens by half.
+    ("darts", "published", "released", True): Stages([25, 25], [6, 4], [7, 4], [10, 10]),
+    # Section 4.2: 8 operations to 4, K from 6 to 3. Its warm-up is the code's.
+    ("darts", "published", "paper", True): Stages([25, 25], [6, 3], [8, 4], [10, 10]),
+    ("darts", "published", "released", False): Stages([50], [1], [7], [10]),
+    ("darts", "published", "paper", False): Stages([50], [1], [8], [10]),
+    ("darts", "imagenet", "released", True): Stages([25, 25], [6, 3], [7, 4], [10, 10]),
+    ("darts", "imagenet", "paper", True): Stages([25, 25], [6, 3], [8, 4], [10, 10]),
+    ("darts", "imagenet", "released", False): Stages([50], [1], [7], [10]),
+    ("darts", "imagenet", "paper", False): Stages([50], [1], [8], [10]),
+    ("darts", "own", "released", True): Stages([20, 20], [6, 4], [7, 4], [4, 4]),
+    ("darts", "own", "paper", True): Stages([20, 20], [6, 3], [8, 4], [4, 4]),
+    ("darts", "own", "released", False): Stages([40], [1], [7], [4]),
+    ("darts", "own", "paper", False): Stages([40], [1], [8], [4]),
+    **{
+        (space, family, protocol, False): Stages([epochs], [1], [operations], [0])
+        for space, operations in ROBUST_SPACES.items()
+        for family, epochs in (("published", 50), ("own", 20))
+        for protocol in DISAGREEMENTS
+    },
 }
 PROGRESSIVE_BY_DEFAULT = {"paper": True, "released": False}  # the text describes the stages; the code's Table 4 had none
 
 
 def usually_progressive(space: str, protocol: str) -> bool:
-    """Whether a search has stages where the caller does not say: in the DARTS space always, in S1 to S4 there is nothing to prune."""
+    """Whether a search has stages by default: always in the DARTS space, never in S1 to S4, which have nothing to prune."""
     return {"nb201": PROGRESSIVE_BY_DEFAULT[protocol], "darts": True}.get(space, False)
 
 
@@ -100,14 +139,12 @@ def searched(space: str, dataset: str) -> bool:
     return (space, FAMILIES[dataset]) in SETTINGS
 
 
-def preset(space: str, dataset: str, protocol: str, progressive: bool) -> tuple[Stages, dict]:
-    """Stage lists and all other settings."""
+def preset(space: str, dataset: str, protocol: str, progressive: bool) -> dict[str, Any]:
+    """The protocol's stage lists and all other settings."""
     family = FAMILIES[dataset]
     stages = STAGES.get((space, family, protocol, progressive)) or STAGES[space, family, protocol, False]
-    settings = SETTINGS[space, family] | DISAGREEMENTS[protocol]
+    settings = vars(stages) | SETTINGS[space, family] | DISAGREEMENTS[protocol]
     if (space, dataset) == MAIN_JOB:
-        halved = {name: [epochs // 2 for epochs in getattr(stages, name)] for name in ("epochs", "arch_warmup")}
-        stages, settings = replace(stages, **halved), settings | OF_MAIN_JOB
-    # On NAS-Bench-201 both rules derive the same cell.
-    settings |= {"derive": "mean" if space == "nb201" else darts_presets.DERIVE[protocol]}
-    return stages, settings if progressive else settings | darts_presets.WITHOUT_STAGES.get((space, family), {})
+        settings |= OF_MAIN_JOB | {name: [epochs // 2 for epochs in settings[name]] for name in ("epochs", "arch_warmup")}
+    settings |= {"derive": "mean" if space == "nb201" else DERIVE[protocol]}
+    return settings if progressive else settings | WITHOUT_STAGES.get((space, family), {})

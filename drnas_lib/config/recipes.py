@@ -1,11 +1,11 @@
-"""The published recipes by which a cell's network is trained on its own, as values. No torch."""
+"""The published recipes for training the network of one cell. No torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: SGD with momentum, a learning rate per epoch, and what is done to images, labels and paths.
+    """How a network is trained: SGD with momentum, a learning rate per epoch, augmentation and regularisation.
 
     `schedule` is a row of learning_rate.SCHEDULES. `warmup_epochs` climb to `lr` in equal steps instead of following it.
     """
@@ -23,7 +23,7 @@ class Recipe:
     auxiliary: float = 0.0  # weight of the auxiliary head's loss; 0: no such head
     drop_path: float = 0.0  # grows linearly with the epochs to this probability
     cutout: int = 0  # side of the hole, pixels
-    plain_pools: bool = False  # poolings without normalisation behind them
+    plain_pools: bool = False  # poolings without a batch norm behind them
     test_every_epoch: bool = True
 
 
@@ -33,23 +33,21 @@ RECIPES = {
     # The DrNAS code's train.py; the paper states all of it but the batch.
     "drnas": DARTS,
     # PC-DARTS' batch, the other of two in use; everything else is the same.
-    "pc_darts": Recipe(**vars(DARTS) | {"batch_size": 96}),
+    "pc_darts": replace(DARTS, batch_size=96),
     # RobustDARTS' evaluation of S1 to S4.
-    "robust_spaces": Recipe(**vars(DARTS) | {"batch_size": 96, "drop_path": 0.2, "plain_pools": True}),
+    "robust_spaces": replace(DARTS, batch_size=96, drop_path=0.2, plain_pools=True),
     # The DrNAS code's train_imagenet.py.
     "imagenet": Recipe(epochs=250, batch_size=768, lr=0.5, schedule="linear_tail", weight_decay=3e-5, grad_clip=5.0, warmup_epochs=5,
                        label_smoothing=0.1, auxiliary=0.4),
     # Dong & Yang, NAS-Bench-201 (ICLR 2020), section 2.2.
     "nb201": Recipe(epochs=200, batch_size=256, lr=0.1, schedule="cosine", weight_decay=5e-4, nesterov=True, test_every_epoch=False),
 }  # fmt: skip
-# Where text and code disagree: the text's "linear decay" is plain, the code's is steeper and ends in five slow epochs.
-PAPER_SCHEDULE = {"linear_tail": "linear"}
-TAIL_EPOCHS = 5
-PROTOCOLS = ("paper", "released")
+TAIL_EPOCHS = 5  # of the schedule linear_tail
 
 
 def recipe_of(name: str, protocol: str) -> Recipe:
-    """The recipe `name` as the paper's text or the released code has it."""
+    """The recipe of the paper's text or of the released code. They differ on ImageNet: the text's "linear decay" is plain, the code's is
+    steeper and ends in five slow epochs.
+    """
     recipe = RECIPES[name]
-    changed = {"schedule": PAPER_SCHEDULE.get(recipe.schedule, recipe.schedule)} if protocol == "paper" else {}
-    return Recipe(**vars(recipe) | changed)
+    return replace(recipe, schedule="linear") if protocol == "paper" and recipe.schedule == "linear_tail" else recipe

@@ -1,81 +1,53 @@
-"""How large a run is: `full`, `laptop` or `smoke`. This file alone says what a scale is, for every space and for trainings. No torch.
+"""How large a run is: `full`, `laptop` or `smoke`. This file alone defines the scales, for every space and for trainings. No torch.
 
 full    the published length; on embedded data and on a folder of one's own, the length that the project chose for them.
 laptop  the paper's searches at a size that two CPU cores repeat with several seeds in an afternoon. Its results are judged by the
         paper's claims (claims.py) and never stand beside its numbers.
 smoke   every step in seconds, for tests.
 
-All methods share one size, so that they are compared on equal terms. Their own protocols decide the rest: the epochs are shared out
-over the stages, and eta rests, in the protocol's proportions.
+All methods share one size, so that they are compared on equal terms. The rest follows the method's own protocol: each stage keeps its
+share of the epochs, and eta's warm-up its share of the stage.
 """
 
-from dataclasses import dataclass, replace
 from typing import Any
 
-from drnas_lib.config.darts_presets import ROBUST_SPACES
-from drnas_lib.config.presets import FAMILIES, STREAMED, Stages
-from drnas_lib.config.recipes import Recipe
+from drnas_lib.config.presets import FAMILIES, ROBUST_SPACES, STREAMED
 
 SCALES = ("full", "laptop", "smoke")
 FULL, LAPTOP, SMOKE = SCALES
 IMAGES = {"cifar10": 50_000, "cifar100": 50_000, "imagenet16-120": 151_700, "imagenet": 1_281_167}  # of the training set
 DIGITS = 3  # of a scaled rate
 
-
-@dataclass(frozen=True)
-class Size:
-    """What a scale sets of a search. `epochs` are those of all stages together; None: as the protocol has it."""
-
-    epochs: int
-    batch_size: int
-    channels: int
-    cells: int
-    subset: int | None = None
-    train_epochs: int | None = None  # of the cells that are trained after the search; how many random ones, and seeds of each
-    random_cells: int | None = None
-    train_seeds: int | None = None
-
-
-@dataclass(frozen=True)
-class TrainingSize:
-    """What a scale sets of the training of a single cell."""
-
-    epochs: int
-    channels: int
-    cells: int
-    subset: int | None = None
-    batch_size: int | None = None
-
-
-BRIEFLY = dict(train_epochs=1, random_cells=2, train_seeds=1)
-# (space, family of data sets) -> size. Absent: this scale does not exist there.
-SEARCHES: dict[str, dict[tuple[str, str], Size]] = {
+IN_MEMORY = ("published", "own")  # families of data sets
+BRIEFLY = dict(subset=128, batch_size=32, train_epochs=1, random_cells=2, train_seeds=1)
+# (space, family of data sets) -> the settings that a scale changes; `epochs` are those of all stages. Absent: no such scale there.
+SEARCHES: dict[str, dict[tuple[str, str], dict[str, int]]] = {
     LAPTOP: {
-        ("nb201", "published"): Size(epochs=50, batch_size=64, channels=8, cells=1, subset=5000),
-        ("darts", "published"): Size(epochs=20, batch_size=64, channels=12, cells=5, subset=2500),
-        **{(space, "published"): Size(epochs=20, batch_size=64, channels=8, cells=5, subset=2500) for space in ROBUST_SPACES},
+        ("nb201", "published"): dict(epochs=50, channels=8, cells=1, batch_size=64, subset=5000),
+        ("darts", "published"): dict(epochs=20, channels=12, cells=5, batch_size=64, subset=2500),
+        **{(space, "published"): dict(epochs=20, channels=8, cells=5, batch_size=64, subset=2500) for space in ROBUST_SPACES},
     },
     SMOKE: {
-        **{("nb201", family): Size(2, 32, 8, 1, subset=128, **BRIEFLY) for family in ("published", "own")},
-        **{("darts", family): Size(2, 32, 12, 3, subset=128, **BRIEFLY) for family in ("published", "own")},
-        ("darts", "imagenet"): Size(2, 32, 12, 3),
-        **{(space, family): Size(2, 32, 8, 3, subset=128, **BRIEFLY) for space in ROBUST_SPACES for family in ("published", "own")},
+        **{("nb201", family): dict(epochs=2, channels=8, cells=1, **BRIEFLY) for family in IN_MEMORY},
+        **{("darts", family): dict(epochs=2, channels=12, cells=3, **BRIEFLY) for family in IN_MEMORY},
+        ("darts", "imagenet"): dict(epochs=2, channels=12, cells=3, batch_size=32),
+        **{(space, family): dict(epochs=2, channels=8, cells=3, **BRIEFLY) for space in ROBUST_SPACES for family in IN_MEMORY},
     },
 }
-# (network, whether images are read as they are needed) -> size; the networks are those of retrain_config.MACROS.
-TRAININGS: dict[str, dict[tuple[str, bool], TrainingSize]] = {
+# (network, whether images are read as they are needed) -> the same; the networks are those of retrain.MACROS.
+TRAININGS: dict[str, dict[tuple[str, bool], dict[str, int]]] = {
     LAPTOP: {
-        ("cifar", False): TrainingSize(epochs=20, channels=8, cells=8, subset=5000),
-        ("nb201", False): TrainingSize(epochs=20, channels=8, cells=1, subset=5000),
+        ("cifar", False): dict(epochs=20, channels=8, cells=8, subset=5000),
+        ("nb201", False): dict(epochs=20, channels=8, cells=1, subset=5000),
     },
     SMOKE: {
-        ("cifar", False): TrainingSize(epochs=2, channels=4, cells=3, subset=128, batch_size=32),
-        ("nb201", False): TrainingSize(epochs=2, channels=4, cells=1, subset=128, batch_size=32),
-        ("imagenet", True): TrainingSize(epochs=6, channels=4, cells=3, batch_size=32),
+        ("cifar", False): dict(epochs=2, channels=4, cells=3, batch_size=32, subset=128),
+        ("nb201", False): dict(epochs=2, channels=4, cells=1, batch_size=32, subset=128),
+        ("imagenet", True): dict(epochs=6, channels=4, cells=3, batch_size=32),
     },
 }
-# Parameters that only some methods read, and that would make a smoke run long.
-FEWER = {"controller_updates": 1, "controller_samples": 4, "candidates": 8, "monitored": 2, "candidate_batch": 32}
+# At the smoke scale: parameters that only some methods read.
+SMOKE_OPTIONS = {"controller_updates": 1, "controller_samples": 4, "candidates": 8, "monitored": 2, "candidate_batch": 32}
 
 
 def for_search(space: str, dataset: str) -> tuple[str, ...]:
@@ -84,64 +56,52 @@ def for_search(space: str, dataset: str) -> tuple[str, ...]:
 
 
 def for_training(network: str, dataset: str) -> tuple[str, ...]:
-    """The scales of a training. Embedded data and one's own folder are as small as they are, so they have no laptop scale."""
+    """The scales of a training. There is no laptop scale for embedded data and one's own folder, which are small already."""
     found = (scale for scale in TRAININGS if (network, dataset == STREAMED) in TRAININGS[scale])
     return (FULL, *(scale for scale in found if scale != LAPTOP or FAMILIES[dataset] == "published"))
 
 
-def search(scale: str, space: str, dataset: str, stages: Stages, settings: dict[str, Any]) -> tuple[Stages, dict[str, Any]]:
-    """Stages and settings of a protocol at a scale; the scale is one of `for_search`.
+def search(scale: str, space: str, dataset: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a search at a scale; the scale is one of `for_search`.
 
     At the laptop scale the learning rate of eta grows so that rate x number of eta steps stays what the protocol has at full length.
     Adam moves eta by about its rate in each step, whatever the size of the gradient, so that product is how far eta can move, and with
     fewer steps at the same rate the Dirichlet would stay flat. The number of steps is (images / 2 / batch size) x (epochs - warm-up),
     summed over the stages, of the protocol and of the scale. DrNAS, released protocol, CIFAR-10: 3e-4 x 100 x 390 = 6e-3 x 50 x 39.
-    The rate is rounded to three digits.
+    The rate is rounded to three digits. The rate of ENAS' controller follows the same rule: it takes a fixed number of steps per epoch.
     """
     if scale == FULL:
-        return stages, settings
-    size = SEARCHES[scale][space, FAMILIES[dataset]]
-    epochs = shared(size.epochs, stages.epochs)
-    smaller = replace(stages, epochs=epochs, arch_warmup=[_rest(*three) for three in zip(stages.arch_warmup, stages.epochs, epochs)])
-    changes = {name: value for name, value in vars(size).items() if name != "epochs" and value is not None}
-    changes["lr_warmup"] = round(settings["lr_warmup"] * size.epochs / sum(stages.epochs))
-    if scale == LAPTOP:
-        before = _eta_steps(stages, IMAGES[dataset], settings["batch_size"])
-        changes["arch_lr"] = _same_distance(settings["arch_lr"], before, _eta_steps(smaller, size.subset, size.batch_size))
-    return smaller, settings | changes
-
-
-def options(scale: str, values: dict[str, Any], full: Stages, scaled: Stages) -> dict[str, Any]:
-    """The parameters that only one method reads, at a scale. The rate of ENAS' controller follows the rule of eta's: it takes a fixed
-    number of steps after every epoch."""
+        return settings
+    size, full_epochs, total = SEARCHES[scale][space, FAMILIES[dataset]], settings["epochs"], sum(settings["epochs"])
+    epochs = shared(size["epochs"], full_epochs)
+    warmup = [min(now - 1, round(rest * now / before)) for rest, before, now in zip(settings["arch_warmup"], full_epochs, epochs)]
+    lr_warmup = round(settings["lr_warmup"] * size["epochs"] / total)
+    scaled = settings | size | {"epochs": epochs, "arch_warmup": warmup, "lr_warmup": lr_warmup}
     if scale == SMOKE:
-        return values | {name: value for name, value in FEWER.items() if name in values}
-    if scale == LAPTOP and "controller_lr" in values:
-        return values | {"controller_lr": _same_distance(values["controller_lr"], sum(full.epochs), sum(scaled.epochs))}
-    return values
+        return scaled | {name: value for name, value in SMOKE_OPTIONS.items() if name in settings}
+    steps, scaled_steps = _eta_steps(settings, IMAGES[dataset]), _eta_steps(scaled, scaled["subset"])
+    scaled["arch_lr"] = _same_distance(settings["arch_lr"], steps, scaled_steps)
+    if "controller_lr" in settings:
+        scaled["controller_lr"] = _same_distance(settings["controller_lr"], total, sum(epochs))
+    return scaled
 
 
-def training(scale: str, network: str, dataset: str, recipe: Recipe, shape: dict[str, int]) -> tuple[Recipe, dict[str, int], int | None]:
-    """Recipe, channels and cells, and number of training images (None: all) at a scale; the scale is one of `for_training`."""
+def training(scale: str, network: str, dataset: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a training at a scale; the scale is one of `for_training`."""
     if scale == FULL:
-        return recipe, shape, None
+        return values
     size = TRAININGS[scale][network, dataset == STREAMED]
-    warmup = round(recipe.warmup_epochs * size.epochs / recipe.epochs)
-    changes = {"epochs": size.epochs, "warmup_epochs": warmup, "batch_size": size.batch_size or recipe.batch_size}
-    return replace(recipe, **changes), {"channels": size.channels, "cells": size.cells}, size.subset
+    return values | size | {"warmup_epochs": round(values["warmup_epochs"] * size["epochs"] / values["epochs"])}
 
 
 def shared(total: int, epochs: list[int]) -> list[int]:
-    """`total` epochs shared out over the stages in proportion to `epochs`, one each at least."""
+    """`total` epochs divided among the stages in proportion to `epochs`, at least one each."""
     return [max(1, round(total * stage / sum(epochs))) for stage in epochs]
 
 
-def _rest(warmup: int, before: int, epochs: int) -> int:
-    return min(epochs - 1, round(warmup * epochs / before))
-
-
-def _eta_steps(stages: Stages, images: int, batch_size: int) -> int:
-    return images // 2 // batch_size * sum(epochs - warmup for epochs, warmup in zip(stages.epochs, stages.arch_warmup))
+def _eta_steps(settings: dict[str, Any], images: int) -> int:
+    epochs = sum(epochs - warmup for epochs, warmup in zip(settings["epochs"], settings["arch_warmup"]))
+    return images // 2 // settings["batch_size"] * epochs
 
 
 def _same_distance(rate: float, before: int, now: int) -> float:

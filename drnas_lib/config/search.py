@@ -1,183 +1,138 @@
-"""The parameters of a search, checked before anything is read or computed, and the complete settings that follow from them."""
+"""The parameters of a search, checked before anything is read or computed, and the complete settings made of them. No torch."""
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cached_property
 from itertools import pairwise
 from pathlib import PurePath
-from typing import Any
+from typing import Annotated, Any
 
-from drnas_lib.config import holes, method_presets, scales, stream_rules
-from drnas_lib.config.kinds import (
-    Amount,
-    BatchSize,
-    Bilevel,
-    Cells,
-    Channels,
-    Count,
-    Cutout,
-    Dataset,
-    Derive,
-    Device,
-    Epochs,
-    EpochsPerStage,
-    EtaMean,
-    EtaStd,
-    Evaluate,
-    FolderPath,
-    Keep,
-    LrAfterWidening,
-    Macro,
-    Method,
-    Momentum,
-    Name,
-    NotNegative,
-    PerStage,
-    Pixels,
-    Positive,
-    Precision,
-    Probability,
-    Protocol,
-    Regulariser,
-    Scale,
-    Seed,
-    Some,
-    Space,
-    Split,
-    Step,
-    TauLine,
-    Trained,
-    Trials,
-    Warmup,
-    Workers,
-    equal_shares,
-)
-from drnas_lib.config.method_presets import METHODS, OPTIONS
-from drnas_lib.config.parameters import (
-    ParameterError,
-    Parameters,
-    Truth,
-    listed,
-)
-from drnas_lib.config.presets import FAMILIES, STREAMED, Stages, preset, searched, usually_progressive
-from drnas_lib.config.search_settings import SearchSettings, StageSettings, reductions
-from drnas_lib.config.space_rules import PIXELS, RULES, contradictions, first_keep
-from drnas_lib.config.stream_rules import IndexLists
+from drnas_lib.config import kinds, method_presets, scales, space_rules, streamed
+from drnas_lib.config.method_presets import METHODS
+from drnas_lib.config.parameters import Truth, choice, integers, number, one_of
+from drnas_lib.config.presets import FAMILIES, STREAMED, preset, searched, usually_progressive
+from drnas_lib.config.run_parameters import RunParameters, fewer, file_part, fingerprint
+from drnas_lib.config.search_settings import SearchSettings, StageSettings
+from drnas_lib.config.space_rules import MOST_OPERATIONS, RULES, SHRINKS
+from drnas_lib.config.streamed import IndexLists
 
-CHOICES = ("space", "dataset", "method", "protocol", "scale", "seed", "device", "workers")  # that no protocol makes
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
-# The scale is no part of a result either: its values are.
-JUDGING = ("train_epochs", "random_cells", "train_seeds")  # of the trainings after the search
-NOT_OF_THE_RESULT = ("device", "results", "rerun", "name", "evaluate", *JUDGING, "snapshots", "workers", "scale")
-OF_THE_IMAGES = ("data_folder", "index_lists")  # they have a fingerprint of their own, wherever they lie
-# Came later: at these values they are not in the fingerprint, so that runs of before are still known.
-LATER = {"lr_half_period": None, "nesterov": False, "step": "arch_first", "split": "halves", "precision": "float32", "options": {}}
-LATER |= {"macro": "cifar", "lr_warmup": 0, "drop_path": 0.0, "cutout": 0, "derive": "mean", "arch_grad_clip": None}
-LATER |= {"label_smoothing": 0.0, "eta_mean": 0.0, "eta_std": 1e-3, "tau_line": "both"}
-LONGEST_STEM = 100
+CHOICES = (  # settings for which no protocol has a default
+    "space", "dataset", "method", "protocol", "scale", "seed", "device", "workers", "snapshots", "data_folder", "index_lists",
+)  # fmt: skip
+EVALUATION = ("train_epochs", "random_cells", "train_seeds")  # of the trainings after the search
+# Not in the fingerprint: the result does not depend on them, the settings say all of a scale, and images have their own fingerprint.
+NOT_OF_THE_RESULT = ("device", "evaluate", *EVALUATION, "snapshots", "workers", "scale", "data_folder", "index_lists")
+# Not in the fingerprint at these values: the parameters are newer than the first runs, whose fingerprints must stay the same.
+NEWER_DEFAULTS: dict[str, Any] = dict(
+    lr_half_period=None, nesterov=False, step="arch_first", split="halves", precision="float32", options={}, macro="cifar", lr_warmup=0,
+    drop_path=0.0, cutout=0, derive="mean", arch_grad_clip=None, label_smoothing=0.0, eta_mean=0.0, eta_std=1e-3, tau_line="both",
+)  # fmt: skip
 
 
-class SearchConfig(Parameters):
-    """The parameters of notebooks/search.ipynb; None means that the protocol decides."""
+class SearchConfig(RunParameters):
+    """The parameters of notebooks/search.ipynb; None: the default of protocol, method and scale."""
 
-    space: Space = "nb201"
-    dataset: Dataset = "cluttered_digits"
-    data_folder: FolderPath | None = None
-    image_size: Pixels | None = None
+    space: Annotated[str, choice(*RULES)] = "nb201"
+    dataset: kinds.Dataset = "cluttered_digits"
+    data_folder: kinds.FolderPath | None = None
+    image_size: kinds.Pixels | None = None
     index_lists: IndexLists | None = None
-    method: Method = "drnas"
-    protocol: Protocol = "released"
+    method: Annotated[str, one_of(METHODS)] = "drnas"
+    protocol: kinds.Protocol = "released"
     progressive: Truth | None = None
-    scale: Scale = "full"
-    seed: Seed = 0
-    device: Device = "auto"
-    processes: Count = 1
-    workers: Workers = 4
-    precision: Precision | None = None
-    results: FolderPath = "results/search"
-    name: Name | None = None
+    scale: kinds.Scale = "full"
+    seed: kinds.Seed = 0
+    device: kinds.Device = "auto"
+    processes: kinds.Count = 1
+    workers: kinds.Workers = 4
+    precision: kinds.Precision | None = None
+    results: kinds.FolderPath = "results/search"
+    name: kinds.Name | None = None
     rerun: Truth = False
-    snapshots: Amount = 0
-    evaluate: Evaluate | None = None
-    train_epochs: Epochs | None = None
-    random_cells: Trained | None = None
-    train_seeds: Trained | None = None
-    epochs: EpochsPerStage | None = None
-    k: PerStage | None = None
-    keep: Keep | None = None
-    arch_warmup: Warmup | None = None
-    subset: Count | None = None
-    batch_size: BatchSize | None = None
-    cells: Cells | None = None
-    channels: Channels | None = None
-    macro: Macro | None = None
-    weight_lr: Positive | None = None
-    weight_lr_min: NotNegative | None = None
-    lr_warmup: Amount | None = None
-    lr_half_period: Count | None = None
-    lr_after_widening: LrAfterWidening | None = None
-    momentum: Momentum | None = None
+    snapshots: kinds.CountOrZero = 0
+    evaluate: Annotated[str, choice("table", "train", "none")] | None = None
+    train_epochs: kinds.Epochs | None = None
+    random_cells: kinds.Trainings | None = None
+    train_seeds: kinds.Trainings | None = None
+    epochs: kinds.EpochsPerStage | None = None
+    k: kinds.PerStage | None = None
+    keep: Annotated[list[int], integers(1, MOST_OPERATIONS)] | None = None
+    arch_warmup: Annotated[list[int], integers(0)] | None = None
+    subset: kinds.Count | None = None
+    batch_size: kinds.BatchSize | None = None
+    cells: kinds.Cells | None = None
+    channels: kinds.Channels | None = None
+    macro: Annotated[str, choice(*SHRINKS)] | None = None
+    weight_lr: kinds.Positive | None = None
+    weight_lr_min: kinds.NotNegative | None = None
+    lr_warmup: kinds.CountOrZero | None = None
+    lr_half_period: kinds.Count | None = None
+    lr_after_widening: Annotated[str, choice("continued", "restart_epoch", "restart_cosine")] | None = None
+    momentum: kinds.Fraction | None = None
     nesterov: Truth | None = None
-    weight_decay: NotNegative | None = None
-    grad_clip: Positive | None = None
-    label_smoothing: Probability | None = None
-    drop_path: Probability | None = None
-    cutout: Cutout | None = None
-    arch_lr: Positive | None = None
-    arch_grad_clip: Positive | None = None
-    eta_mean: EtaMean | None = None
-    eta_std: EtaStd | None = None
-    lam: NotNegative | None = None
-    regulariser: Regulariser | None = None
-    step: Step | None = None
-    bilevel: Bilevel | None = None
-    derive: Derive | None = None
-    split: Split | None = None
-    tau_start: Positive | None = None
-    tau_end: Positive | None = None
-    tau_line: TauLine | None = None
+    weight_decay: kinds.NotNegative | None = None
+    grad_clip: kinds.Positive | None = None
+    label_smoothing: kinds.Fraction | None = None
+    drop_path: kinds.Fraction | None = None
+    cutout: kinds.Cutout | None = None
+    arch_lr: kinds.Positive | None = None
+    arch_grad_clip: kinds.Positive | None = None
+    # Beyond these bounds the start decides the cell.
+    eta_mean: Annotated[float, number("a number from -10 to 10", lambda value: -10 <= value <= 10)] | None = None
+    eta_std: Annotated[float, number("a number from 0 to 10", lambda value: 0 <= value <= 10)] | None = None
+    lam: kinds.NotNegative | None = None
+    regulariser: kinds.Regulariser | None = None
+    step: Annotated[str, choice("arch_first", "weights_first", "single_level", "weights_only")] | None = None
+    bilevel: Annotated[str, choice("first", "second")] | None = None
+    derive: Annotated[str, choice("mean", "softmax")] | None = None
+    split: Annotated[str, choice("halves", "test_half")] | None = None
+    tau_start: kinds.Positive | None = None
+    tau_end: kinds.Positive | None = None
+    tau_line: Annotated[str, choice("both", "start", "end")] | None = None
     edge_normalisation: Truth | None = None
     none_in_cell: Truth | None = None
-    candidates: Trials | None = None
-    monitored: Some | None = None
-    candidate_batch: BatchSize | None = None
-    controller_lr: Positive | None = None
-    controller_updates: Some | None = None
-    controller_samples: Trials | None = None
+    candidates: kinds.Samples | None = None
+    monitored: kinds.SamplesOrZero | None = None
+    candidate_batch: kinds.BatchSize | None = None
+    controller_lr: kinds.Positive | None = None
+    controller_updates: kinds.SamplesOrZero | None = None
+    controller_samples: kinds.Samples | None = None
 
     def _problems(self) -> list[str]:
         if not searched(self.space, self.dataset):
             spaces = [space for space in RULES if searched(space, self.dataset)]
             return [f"dataset={self.dataset!r} with space={self.space!r}: there are no settings for it. Allowed is {', '.join(spaces)}."]
-        if self.scale not in (there := scales.for_search(self.space, self.dataset)):
+        if self.scale not in (allowed := scales.for_search(self.space, self.dataset)):
             of = f"space={self.space!r} and dataset={self.dataset!r}"
-            return [f"scale={self.scale!r} with {of}: they have no such scale. Allowed are {', '.join(there)}."]
+            return [f"scale={self.scale!r} with {of}: they have no such scale. Allowed are {', '.join(allowed)}."]
         return [*self._contradictions(), *(self._wrong_number_of_stages() or self._wrong_stages())]
 
     def _contradictions(self) -> Iterator[str]:
-        own, values = FAMILIES[self.dataset] == "own", self._resolved()
-        if self.evaluate == "table" and own:
+        values = self._values
+        if self.evaluate == "table" and FAMILIES[self.dataset] == "own":
             yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark does not know this data set. Allowed are train, none."
-        for name in (name for name in JUDGING if getattr(self, name) is not None and values["evaluate"] != "train"):
+        for name in (name for name in EVALUATION if getattr(self, name) is not None and values["evaluate"] != "train"):
             yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
-        if self.data_folder is None and self.dataset == "folder":
-            yield "dataset='folder' without data_folder: say where the image folder is."
-        yield from stream_rules.contradictions(self, values)
-        yield from equal_shares(self.processes, values["batch_size"])
-        yield from contradictions(self, values)
+        yield from self._image_problems()
+        if self.dataset == STREAMED:
+            yield from streamed.problems(self.index_lists, values)
+        yield from space_rules.problems(self.space, self.method, self.progressive, values)
+        if self._pixels % (shrinks := SHRINKS[values["macro"]]):
+            size, macro = self._pixels, values["macro"]
+            image = f"image_size={size}" if self.image_size else f"dataset={self.dataset!r}, whose images have {size} pixels,"
+            yield f"{image} with macro={macro!r}: the network divides the size by {shrinks}, so it must be a multiple of {shrinks}."
         if values["weight_lr_min"] > values["weight_lr"]:
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):
             yield f"subset={values['subset']} with batch_size={values['batch_size']}: each half needs a batch, so {least} or more."
-        falls, total = values["lr_half_period"], sum(self._stage_lists()["epochs"])
+        falls, total = values["lr_half_period"], sum(values["epochs"])
         if falls and falls < total and values["lr_after_widening"] == "restart_cosine":
             combined = f"lr_half_period={falls} with lr_after_widening='restart_cosine'"
             yield f"{combined}: it scales one fall of the rate, and {total} epochs have more. Allowed are continued, restart_epoch."
-        if self.dataset != STREAMED:
-            yield from holes.problems(values["cutout"], self.image_size or PIXELS[self.dataset])
-        given = {name: getattr(self, name) for name in OPTIONS if getattr(self, name) is not None}
-        yield from method_presets.contradictions(self.method, self.protocol, given, values, self._stage_lists()["keep"])
+        options = {name: getattr(self, name) for name in method_presets.all_options()}
+        given = {name: value for name, value in options.items() if value is not None}
+        yield from method_presets.problems(self.method, self.protocol, given, values)
 
     def _wrong_number_of_stages(self) -> list[str]:
         given = {name: getattr(self, name) for name in STAGE_LISTS if getattr(self, name) is not None}
@@ -185,7 +140,7 @@ class SearchConfig(Parameters):
         if self.progressive is not None and against:
             wanted = "several stages, one entry each" if self.progressive else "one stage, one entry"
             return [f"progressive={self.progressive} with {', '.join(against)}: it means {wanted}."]
-        lists = self._stage_lists()
+        lists = {name: self._values[name] for name in STAGE_LISTS}
         if len({len(values) for values in lists.values()}) == 1:
             return []
         shown = ", ".join(f"{name}={values}" for name, values in given.items())
@@ -194,98 +149,102 @@ class SearchConfig(Parameters):
         return [f"{shown}: each needs one entry for every stage.{advice}"]
 
     def _wrong_stages(self) -> Iterator[str]:
-        lists, channels = self._stage_lists(), self._resolved()["channels"]
-        yield from first_keep(self.space, lists["keep"])
-        for earlier, later in pairwise(lists["keep"]):
-            if later > earlier:
-                yield f"keep={lists['keep']}: it cannot grow from {earlier} to {later}, since stages prune. Allowed is the same or less."
-        for earlier, later in pairwise(lists["k"]):
-            if later > earlier:
-                yield f"k={lists['k']}: it cannot grow from {earlier} to {later}, since stages widen. Allowed is the same or less."
-        for k in lists["k"]:
+        epochs, ks, keep, arch_warmup = (self._values[name] for name in STAGE_LISTS)
+        if keep[0] not in (operations := RULES[self.space].operations):
+            which = f"{' or '.join(map(str, operations))} operations" + (" (all, or all but 'none')" if len(operations) > 1 else "")
+            yield f"keep={keep}: the first stage has learnt nothing to prune by, so it keeps all {which}."
+        for name, numbers, change in (("keep", keep, "prune"), ("k", ks, "widen")):
+            for earlier, later in pairwise(numbers):
+                if later > earlier:
+                    why = f"it cannot grow from {earlier} to {later}, since stages {change}"
+                    yield f"{name}={numbers}: {why}. Allowed is the same or less."
+        channels = self._values["channels"]
+        for k in ks:
             if channels % k:
-                yield f"k={lists['k']} with channels={channels}: {k} does not divide the channels. Allowed is what divides {channels}."
-        if (warmup := self._resolved()["lr_warmup"]) > sum(lists["epochs"]):
-            yield f"lr_warmup={warmup} with epochs={lists['epochs']}: the rate would never be reached, so not more than all epochs."
-        if self.lr_after_widening is not None and len(lists["epochs"]) == 1:
+                yield f"k={ks} with channels={channels}: {k} does not divide the channels. Allowed is what divides {channels}."
+        if (lr_warmup := self._values["lr_warmup"]) > sum(epochs):
+            yield f"lr_warmup={lr_warmup} with epochs={epochs}: the rate would never be reached, so not more than all epochs."
+        if self.lr_after_widening is not None and len(epochs) == 1:
             yield f"lr_after_widening={self.lr_after_widening!r} with one stage: nothing is widened, so leave it out, or add a stage."
-        still = [epochs for epochs, warmup in zip(lists["epochs"], lists["arch_warmup"]) if warmup >= epochs]
-        if still:
-            both = f"arch_warmup={lists['arch_warmup']} with epochs={lists['epochs']}"
+        if still := [total for total, warmup in zip(epochs, arch_warmup) if warmup >= total]:
+            both = f"arch_warmup={arch_warmup} with epochs={epochs}"
             yield f"{both}: eta would not move in {still[0]} epochs. Allowed are fewer than the epochs of the stage, from 0 on."
 
+    @property
     def _progressive(self) -> bool:
         if self.progressive is not None:
             return self.progressive
-        whole = None not in (self.epochs, self.k, self.keep)  # then these lists are the stages, whatever the protocol has
-        return len(self.epochs) > 1 if whole else self._usually_progressive()
+        if self.epochs is not None and self.k is not None and self.keep is not None:
+            return len(self.epochs) > 1
+        return self._usually_progressive
 
+    @property
     def _usually_progressive(self) -> bool:
         return METHODS[self.method].progressive and usually_progressive(self.space, self.protocol)
 
-    def _full(self) -> tuple[Stages, dict]:
-        """What the protocol has at full length."""
-        stages, rest = preset(self.space, self.dataset, self.protocol, self._progressive())
-        return method_presets.adapted(self.method, self.protocol, FAMILIES[self.dataset] != "own", stages, rest)
+    @cached_property
+    def _defaults(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        of_protocol = preset(self.space, self.dataset, self.protocol, self._progressive)
+        full = method_presets.adapted(self.method, self.protocol, FAMILIES[self.dataset] != "own", of_protocol)
+        return full, scales.search(self.scale, self.space, self.dataset, full)
 
-    def _preset(self) -> tuple[Stages, dict]:
-        """The same at this scale."""
-        return scales.search(self.scale, self.space, self.dataset, *self._full())
-
-    def _stage_lists(self) -> dict[str, list[int]]:
-        stages, _ = self._preset()
-        lists = {name: getattr(self, name) or getattr(stages, name) for name in STAGE_LISTS}
-        if self.arch_warmup is None and len(lists["epochs"]) != len(lists["arch_warmup"]):
-            lists["arch_warmup"] = [0] * len(lists["epochs"])
-        return lists
-
-    def _resolved(self) -> dict[str, Any]:
-        _, rest = self._preset()
-        return {name: value if getattr(self, name) is None else getattr(self, name) for name, value in rest.items()}
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        values = super()._values
+        if self.arch_warmup is None and len(values["arch_warmup"]) != len(values["epochs"]):
+            values["arch_warmup"] = [0] * len(values["epochs"])
+        return values
 
     def settings(self) -> SearchSettings:
-        """The complete settings. Raises ParameterError where parameters contradict each other."""
-        if problems := self._problems():
-            raise ParameterError(listed(problems))
-        (full_stages, full), (stages, rest) = self._full(), self._preset()
-        lists, values = self._stage_lists(), self._resolved()
-        options = scales.options(self.scale, method_presets.options(self.method, self.protocol), full_stages, stages)
-        chosen_options = {n: v if getattr(self, n) is None else getattr(self, n) for n, v in options.items()}
-        differences = {n: v for n, v in lists.items() if v != getattr(stages, n)} | {n: v for n, v in values.items() if v != rest[n]}
-        differences |= {n: v for n, v in chosen_options.items() if v != options[n]}
-        differences = {n: v for n, v in differences.items() if n not in NOT_OF_THE_RESULT}
-        usual = vars(stages) | rest | options
-        values |= {"options": chosen_options, "changed": tuple(f"{n} {v} instead of {usual[n]}" for n, v in differences.items())}
-        values |= dict.fromkeys(JUDGING) if values["evaluate"] != "train" else {}
-        chosen = {n: getattr(self, n) for n in (*CHOICES, *OF_THE_IMAGES)}
-        values |= chosen | {"image_size": stream_rules.size(self)}
-        values |= {"snapshots": self.snapshots, "stages": tuple(StageSettings(*entries) for entries in zip(*lists.values()))}
-        others = (*NOT_OF_THE_RESULT, *OF_THE_IMAGES, "changed")
-        told = values | {"options": {n: v for n, v in chosen_options.items() if n not in LATER or v != LATER[n]}}
-        relevant = {n: v for n, v in told.items() if n not in others and (n not in LATER or v != LATER[n])}
-        identity = json.dumps(relevant | {"stages": [asdict(stage) for stage in values["stages"]]}, sort_keys=True)
-        differences |= {"image_size": self.image_size, **stream_rules.places(self)}
-        stem = self.name or self._stem({n: v for n, v in differences.items() if v is not None})
-        folder = PurePath(self.results, stem, f"seed{self.seed}").as_posix()
-        if problems := list(stream_rules.absent(self, folder)):
-            raise ParameterError(listed(problems))
+        """The complete settings. Raises ParameterError if parameters contradict each other."""
+        self.check()
+        (_, scaled), options = self._defaults, {name: self._values[name] for name in method_presets.options(self.method, self.protocol)}
+        values = {n: v for n, v in self._values.items() if n not in (*STAGE_LISTS, *options)}
+        if values["evaluate"] != "train":
+            values |= dict.fromkeys(EVALUATION)
+        stages = tuple(StageSettings(*entries) for entries in zip(*(self._values[name] for name in STAGE_LISTS)))
+        image_size = self._pixels if self.dataset == STREAMED else self.image_size
+        values |= {name: getattr(self, name) for name in CHOICES} | {"image_size": image_size, "options": options, "stages": stages}
+        differences = {n: v for n, v in self._differences.items() if n not in NOT_OF_THE_RESULT}
+        stem, folder = self._name_and_folder(self._name_parts(), differences | self._image_differences())
         return SearchSettings(
             **values,
             stem=stem,
             folder=folder,
-            reduced=(*reductions(lists, values, full_stages, full, RULES[self.space].cells), *stream_rules.reductions(self)),
-            fingerprint=hashlib.sha256(identity.encode()).hexdigest()[:16],
+            reduced=tuple(self._reductions()),
+            changed=tuple(f"{name} {value} instead of {scaled[name]}" for name, value in differences.items()),
+            fingerprint=_fingerprint(values),
         )
 
-    def _stem(self, differences: dict[str, Any]) -> str:
+    def _name_parts(self) -> list[str]:
         parts = [self.space, self.dataset, self.method, self.protocol]
-        if self._progressive() != self._usually_progressive():
-            parts.append("progressive" if self._progressive() else "plain")
-        parts += [self.scale] if self.scale != scales.FULL else []
-        for name, value in differences.items():
-            shown = "-".join(map(str, value)) if isinstance(value, list) else f"{value:.12g}" if isinstance(value, float) else str(value)
-            parts.append(f"{name.replace('_', '-')}{shown}")
-        stem = "_".join(parts)
-        if len(stem) > LONGEST_STEM:
-            stem = f"{stem[: LONGEST_STEM - 9]}_{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
-        return stem
+        if self._progressive != self._usually_progressive:
+            parts.append("progressive" if self._progressive else "plain")
+        return parts
+
+    def _image_differences(self) -> dict[str, Any]:
+        lists = self.index_lists and "-".join(file_part(PurePath(path).stem) for path in self.index_lists)
+        folder = self.data_folder and file_part(PurePath(self.data_folder).name)
+        return {"image_size": self.image_size, "folder": folder, "lists": lists}
+
+    def _reductions(self) -> Iterator[str]:
+        """The reasons why this search is smaller than the protocol's."""
+        (full, _), values = self._defaults, self._values
+        yield from fewer(sum(values["epochs"]), sum(full["epochs"]), "epochs")
+        if values["subset"] is not None:
+            yield f"{values['subset']} training images instead of all"
+        yield from fewer(values["cells"], full["cells"], RULES[self.space].cells)
+        yield from fewer(values["channels"], full["channels"], "channels")
+        if self.dataset == STREAMED:
+            yield from streamed.reductions(self.index_lists, self._pixels)
+
+
+def _fingerprint(values: dict[str, Any]) -> str:
+    """A hash of everything that the result depends on."""
+
+    def relevant(settings: dict[str, Any]) -> dict[str, Any]:
+        return {n: v for n, v in settings.items() if n not in NEWER_DEFAULTS or v != NEWER_DEFAULTS[n]}
+
+    values = {name: value for name, value in values.items() if name not in NOT_OF_THE_RESULT}
+    values |= {"options": relevant(values["options"]), "stages": [asdict(stage) for stage in values["stages"]]}
+    return fingerprint(relevant(values))

@@ -1,8 +1,7 @@
-"""The complete settings of a search, as config/search.py works them out from the parameters."""
+"""The complete settings of a search, which config/search.py makes of the parameters."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class StageSettings:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """Every value that a search needs, and where it is kept."""
+    """Every value that a search needs, and the folder of the run."""
 
     space: str
     dataset: str
@@ -56,38 +55,27 @@ class SearchSettings:
     options: dict  # parameters that only this method reads
     precision: str
     evaluate: str
-    train_epochs: int | None  # None where nothing is trained after the search, as of the last two
+    train_epochs: int | None  # None if nothing is trained after the search, like random_cells and train_seeds
     image_size: int | None
     data_folder: str | None
     index_lists: list[str] | None
     workers: int
     stem: str
     folder: str  # of the run, relative to the project
-    reduced: tuple[str, ...]  # why this is less than the protocol's run; empty when it is not
-    fingerprint: str  # of everything that the result depends on
-    scale: str = "full"  # of which these are the settings, but for what `changed` names
+    reduced: tuple[str, ...]  # reasons why the run is smaller than the protocol's; empty for a full one
+    fingerprint: str  # a hash of everything that the result depends on
+    scale: str = "full"  # which decides the settings, except those in `changed`
     changed: tuple[str, ...] = ()
     arch_betas: tuple[float, float] = (0.5, 0.999)  # Adam for eta, in the code
-    snapshots: int = 0  # keep the supernet every so many epochs, for the studies; 0: never
+    snapshots: int = 0  # epochs between snapshots of the supernet, for the studies; 0: none
     random_cells: int | None = None
     train_seeds: int | None = None
 
     def as_dict(self) -> dict:
-        """JSON-ready."""
+        """A dict of plain JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict) -> Self:
-        """What `as_dict` gave, read back from a record. Raises TypeError where a setting is missing or unknown."""
+        """The inverse of `as_dict`, for settings from a record. Raises TypeError if a setting is missing or unknown."""
         return cls(**values | {"stages": tuple(StageSettings(**stage) for stage in values["stages"])})
-
-
-def reductions(lists: dict, values: dict, stages: Any, rest: dict, cells: int) -> Iterator[str]:
-    """Why a search is less than its protocol's, a reason each."""
-    if sum(lists["epochs"]) < sum(stages.epochs):
-        yield f"{sum(lists['epochs'])} instead of {sum(stages.epochs)} epochs"
-    if values["subset"] is not None:
-        yield f"{values['subset']} training images instead of all"
-    for name, label in (("cells", cells), ("channels", "channels")):
-        if values[name] < rest[name]:
-            yield f"{values[name]} instead of {rest[name]} {label}"

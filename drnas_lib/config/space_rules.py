@@ -1,10 +1,10 @@
-"""What the parameters of a search may be in each space, checked before anything is read. `config` is a SearchConfig."""
+"""Which parameters of a search each space allows, checked before anything is read."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from drnas_lib.config.darts_presets import ROBUST_SPACES
+from drnas_lib.config.presets import ROBUST_SPACES
 
 PIXELS = {"cluttered_digits": 16, "digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16}  # a side
 PIXELS |= {"folder": 32, "imagenet": 224}  # by default
@@ -12,10 +12,10 @@ PIXELS |= {"folder": 32, "imagenet": 224}  # by default
 
 @dataclass(frozen=True)
 class Rules:
-    """`operations`: how many an edge may begin with; `cells`: what that parameter counts, and its least value."""
+    """What a search in this space allows."""
 
-    operations: tuple[int, ...]
-    cells: str
+    operations: tuple[int, ...]  # possible numbers of operations on an edge in the first stage
+    cells: str  # what the parameter `cells` counts
     least_cells: int
     macros: tuple[str, ...] = ("cifar", "imagenet")
     drops_paths: bool = True
@@ -23,21 +23,21 @@ class Rules:
     methods: tuple[str, ...] | None = None  # None: all
 
 
-MIXING = ("drnas", "darts", "darts_2nd", "snas")  # the others compute single paths or weigh edges, in networks of NAS-Bench-201
+MIXING = ("drnas", "darts", "darts_2nd", "snas")  # the other methods need networks that only NAS-Bench-201 has
 RULES = {
     "nb201": Rules((5,), "cells per stage", 1, macros=("cifar",), drops_paths=False, benchmark=True),
     "darts": Rules((7, 8), "cells", 3, methods=MIXING),
     **{space: Rules((operations,), "cells", 3, methods=MIXING) for space, operations in ROBUST_SPACES.items()},
 }
 MOST_OPERATIONS = max(max(rules.operations) for rules in RULES.values())
-SHRINKS = {"cifar": 4, "imagenet": 32}  # pixels of the image per pixel of the last features
+SHRINKS = {"cifar": 4, "imagenet": 32}  # image size over the size of the last feature map
 
 
-def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
-    """A sentence for each parameter that the space cannot have."""
-    rules, of_space = RULES[config.space], f"with space={config.space!r}"
-    if rules.methods is not None and config.method not in rules.methods:
-        yield f"method={config.method!r} {of_space}: allowed are {', '.join(rules.methods)}."
+def problems(space: str, method: str, progressive: bool | None, values: dict[str, Any]) -> Iterator[str]:
+    """A sentence for each value that the space does not allow."""
+    rules, of_space = RULES[space], f"with space={space!r}"
+    if rules.methods is not None and method not in rules.methods:
+        yield f"method={method!r} {of_space}: allowed are {', '.join(rules.methods)}."
     if values["evaluate"] == "table" and not rules.benchmark:
         yield f"evaluate='table' {of_space}: the benchmark does not know this space. Allowed are train, none."
     if values["cells"] < rules.least_cells:
@@ -46,18 +46,5 @@ def contradictions(config, values: dict[str, Any]) -> Iterator[str]:
         yield f"macro={values['macro']!r} {of_space}: allowed is {', '.join(rules.macros)}."
     if values["drop_path"] and not rules.drops_paths:
         yield f"drop_path={values['drop_path']} {of_space}: only the DARTS space and S1 to S4 leave out paths. Allowed is 0."
-    if config.progressive and len(rules.operations) == 1 and not rules.benchmark:
+    if progressive and len(rules.operations) == 1 and not rules.benchmark:
         yield f"progressive=True {of_space}: an edge has no more than {rules.operations[0]} operations, nothing to prune. Allowed is False."
-    size, shrinks = config.image_size or PIXELS[config.dataset], SHRINKS[values["macro"]]
-    if size % shrinks:
-        name = f"image_size={size}" if config.image_size else f"dataset={config.dataset!r}, whose images have {size} pixels,"
-        yield f"{name} with macro={values['macro']!r}: the network divides the size by {shrinks}, so it must be a multiple of {shrinks}."
-
-
-def first_keep(space: str, keep: list[int]) -> Iterator[str]:
-    """Whether a search may begin with keep[0] operations."""
-    allowed = RULES[space].operations
-    if keep[0] not in allowed:
-        numbers = " or ".join(map(str, allowed))
-        without = " (all, or all but 'none')" if len(allowed) > 1 else ""
-        yield f"keep={keep}: the first stage has learnt nothing to prune by, so it keeps all {numbers} operations{without}."

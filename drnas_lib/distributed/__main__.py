@@ -22,9 +22,9 @@ from datetime import timedelta
 import torch
 import torch.distributed
 
-from drnas_lib.config.kinds import equal_shares
 from drnas_lib.config.parameters import ParameterError, file_of_parameters, from_yaml
 from drnas_lib.config.retrain import RetrainSettings
+from drnas_lib.config.run_parameters import share_problems
 from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.distributed.jobs import JOBS
 from drnas_lib.errors import DamagedData, MissingData, UserError
@@ -59,7 +59,7 @@ def parameters(arguments: list[str] | None = None) -> tuple[str, dict]:
 
 def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, processes: int) -> SearchSettings | RetrainSettings:
     """The settings with this process' device. Raises ParameterError where the batch has no equal shares, or GPUs are too few."""
-    if problems := list(equal_shares(processes, settings.batch_size)):
+    if problems := list(share_problems(processes, settings.batch_size)):
         raise ParameterError(problems[0])
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if settings.device == "cpu" or not gpus and settings.device == "auto":

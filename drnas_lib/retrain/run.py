@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from drnas_lib.config.presets import STREAMED
+from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.retrain import RetrainSettings
-from drnas_lib.config.stream_rules import OF_ONES_OWN
 from drnas_lib.data import image_files, stream
 from drnas_lib.data.batches import Share
 from drnas_lib.data.feed import Feed, MemoryFeed
@@ -148,7 +147,7 @@ def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
     """Whether this run is done. Raises CheckpointError where a run of other settings is, RecordError."""
     if not folder.done:
         return False
-    images = (lambda: read(settings).description) if settings.dataset in OF_ONES_OWN else None
+    images = (lambda: read(settings).description) if settings.dataset in READ_FROM_FOLDERS else None
     checkpoint.check_finished(folder, settings, images)
     return True
 

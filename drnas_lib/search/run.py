@@ -7,9 +7,9 @@ from contextlib import closing, nullcontext
 
 import torch
 
+from drnas_lib.config.presets import READ_FROM_FOLDERS
 from drnas_lib.config.search import SearchSettings
 from drnas_lib.config.space_rules import PIXELS
-from drnas_lib.config.stream_rules import OF_ONES_OWN
 from drnas_lib.data.search_images import StreamedDataset, described, read
 from drnas_lib.data.sources import Dataset
 from drnas_lib.genotype import Genotype, genotype_from_json
@@ -109,7 +109,7 @@ def _finished(folder: RunFolder, settings: SearchSettings, shared: SharedDevice)
     """Whether a run is done and its cell was judged in the way now asked for; if not the latter, only that is left to do."""
     if not folder.done:
         return False
-    images = (lambda: described(_dataset(settings, shared))) if settings.dataset in OF_ONES_OWN else None
+    images = (lambda: described(_dataset(settings, shared))) if settings.dataset in READ_FROM_FOLDERS else None
     checkpoint.check_finished(folder, settings, images)
     return evaluation.answers(integrity.record(folder).get("evaluation", {}), settings)
 

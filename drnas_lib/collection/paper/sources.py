@@ -20,8 +20,7 @@ from drnas_lib.collection.paper.readers import Reader
 from drnas_lib.collection.views import darts_tables
 from drnas_lib.config import scales
 from drnas_lib.config.cells import USUAL_DECAY
-from drnas_lib.config.darts_presets import ROBUST_SPACES
-from drnas_lib.config.presets import FAMILIES, STREAMED
+from drnas_lib.config.presets import FAMILIES, ROBUST_SPACES, STREAMED
 from drnas_lib.config.retrain import RetrainConfig, RetrainSettings
 from drnas_lib.config.scales import FULL, LAPTOP
 from drnas_lib.config.search import SearchConfig, SearchSettings

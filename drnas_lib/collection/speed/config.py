@@ -1,9 +1,11 @@
 """The parameters of the speed notebook."""
 
+from typing import Annotated
+
 from drnas_lib.config.kinds import BatchSize, Cells, Channels, Count, Device, FolderPath, PerStage, Precision
 from drnas_lib.config.parameters import Parameters, choice, integer, integers
 
-Space = choice("nb201", "darts")
+Space = Annotated[str, choice("nb201", "darts")]
 
 
 class SpeedConfig(Parameters):
@@ -11,11 +13,11 @@ class SpeedConfig(Parameters):
 
     space: Space = "nb201"
     ks: PerStage = [1, 2, 4, 8]
-    at_once: integers(1, 64) | None = None
+    at_once: Annotated[list[int], integers(1, 64)] | None = None
     batch_size: BatchSize = 64
     cells: Cells = 5
     channels: Channels = 16
-    images: integer(1, 1_000_000) = 50_000
+    images: Annotated[int, integer(1, 1_000_000)] = 50_000
     precision: Precision = "float32"
     repeats: Count = 9
     steps: Count | None = None

@@ -18,7 +18,7 @@ from drnas_lib.collection.studies.config import ConstrainedConfig
 from drnas_lib.collection.studies.exploration import Trace
 from drnas_lib.collection.views.pareto import hypervolume
 from drnas_lib.collection.views.search_report import SearchReport
-from drnas_lib.config.darts_presets import ROBUST_SPACES
+from drnas_lib.config.presets import ROBUST_SPACES
 from drnas_lib.errors import UserError
 from drnas_lib.genotype import Genotype, all_nb201
 from drnas_lib.nets.cost import nb201_cost

@@ -5,25 +5,24 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pandas as pd
-from pydantic import BeforeValidator
 
 from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchConfig, TableSearchSettings
 from drnas_lib.benchmark.table import DATASETS as OF_THE_BENCHMARK
-from drnas_lib.config.kinds import Device, FolderPath, Protocol, Scale
+from drnas_lib.config.kinds import Count, Device, FolderPath, Protocol, Scale
 from drnas_lib.config.method_presets import METHODS
-from drnas_lib.config.parameters import Extremes, Parameters, Truth, integer, integers, nearest, refused, shown
+from drnas_lib.config.parameters import Kind, Parameters, Truth, integers, nearest, problems_of, shown
 from drnas_lib.config.presets import FAMILIES, searched
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import RunFolder, resolve
 
 DATASETS = [name for name in FAMILIES if searched("nb201", name) and name != "folder"]  # which notebooks/search.ipynb searches
-K = integers(1)
+K = Annotated[list[int], integers(1)]
 MOST_TABLE_SEEDS = 10_000  # their queries at every cost that the notebook shows fit into the memory
 
 
-def names(table: Iterable[str], *more: Iterable[str]):
+def names(table: Iterable[str], *more: Iterable[str]) -> Kind:
     """Some names of the tables, as a list or as text with commas."""
 
     def read(value: Any) -> list[str]:
@@ -38,7 +37,11 @@ def names(table: Iterable[str], *more: Iterable[str]):
         return list(dict.fromkeys(value))
 
     words = [name for part in (table, *more) for name in part]
-    return Annotated[list[str], BeforeValidator(read), Extremes((words[:1], words), ([], "", ["x"]))]
+    return Kind(read, (words[:1], words), ([], "", ["x"]))
+
+
+Datasets = Annotated[list[str], names(DATASETS)]
+Seeds = Annotated[list[int], integers(0)]
 
 
 @dataclass(frozen=True)
@@ -53,23 +56,23 @@ class PlannedSearch:
 class ComparisonConfig(Parameters):
     """The parameters of notebooks/nas_bench_201.ipynb."""
 
-    datasets: names(DATASETS) = ["digits"]
-    methods: names(METHODS, policies.POLICIES) = [*policies.POLICIES, *METHODS]
-    seeds: integers(0) = [0]
+    datasets: Datasets = ["digits"]
+    methods: Annotated[list[str], names(METHODS, policies.POLICIES)] = [*policies.POLICIES, *METHODS]
+    seeds: Seeds = [0]
     scale: Scale = "full"
     protocol: Protocol = "released"
     baseline_protocol: Protocol = "paper"
     device: Device = "auto"
-    at_once: integer(1) | None = 1
+    at_once: Count | None = 1
     results: FolderPath = "results/search"
     table_results: FolderPath = "results/table_search"
-    table_seeds: integers(1, MOST_TABLE_SEEDS) = [500]
+    table_seeds: Annotated[list[int], integers(1, MOST_TABLE_SEEDS)] = [500]
     rerun: Truth = False
 
     def _problems(self) -> list[str]:
         if len(self.table_seeds) != 1:
             return [f"table_seeds={self.table_seeds}: allowed is how many seeds there are, one number."]
-        return refused(self.searches)
+        return problems_of(self.searches)
 
     def searches(self) -> list[PlannedSearch]:
         """Those that train a supernet, data set by data set, seed by seed, in the order of Table 4."""
@@ -102,20 +105,20 @@ class ComparisonConfig(Parameters):
 class PartialChannelsConfig(Parameters):
     """The parameters of notebooks/partial_channels.ipynb."""
 
-    datasets: names(DATASETS) = ["digits"]
+    datasets: Datasets = ["digits"]
     ks: K = [1, 2, 4, 8]
     progressive: Truth = True
-    seeds: integers(0) = [0]
+    seeds: Seeds = [0]
     scale: Scale = "full"
     protocol: Protocol = "released"
     progressive_protocol: Protocol = "paper"
     device: Device = "auto"
-    at_once: integer(1) | None = 1
+    at_once: Count | None = 1
     results: FolderPath = "results/search"
     rerun: Truth = False
 
     def _problems(self) -> list[str]:
-        return [f"ks={self.ks}: {line}" if line.startswith("k=") else line for line in refused(self.searches)]
+        return [f"ks={self.ks}: {line}" if line.startswith("k=") else line for line in problems_of(self.searches)]
 
     def searches(self) -> list[PlannedSearch]:
         """One K after another, then the progressive search, for each data set and seed."""

@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
-
 from drnas_lib.config import scales
 from drnas_lib.config.kinds import (
     BatchSize,
@@ -19,39 +17,35 @@ from drnas_lib.config.kinds import (
     Scale,
     Seed,
 )
-from drnas_lib.config.parameters import Extremes, Parameters, Truth, choice, integer, number, refused
+from drnas_lib.config.parameters import Kind, Parameters, Truth, choice, entries_of, integer, number, path, problems_of
 from drnas_lib.config.presets import FAMILIES, searched
 from drnas_lib.config.search import SearchConfig, SearchSettings
 
 # One's own folder is searched by notebooks/search.ipynb.
-Dataset = choice(*(name for name in FAMILIES if searched("nb201", name) and name != "folder"))
-Embedded = choice(*(name for name, family in FAMILIES.items() if family == "own" and name != "folder"))
-Split = choice("valid", "test")
-TableSet = choice("cifar10", "cifar100", "imagenet16-120")
-VariableName = choice("eta", "beta", "mean", "mu")
-Measure = choice("literature", "exact")
-Normalisation = choice("batch", "running")
-Precision = choice("float32", "float64")
-DigitsScale = choice(*scales.for_search("nb201", "digits"))
-CostName = choice("parameters", "macs", "imagenet_macs", "latency_ms")
-Drawn = integer(1, 100_000)  # more take hours and gigabytes
-Draws = integer(2, 100_000)  # a standard error needs two
-Repeats = integer(2, 10_000)  # a deviation needs two
-Timings = integer(1, 10_000)
-Batch = integer(1, 4096)
-Images = integer(2)  # normalisation needs two images
+Dataset = Annotated[str, choice(*(name for name in FAMILIES if searched("nb201", name) and name != "folder"))]
+Embedded = Annotated[str, choice(*(name for name, family in FAMILIES.items() if family == "own" and name != "folder"))]
+Split = Annotated[str, choice("valid", "test")]
+TableSet = Annotated[str, choice("cifar10", "cifar100", "imagenet16-120")]
+VariableName = Annotated[str, choice("eta", "beta", "mean", "mu")]
+Measure = Annotated[str, choice("literature", "exact")]
+Normalisation = Annotated[str, choice("batch", "running")]
+Precision = Annotated[str, choice("float32", "float64")]
+DigitsScale = Annotated[str, choice(*scales.for_search("nb201", "digits"))]
+CostName = Annotated[str, choice("parameters", "macs", "imagenet_macs", "latency_ms")]
+Drawn = Annotated[int, integer(1, 100_000)]  # more take hours and gigabytes
+Draws = Annotated[int, integer(2, 100_000)]  # a standard error needs two
+Repeats = Annotated[int, integer(2, 10_000)]  # a deviation needs two
+Timings = Annotated[int, integer(1, 10_000)]
+Batch = Annotated[int, integer(1, 4096)]
+Images = Annotated[int, integer(2)]  # normalisation needs two images
 
 
-def several(of, example: str, least: int = 1):
+def several(kind: Kind, example: str, least: int = 1) -> Kind:
     """`least` or more of a kind, each once: a list, one alone, or text with commas, since papermill's -p passes no lists."""
-    check, ends = of.__metadata__
 
     def read(value: Any) -> list:
-        if isinstance(value, str):
-            value = [part.strip() for part in value.strip().removeprefix("[").removesuffix("]").split(",") if part.strip()]
-        entries = list(value) if isinstance(value, list | tuple) else [value]
         try:
-            entries = [check.func(entry) for entry in entries]
+            entries = [kind.read(entry) for entry in entries_of(value)]
         except ValueError as error:
             raise ValueError(f"in a list such as {example}: {error}") from error
         if len(entries) < least:
@@ -60,17 +54,19 @@ def several(of, example: str, least: int = 1):
             raise ValueError(f"{twice[0]!r} is there twice. Allowed is each entry once, such as {example}.")
         return entries
 
-    first, last = ends.inside[0], ends.inside[-1]
-    inside, outside = [[first], [last]], [*([value] for value in ends.outside), [first, first]]
+    first, last = kind.inside[0], kind.inside[-1]
+    inside, outside = [[first], [last]], [*([value] for value in kind.outside), [first, first]]
     (outside if least else inside).insert(0, [])
-    return Annotated[list, BeforeValidator(read), Extremes(tuple(inside), tuple(outside))]
+    return Kind(read, tuple(inside), tuple(outside))
 
 
-Folders = several(FolderPath, "['results/search/NAME/seed0', 'results/search/NAME/seed1']", least=0)
-Seeds = several(Seed, "[0, 1, 2, 3]")
-Numbers = several(Drawn, "[10, 100, 1000]")
-Lams = several(number("a number, 0 or more", lambda value: value >= 0), "[0, 1e-3, 1]")
-Methods = several(choice("drnas", "darts", "darts_2nd"), "['darts', 'drnas']")  # with a point at which theta is differentiable twice
+RUNS = "['results/search/NAME/seed0', 'results/search/NAME/seed1']"
+Folders = Annotated[list[str], several(path("allowed is the path of a folder."), RUNS, least=0)]
+Seeds = Annotated[list[int], several(integer(0, 2**32 - 1), "[0, 1, 2, 3]")]
+Numbers = Annotated[list[int], several(integer(1, 100_000), "[10, 100, 1000]")]
+Lams = Annotated[list[float], several(number("a number, 0 or more", lambda value: value >= 0), "[0, 1e-3, 1]")]
+# Those with a point at which theta is differentiable twice.
+Methods = Annotated[list[str], several(choice("drnas", "darts", "darts_2nd"), "['darts', 'drnas']")]
 
 
 class Searches(Parameters):
@@ -118,7 +114,7 @@ class HessianConfig(HessianPart, Searches):
         return [] if self.runs else [self.search(method=method, seed=seed) for method in self.methods for seed in self.seeds]
 
     def _problems(self) -> list[str]:
-        found = refused(self.searches)
+        found = problems_of(self.searches)
         if self.variable == "beta" and self.methods != ["drnas"] and not self.runs:
             found.append(f"variable='beta' with methods={self.methods}: only drnas has a concentration. Allowed are eta, mean, mu.")
         return found
@@ -137,7 +133,7 @@ class LambdaConfig(HessianPart, Searches):
         return [self.search(lam=lam, seed=seed, regulariser=self.regulariser) for lam in self.lams for seed in self.seeds]
 
     def _problems(self) -> list[str]:
-        return refused(self.searches)
+        return problems_of(self.searches)
 
 
 class MainJobConfig(Parameters):
@@ -157,7 +153,7 @@ class MainJobConfig(Parameters):
         return [SearchConfig.of({name: getattr(self, name) for name in names} | {"seed": seed}).settings() for seed in self.seeds]
 
     def _problems(self) -> list[str]:
-        return refused(self.searches)
+        return problems_of(self.searches)
 
 
 class OfOneRun(Parameters):

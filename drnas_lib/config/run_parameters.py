@@ -1,0 +1,134 @@
+"""The base class of the parameters of a search and of a training: defaults by scale, images, name and folder of the run. No torch."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from drnas_lib.config import holes
+from drnas_lib.config.parameters import Parameters, reject
+from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
+from drnas_lib.config.scales import FULL
+from drnas_lib.config.space_rules import PIXELS
+from drnas_lib.runs.records import PROJECT, RunFolder, resolve
+
+LONGEST_STEM = 100
+INDEX_LIST_COMMAND = "python -m drnas_lib.data.index_lists"
+
+
+class RunParameters(Parameters):
+    """The parameters of a search or a training. A subclass declares them, in the order of its notebook, and gives their defaults.
+
+    A setting is what a run uses for a parameter: the value of the caller, otherwise the default of the protocol at this scale.
+    """
+
+    if TYPE_CHECKING:  # the fields of both subclasses
+        dataset: str
+        data_folder: str | None
+        image_size: int | None
+        scale: str
+        seed: int
+        processes: int
+        results: str
+        name: str | None
+        rerun: bool
+
+    @cached_property
+    def _defaults(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The default settings: at full length, and at this scale."""
+        raise NotImplementedError
+
+    @cached_property
+    def _values(self) -> dict[str, Any]:
+        """The settings of this run."""
+        _, scaled = self._defaults
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: default if given.get(name) is None else given[name] for name, default in scaled.items()}
+
+    @property
+    def _differences(self) -> dict[str, Any]:
+        """The settings of this run that differ from the defaults at this scale."""
+        _, scaled = self._defaults
+        return {name: value for name, value in self._values.items() if value != scaled[name]}
+
+    @property
+    def _pixels(self) -> int:
+        return self.image_size or PIXELS[self.dataset]
+
+    def _image_problems(self) -> Iterator[str]:
+        """A sentence for each parameter that does not fit the data set or its images."""
+        of_data, streamed, values = f"with dataset={self.dataset!r}", self.dataset == STREAMED, self._values
+        for name in ("data_folder", "image_size"):
+            if (value := getattr(self, name)) is not None and self.dataset not in READ_FROM_FOLDERS:
+                yield f"{name}={value!r} {of_data}: only dataset='folder' and dataset={STREAMED!r} read it."
+        if self.data_folder is None and self.dataset == "folder":
+            yield "dataset='folder' without data_folder: say where the image folder is."
+        for name in ("index_lists", "index_list"):
+            if (value := getattr(self, name, None)) is not None and not streamed:
+                yield f"{name}={value!r} {of_data}: only {STREAMED} reads index lists; `subset` takes fewer images."
+        if streamed and values["subset"] is not None:
+            yield f"subset={values['subset']} {of_data}: make index lists instead ({INDEX_LIST_COMMAND}) and name them."
+        if streamed and values["cutout"]:
+            yield f"cutout={values['cutout']} {of_data}: streamed images get no hole. Allowed is cutout=0."
+        if not streamed:
+            yield from holes.problems(values["cutout"], self._pixels)
+        yield from share_problems(self.processes, values["batch_size"])
+
+    def _name_and_folder(self, parts: list[str], differences: dict[str, Any]) -> tuple[str, str]:
+        """The name of the run, made of `parts` and the differences from the defaults, and its folder, relative to the project.
+
+        Raises ParameterError if the run's images are missing.
+        """
+        parts = [*parts, *([self.scale] if self.scale != FULL else [])]
+        for name, value in differences.items():
+            if value is not None:
+                parts.append(name.replace("_", "-") + _as_part(value))
+        stem = "_".join(parts)
+        if len(stem) > LONGEST_STEM:
+            stem = f"{stem[: LONGEST_STEM - 9]}_{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
+        folder = PurePath(self.results, self.name or stem, f"seed{self.seed}").as_posix()
+        reject(self._missing_images(folder))
+        return self.name or stem, folder
+
+    def _missing_images(self, folder: str) -> Iterator[str]:
+        """A sentence for each image folder or index list that does not exist. A finished run needs neither."""
+        if self.dataset not in READ_FROM_FOLDERS or not self.rerun and RunFolder(folder).done:
+            return
+        for name, kind, exists in (("data_folder", "folder", os.path.isdir), ("index_list", "file", os.path.isfile)):
+            path = getattr(self, name, None)
+            if path is not None and not exists(place := resolve(path)):
+                what = f"allowed is a {kind}, and that is none" if os.path.exists(place) else f"there is no such {kind}"
+                yield f"{name}={path!r}: {what}. Looked for was {place}; a relative path starts at {PROJECT}."
+
+
+def share_problems(processes: int, batch_size: int) -> Iterator[str]:
+    """A sentence if the processes cannot share a batch equally."""
+    if batch_size % processes:
+        what = f"processes={processes} with batch_size={batch_size}: each needs an equal share of a batch"
+        yield f"{what}, so allowed is what divides {batch_size}."
+
+
+def fewer(value: int, usual: int, what: str) -> Iterator[str]:
+    """`5 instead of 50 epochs`, if `value` is below `usual`."""
+    if value < usual:
+        yield f"{value} instead of {usual} {what}"
+
+
+def file_part(name: str, flags: int = 0) -> str:
+    """The name of a file or folder for the name of a run: without spaces and special characters."""
+    return re.sub(r"[^\w.-]+", "-", name, flags=flags)
+
+
+def _as_part(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def fingerprint(values: dict[str, Any]) -> str:
+    """16 hexadecimal digits of a hash of the values, which does not depend on their order."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
