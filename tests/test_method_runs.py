@@ -132,9 +132,9 @@ def test_a_gpu_may_replay_the_steps_of_methods_that_compute_everything(settings,
         search.launcher.number.zero_()
 
     epoch(0)
-    first = recorded(lambda: search.launcher.one(True))
+    first = recorded(lambda: search.launcher.run_step(True))
     epoch(1)
-    second = recorded(lambda: search.launcher.one(True))
+    second = recorded(lambda: search.launcher.run_step(True))
     assert problems(first, second) == []
 
 

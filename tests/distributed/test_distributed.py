@@ -111,7 +111,7 @@ def test_from_a_notebook_on_two_processes(tmp_path):
 
 
 def test_what_a_process_says_reaches_the_notebook(tmp_path, monkeypatch):
-    line = '{"row": {"epoch": 1}, "epochs": 3}'
+    line = '{"kind": "retrain", "row": {"epoch": 1}, "history": [{"epoch": 1}], "epochs": 3}'
     says = f"import sys; print('{line}'); print('noise', file=sys.stderr); sys.exit('process 1: no space left')"
     monkeypatch.setattr(launch, "command", lambda name, processes, file: [sys.executable, "-c", says])
     epochs = start(RetrainConfig.of(SMALL | {"results": str(tmp_path), "processes": 2}))

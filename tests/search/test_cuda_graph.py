@@ -10,7 +10,7 @@ from drnas_lib.data.sources import ImageSet, load
 from drnas_lib.runs.device import reproducible
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.search.bilevel import Bilevel
-from drnas_lib.search.cuda_graph import GraphedSteps, traceless
+from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.loop import Search
 from drnas_lib.search.optimisers import Adam, WeightOptimiser
 from tests.conftest import SMALL, SMALL_STAGES
@@ -119,7 +119,7 @@ def test_the_detector_finds_numbers_shapes_and_places_that_change():
 
 def one_step(search, moves_eta):
     search.launcher.number.zero_()
-    return recorded(lambda: search.launcher.one(moves_eta))
+    return recorded(lambda: search.launcher.run_step(moves_eta))
 
 
 @pytest.mark.parametrize("moves_eta", [True, False], ids=["eta moves", "eta rests"])
@@ -165,7 +165,7 @@ def test_nothing_in_a_step_crosses_between_host_and_device(make, second_order):
     train = DeviceImages(ImageSet(torch.zeros(40, 1, 8, 8, dtype=torch.uint8), torch.zeros(40).long()), search.train.augment, meta)
     launcher, order = GraphedSteps(step, train, train, None), torch.Generator().manual_seed(0)
     assert list(launcher.epoch(train.plan(16, order), train.plan(16, order), True)) == [1, 2]
-    assert recorded(lambda: launcher.one(True)).broken == []
+    assert recorded(lambda: launcher.run_step(True)).broken == []
 
 
 @pytest.mark.parametrize("bilevel", ["first", "second"])
@@ -189,9 +189,9 @@ def test_steps_in_a_traceless_block_leave_no_trace(make):
     run_epoch(search), run_epoch(other)
     addresses = [tensor.data_ptr() for tensor in search.step.tensors()]
     before = content(search)
-    with traceless([*search.step.tensors(), search.launcher.number], search.chance):
+    with restoring([*search.step.tensors(), search.launcher.number], search.chance):
         search.launcher.number.zero_()
-        search.launcher.one(True)
+        search.launcher.run_step(True)
         assert not torch.equal(before["eta"]["eta"], search.variables.eta)
     assert_same(before, content(search))
     assert addresses == [tensor.data_ptr() for tensor in search.step.tensors()]

@@ -32,7 +32,7 @@ def of_a_step(space, k, cells, batch_size=2, channels=16):
         plans = search.train.plan(batch_size, search.order), search.valid.plan(batch_size, search.order)
         next(search.launcher.epoch(*plans, moves_eta=True))
         search.launcher.number.zero_()
-        return operators(lambda: search.launcher.one(True))
+        return operators(lambda: search.launcher.run_step(True))
 
 
 @pytest.mark.parametrize(("space", "k", "cells", "most"), [("nb201", 1, 5, 4450), ("nb201", 4, 5, 5000), ("darts", 4, 8, 18_000)])
