@@ -52,7 +52,7 @@ def parameters(arguments: list[str] | None = None) -> tuple[str, dict]:
     return given.job, values | {name: from_yaml(value, f"-p {name}") for name, value in given.parameter}
 
 
-def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, processes: int) -> SearchSettings | RetrainSettings:
+def for_process(settings: SearchSettings | RetrainSettings, rank: int, processes: int) -> SearchSettings | RetrainSettings:
     """The settings with the device of this process. Raises ParameterError if the batch has no equal shares, or GPUs are too few."""
     if problems := list(equal_shares(processes, settings.batch_size)):
         raise ParameterError(problems[0])
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, _stopped)
         job, lines = JOBS[name], ProgressLines()
         config = job.config.of(values)
-        settings = of_this_process(config.settings(), local, processes)
+        settings = for_process(config.settings(), local, processes)
         with joined(settings.device) as process_group:
             for progress in job.run(settings, rerun=config.rerun, process_group=process_group):
                 if process_group.first:

@@ -77,7 +77,7 @@ def run(
             folder.file(WEIGHTS).unlink(missing_ok=True)
         process_group.wait()
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
-        with reproducible(device, precision), threads.computing(threads.suited(device, *shape)):
+        with reproducible(device, precision), threads.using(threads.choose(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
             if device.type == "cpu":  # depthwise convolutions with the channels last take half the time there
                 net = net.to(memory_format=torch.channels_last)

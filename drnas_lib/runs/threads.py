@@ -16,14 +16,14 @@ import torch
 SMALL = 2**19  # values of one feature map of a batch, B x C x H x W: up to this size one thread
 
 
-def suited(device: torch.device, batch_size: int, channels: int, pixels: int) -> int:
+def choose(device: torch.device, batch_size: int, channels: int, pixels: int) -> int:
     """Threads for networks whose first cells see (batch_size, channels, pixels, pixels): 1, or as many as PyTorch has now."""
     small = batch_size * channels * pixels**2 <= SMALL
     return 1 if small and device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ else torch.get_num_threads()
 
 
 @contextmanager
-def computing(threads: int) -> Iterator[None]:
+def using(threads: int) -> Iterator[None]:
     """Let PyTorch compute with `threads` threads within the block, and restore the number after it."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

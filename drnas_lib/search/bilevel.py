@@ -18,13 +18,13 @@ from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.method import Batch, Method
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.runs.precision import FLOAT32, Precision
-from drnas_lib.search.optimisers import Sgd, WeightOptimiser
+from drnas_lib.search.optimisers import Sgd
 
 PERTURBATION = 1e-2  # DARTS' finite difference: the step along the gradient v is 0.01 / ||v||
 
 
 @contextmanager
-def frozen(parameters: list[nn.Parameter]) -> Iterator[None]:
+def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     """Within the block the parameters need no gradient, so autograd saves no tensors for it."""
     for parameter in parameters:
         parameter.requires_grad_(False)
@@ -73,7 +73,7 @@ class Bilevel:
         variables: ArchVariables,
         regulariser: Regulariser,
         arch_optimiser: torch.optim.Optimizer,
-        weights: WeightOptimiser,
+        weight_optimiser: Sgd,
         generator: torch.Generator,
         second_order: bool = False,
         precision: Precision = FLOAT32,
@@ -82,23 +82,18 @@ class Bilevel:
     ):
         self.process_group, self.label_smoothing = process_group, label_smoothing
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
-        self.arch_optimiser, self.generator = arch_optimiser, generator
+        self.arch_optimiser, self.weight_optimiser, self.generator = arch_optimiser, weight_optimiser, generator
         self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
         self.forward = precision.forward(net)
         self.noise = cast(torch.Generator, net.generator) if getattr(net, "draws", False) else None  # random operations of the network
         self.capturable = not (second_order and self.noise)  # a graph cannot rewind a random stream
         self.arch_gradient = self.unrolled_gradient if second_order else self.first_order_gradient
-        self.parameters = list(net.parameters())
-        self.weight_optimiser = Sgd(self.parameters, weights)
+        self.parameters = weight_optimiser.parameters
         self.meter = Meter(variables.eta.device)
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """The loss of every step: mean cross-entropy in nats, with label smoothing."""
         return F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
-
-    def set_lr(self, lr: float) -> None:
-        """The learning rate of the weights from the next step on."""
-        self.weight_optimiser.set_lr(lr)
 
     def momentum(self) -> dict[str, Tensor]:
         """The weights' momentum by parameter name."""
@@ -167,16 +162,15 @@ class Bilevel:
         The mixed second derivative is a central difference. The inner step and both sides of the difference use one theta: the noise of
         fresh draws, divided by the tiny step, would hide the difference. Only the real weight step moves the running statistics.
         """
-        lr, learnt = self.weight_optimiser.lr, len(self.learnt)
+        sgd, learnt = self.weight_optimiser, len(self.learnt)
         theta = self.method.sample(self.generator)  # G E O
         fixed = theta.detach().requires_grad_()
         start = [parameter.detach().clone() for parameter in self.parameters]
         statistics = [buffer.clone() for buffer in self.net.buffers()]
 
         inner = self._gradient(self._train_loss(train, theta.detach()), self.parameters)
-        decay, momentum = self.weight_optimiser.settings.weight_decay, self.weight_optimiser.settings.momentum
-        step = [g + decay * w + momentum * v for g, w, v in zip(inner, start, self.weight_optimiser.velocity)]
-        self._set_weights(start, step, -lr)
+        step = [g + sgd.weight_decay * w + sgd.momentum * v for g, w, v in zip(inner, start, sgd.velocity)]
+        self._set_weights(start, step, -sgd.lr)
         x, y = valid
         logits = self.forward(x, self.method.sample(self.generator))
         loss = self.loss(logits, y)
@@ -196,7 +190,7 @@ class Bilevel:
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)
         implicit = torch.autograd.grad(theta, self.learnt, (sides[0] - sides[1]) / (2 * radius))
-        return tuple(d - lr * i for d, i in zip(direct, implicit)), loss, logits
+        return tuple(d - sgd.lr * i for d, i in zip(direct, implicit)), loss, logits
 
     def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
         return self.loss(self.forward(train[0], theta), train[1])

@@ -54,14 +54,13 @@ class Training:
 
 def is_evaluated(record: dict, settings: SearchSettings) -> bool:
     """Whether the record of a search has the evaluation that `settings` ask for."""
-    wanted = {
-        "kind": settings.evaluate,
-        "epochs": settings.train_epochs,
-        "seeds": settings.train_seeds,
-        "random_cells": settings.random_cells,
-    }
-    evaluation = record.get("evaluation", {})
+    evaluation, wanted = record.get("evaluation", {}), {"kind": settings.evaluate, **_length(settings)}
     return all(evaluation.get(name) == value for name, value in wanted.items())
+
+
+def _length(settings: SearchSettings) -> dict[str, int | None]:
+    """The length of the trainings after a search, as a record has it."""
+    return {"epochs": settings.train_epochs, "seeds": settings.train_seeds, "random_cells": settings.random_cells}
 
 
 def folders(run: RunFolder) -> list[RunFolder]:
@@ -123,8 +122,7 @@ def _train(run: SearchRun, genotype: Genotype) -> Generator[Training, None, dict
             accuracies.append(row["test_acc_pct"])
         cost = {"parameters": parameters(net), "macs": macs(net, image)}
         found.append({"cell": name, "genotype": str(cell), key: mean(accuracies), by_seed(key): accuracies} | cost)
-    wanted = {"epochs": recipe.epochs, "seeds": len(seeds), "random_cells": settings.random_cells}
-    return wanted | {"test_images": len(dataset.test.labels), "cells": found}
+    return _length(settings) | {"test_images": len(dataset.test.labels), "cells": found}
 
 
 def comparison_cells(space: Space, settings: SearchSettings) -> dict[str, Genotype]:

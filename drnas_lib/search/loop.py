@@ -32,7 +32,7 @@ from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder
 from drnas_lib.runs.seeds import built, derived
 from drnas_lib.search.cuda_graph import GraphedSteps
-from drnas_lib.search.optimisers import Adam, WeightOptimiser
+from drnas_lib.search.optimisers import Adam, Sgd
 from drnas_lib.search.schedule import LR_AFTER_WIDENING, EpochPosition, epoch_positions, linear, with_warmup
 from drnas_lib.search.step_order import STEPS
 from drnas_lib.spaces import SPACES
@@ -116,8 +116,8 @@ class Search:
     def enter(self, net: torch.nn.Module, stage: int) -> None:
         """Start a stage with the network `net` and a new optimiser of its weights."""
         s = self.settings
-        optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
-        parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
+        sgd = Sgd(net.parameters(), s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
+        parts = self.method, self.variables, self.regulariser, self.arch_optimiser, sgd, self.chance
         how = s.bilevel == "second", PRECISIONS[s.precision], self.process_group, s.label_smoothing
         self.step, self.stage = STEPS[s.step](net, *parts, *how), stage
         self.launcher = GraphedSteps(self.step, self.train, self.valid, self.chance, self.capture and self.method.capturable)
@@ -222,7 +222,7 @@ class Search:
         epoch, epochs, began = position.epoch, len(self.positions), time.perf_counter()
         lr = LR_AFTER_WIDENING[s.lr_after_widening](position, s.lr_half_period or epochs, s.weight_lr, s.weight_lr_min, s.lr_warmup)
         lr = with_warmup(epoch, s.lr_warmup, s.weight_lr, lr)
-        self.step.set_lr(lr)
+        self.step.weight_optimiser.set_lr(lr)
         self.method.begin_epoch(epoch, epochs)
         holes = linear(epoch, epochs, 1.0)
         train = self.train.plan(s.batch_size, self.order, holes=holes)

@@ -4,10 +4,9 @@ So a captured CUDA graph sees each change of the learning rate, and a checkpoint
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 EPS = 1e-8  # Adam's, as in PyTorch
 
@@ -21,21 +20,12 @@ def clipped(gradient: Tensors, largest: float) -> tuple[Tensor, ...]:
     return torch._foreach_mul(gradient, (largest / (norm + 1e-6)).clamp(max=1.0))
 
 
-@dataclass(frozen=True)
-class WeightOptimiser:
-    """SGD settings; the learning rate comes from the schedule."""
-
-    momentum: float
-    weight_decay: float
-    grad_clip: float  # largest norm of the whole gradient
-    nesterov: bool = False
-
-
 class Sgd:
-    """PyTorch's SGD with momentum and weight decay, on a gradient clipped to a norm; `lr` is a scalar on the device."""
+    """PyTorch's SGD with momentum and weight decay; `grad_clip` is the largest norm of the gradient, `lr` a scalar on the device."""
 
-    def __init__(self, parameters: Iterable[Tensor], settings: WeightOptimiser):
-        self.parameters, self.settings = list(parameters), settings
+    def __init__(self, parameters: Iterable[nn.Parameter], momentum: float, weight_decay: float, grad_clip: float, nesterov: bool = False):
+        self.parameters = tuple(parameters)
+        self.momentum, self.weight_decay, self.grad_clip, self.nesterov = momentum, weight_decay, grad_clip, nesterov
         self.lr = self.parameters[0].new_zeros(())
         self.velocity = [torch.zeros_like(parameter) for parameter in self.parameters]  # the first step adds the gradient
 
@@ -46,13 +36,13 @@ class Sgd:
     @torch.no_grad()
     def step(self, gradient: Tensors) -> None:
         """Move the parameters down `gradient`, which has one tensor for each and is not changed."""
-        decayed = clipped(gradient, self.settings.grad_clip)
-        torch._foreach_add_(decayed, self.parameters, alpha=self.settings.weight_decay)
-        torch._foreach_mul_(self.velocity, self.settings.momentum)
+        decayed = clipped(gradient, self.grad_clip)
+        torch._foreach_add_(decayed, self.parameters, alpha=self.weight_decay)
+        torch._foreach_mul_(self.velocity, self.momentum)
         torch._foreach_add_(self.velocity, decayed)
         step: Tensors = self.velocity
-        if self.settings.nesterov:
-            step = torch._foreach_add(decayed, self.velocity, alpha=self.settings.momentum)
+        if self.nesterov:
+            step = torch._foreach_add(decayed, self.velocity, alpha=self.momentum)
         torch._foreach_sub_(self.parameters, torch._foreach_mul(step, self.lr))
 
 

@@ -62,8 +62,8 @@ def launches(
             for place in (folder, *evaluation.folders(folder)):
                 place.clear()
         process_group.wait()
-        count = threads.suited(device, settings.batch_size, settings.channels, settings.image_size or PIXELS[settings.dataset])
-        with reproducible(device, PRECISIONS[settings.precision]), threads.computing(count):
+        count = threads.choose(device, settings.batch_size, settings.channels, settings.image_size or PIXELS[settings.dataset])
+        with reproducible(device, PRECISIONS[settings.precision]), threads.using(count):
             if not searched:
                 yield from _search(this, shared)
             yield from _evaluate(this)

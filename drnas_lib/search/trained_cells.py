@@ -1,7 +1,7 @@
 """The found cell compared with cells that do not come from the search, all trained in the same way: rank and noise. No torch.
 
-The variance of a test accuracy of p % has two parts. Seeds: the variance between the seeds of a cell over their number; three seeds estimate
-it poorly, so the found and the random cells share the mean of their variances, while all-skip, which may train differently, has its own.
+The variance of a test accuracy of p % has two parts. Seeds: the variance between the seeds of a cell over their number; three seeds
+estimate it poorly, so the found and random cells share the mean of their variances; all-skip, which may train differently, has its own.
 Test images: p (100 - p) / images, the variance of a proportion, which more seeds do not lower. The standard error is the root of their sum.
 The difference of two cells is within the noise if it is at most twice the root of their summed squared errors. All cells see the same test
 images, which makes this rule cautious; test images made from one scan are correlated, which makes it less so.

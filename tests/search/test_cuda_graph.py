@@ -12,7 +12,7 @@ from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.search.bilevel import Bilevel
 from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.loop import Search
-from drnas_lib.search.optimisers import Adam, WeightOptimiser
+from drnas_lib.search.optimisers import Adam, Sgd
 from tests.conftest import SMALL, SMALL_STAGES
 from tests.fake_capture import problems, recorded
 
@@ -38,7 +38,7 @@ def plans(search):
 
 
 def run_epoch(search, moves_eta=True, lr=0.05):
-    search.step.set_lr(lr)
+    search.step.weight_optimiser.set_lr(lr)
     return list(search.launcher.epoch(*plans(search), moves_eta))
 
 
@@ -160,8 +160,9 @@ def test_nothing_in_a_step_crosses_between_host_and_device(make, second_order):
     meta, search = torch.device("meta"), make()
     variables = search.variables.to(meta)
     method = SimpleNamespace(sample=lambda generator: variables.eta.softmax(-1))
-    adam, weights = Adam([variables.eta], 0.1), WeightOptimiser(0.9, 3e-4, 5.0)
-    step = Bilevel(search.step.net.to(meta), method, variables, search.regulariser, adam, weights, None, second_order)
+    net = search.step.net.to(meta)
+    adam, sgd = Adam([variables.eta], 0.1), Sgd(net.parameters(), 0.9, 3e-4, 5.0)
+    step = Bilevel(net, method, variables, search.regulariser, adam, sgd, None, second_order)
     train = DeviceImages(ImageSet(torch.zeros(40, 1, 8, 8, dtype=torch.uint8), torch.zeros(40).long()), search.train.augment, meta)
     launcher, order = GraphedSteps(step, train, train, None), torch.Generator().manual_seed(0)
     assert list(launcher.epoch(train.plan(16, order), train.plan(16, order), True)) == [1, 2]
@@ -173,7 +174,7 @@ def test_an_epoch_is_the_loop_over_its_batches(make, bilevel):
     launched, looped = make(bilevel=bilevel), make(bilevel=bilevel)
     for moves_eta, lr in ((False, 0.05), (True, 0.02)):
         assert run_epoch(launched, moves_eta, lr) == [1, 2, 3]
-        looped.step.set_lr(lr)
+        looped.step.weight_optimiser.set_lr(lr)
         train, valid = plans(looped)
         for i in range(len(train.index)):
             batch = looped.train.batch(train, i)
