@@ -19,7 +19,7 @@ Progress = search_run.Progress | retrain_run.Progress
 
 @dataclass(frozen=True)
 class Job:
-    """The parameters of a notebook, what runs them, and the error of a run that cannot continue."""
+    """The parameters of a notebook, the function that runs them, and the error of a run that cannot continue."""
 
     config: type[SearchConfig] | type[RetrainConfig]
     run: Callable[..., Iterator[Progress]]  # (settings, rerun, on_step, process_group)

@@ -1,4 +1,4 @@
-"""What the processes of a run exchange: `SingleProcess` nothing, `DistributedGroup` gradients, sums and names by torch.distributed."""
+"""Exchange between the processes of a run: none in `SingleProcess`; gradients, sums and names in `DistributedGroup`."""
 
 import torch
 import torch.distributed

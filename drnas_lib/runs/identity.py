@@ -1,4 +1,4 @@
-"""What the numbers of a run depend on, so that a run never uses the files of another run; and how two runs differ. No torch."""
+"""The identity of a run, so that it never uses the files of another run, and how two runs differ. No torch."""
 
 import json
 from dataclasses import dataclass, field

@@ -82,7 +82,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class RunIndex:
-    """What a folder of results holds."""
+    """The finished runs of a folder of results."""
 
     root: Path
     searches: tuple[Run, ...]

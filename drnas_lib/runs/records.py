@@ -30,7 +30,7 @@ NAME_ONE = "Name the folder of one seed, like results/search/NAME/seed0"
 
 ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "The disk is full: free some space")
 ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Make it writable, or choose another folder with `results`")
-ADVICE |= dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST), "A folder stands in the place of a file, or the reverse: move it away")
+ADVICE |= dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST), "A folder is where a file should be, or the reverse: move it away")
 
 
 class RecordError(UserError, RuntimeError):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -31,7 +32,7 @@ from drnas_lib.runs.memory import activation_bytes
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder
 from drnas_lib.runs.seeds import built, derived
-from drnas_lib.search.cuda_graph import GraphedSteps
+from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.optimisers import Adam, Sgd
 from drnas_lib.search.schedule import LR_AFTER_WIDENING, EpochPosition, epoch_positions, linear, with_warmup
 from drnas_lib.search.step_order import STEPS
@@ -62,7 +63,7 @@ class Launched:
 
 @dataclass
 class SharedDevice:
-    """What runs on one device share: the number of `searches` in progress, for the history, and the `datasets` that are loaded."""
+    """Shared by the runs on one device: the number of `searches` in progress, for the history, and the loaded `datasets`."""
 
     searches: int = 1
     datasets: dict[tuple, Dataset | StreamedDataset] = field(default_factory=dict)
@@ -105,7 +106,7 @@ class Search:
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
         self.unreadable: list[str] = []  # files that could not be read
-        self.enter(self._net(0), 0)
+        self.start_stage(self._net(0), 0)
 
     def _net(self, stage: int) -> torch.nn.Module:
         """A new supernet for a stage; the seed alone decides its weights, whatever the device."""
@@ -113,7 +114,7 @@ class Search:
         net = built(s.seed + stage, lambda: supernet(self.space, s, self.method.network, s.stages[stage].k, *sizes, self.noise))
         return self.process_group.common(net.to(self.device)).train()
 
-    def enter(self, net: torch.nn.Module, stage: int) -> None:
+    def start_stage(self, net: torch.nn.Module, stage: int) -> None:
         """Start a stage with the network `net` and a new optimiser of its weights."""
         s = self.settings
         sgd = Sgd(net.parameters(), s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
@@ -125,8 +126,8 @@ class Search:
         if self.device.type == "cuda":  # replays allocate nothing, so the peak of a stage is that of its capture
             torch.cuda.reset_peak_memory_stats(self.device)
 
-    def advance(self, stage: int) -> None:
-        """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
+    def prune_and_widen(self, stage: int) -> None:
+        """Start a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
         old, velocity = self.step.net, self.step.momentum()
         self.capture = self.launcher.captures  # no new attempt after a failed capture
         self.variables.prune_(self.settings.stages[stage].keep)
@@ -137,7 +138,7 @@ class Search:
         new = self._net(stage)
         maps = channel_maps(old, new, torch.Generator().manual_seed(self.settings.seed + stage))
         new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
-        self.enter(new, stage)
+        self.start_stage(new, stage)
         self.step.set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]))
 
     def state(self) -> dict[str, Any]:
@@ -174,7 +175,7 @@ class Search:
         self.method.load_state_dict(state["method"])
         self.method.pruned()
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
-        self.enter(self._net(state["stage"]), state["stage"])
+        self.start_stage(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
         self.step.set_momentum(state["momentum"])
         self.activation = state["activation"]
@@ -193,7 +194,7 @@ class Search:
                 yield self._report()
         for position in self.positions[len(self.history) :]:
             if position.stage != self.stage:
-                self.advance(position.stage)
+                self.prune_and_widen(position.stage)
             try:
                 row = yield from self._epoch(position, shared)
             except torch.OutOfMemoryError as error:
@@ -286,13 +287,11 @@ class Search:
 
         The mean of `probes` draws, since a draw may decide which operations are computed.
         """
-        order, chance, stream = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
+        net, order, chance = self.step.net, torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0)
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.process_group.share), 0)
-        before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
-        for _ in range(self.method.probes):
-            theta = self.method.sample(chance).detach()
-            used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / self.method.probes  # noqa: B023
-        for buffer, value in zip(self.step.net.buffers(), before):
-            buffer.copy_(value)
-        self.chance.set_state(stream)
+        used = 0.0
+        with restoring(list(net.buffers()), self.chance):
+            for _ in range(self.method.probes):
+                theta = self.method.sample(chance).detach()
+                used += activation_bytes(partial(net, x, theta), [x, theta, *self.step.parameters]) / self.method.probes
         return used / 1e6

@@ -147,7 +147,7 @@ def test_nothing_in_a_step_would_break_a_capture(make, changes, moves_eta):
 def test_the_second_stage_can_be_captured_too(make):
     search = make(SMALL_STAGES, channels=8)
     run_epoch(search)
-    search.advance(1)
+    search.prune_and_widen(1)
     run_epoch(search)
     first = one_step(search, True)
     run_epoch(search, lr=0.01)
@@ -230,7 +230,7 @@ def test_stages_are_captured_anew(make):
         captured, eager = (make(SMALL_STAGES, device=cuda, capture=capture, channels=8) for capture in (True, False))
         for search in (captured, eager):
             run_epoch(search)
-            search.advance(1)
+            search.prune_and_widen(1)
             run_epoch(search)
         assert_same(content(captured), content(eager))
 

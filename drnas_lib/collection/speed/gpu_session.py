@@ -127,7 +127,7 @@ def memory_formats(session: Session) -> list[dict]:
     def steps(memory_format: torch.memory_format, these: SearchSettings, dataset: Dataset, device, count: int) -> Iterator[int]:
         search = Search(these, dataset, device)
         search.step.net.memory_format = memory_format
-        search.enter(search.step.net.to(memory_format=memory_format), 0)  # with optimisers of that format
+        search.start_stage(search.step.net.to(memory_format=memory_format), 0)  # with optimisers of that format
         return launched_steps(search, count)
 
     formats = {"channels first": partial(steps, torch.contiguous_format), "channels last": partial(steps, torch.channels_last)}
