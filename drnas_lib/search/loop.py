@@ -248,9 +248,7 @@ class Search:
                 f"(now {s.weight_lr}) or arch_lr (now {s.arch_lr}), and check the images. The checkpoint before this epoch is kept."
             )
         self.step.meter.sums.zero_()
-        # Methods that use the context search nb201 with images in memory.
-        context = MethodContext(cast(SuperNet, self.step.net), cast(DeviceImages, self.valid), s.batch_size, self.order, self.chance)
-        self.method.after_epoch(context, last=epoch + 1 == epochs)
+        self.method.after_epoch(self.method_context(), last=epoch + 1 == epochs)
         mean = self.method.mean().detach()
         beta = concentration(eta[self.variables.mask])
         return {
@@ -281,6 +279,11 @@ class Search:
         """The cell that the search would derive now."""
         scores = DERIVATIONS[self.settings.derive](self.method, self.variables.eta.detach(), self.variables.mask)
         return self.space.genotype(scores.detach())
+
+    def method_context(self) -> MethodContext:
+        """The input of a method between epochs. Methods that read it search nb201 with images in memory."""
+        net, images = cast(SuperNet, self.step.net), cast(DeviceImages, self.valid)
+        return MethodContext(net, images, self.settings.batch_size, self.order, self.chance)
 
     def activation_mb(self) -> float:
         """Megabytes that a weight step of this stage saves for its backward pass; changes nothing in the search.

@@ -184,7 +184,7 @@ def test_an_epoch_is_the_loop_over_its_batches(make, bilevel):
         assert_same(content(launched), content(looped))
 
 
-def test_steps_in_a_traceless_block_leave_no_trace(make):
+def test_steps_in_a_restoring_block_leave_no_trace(make):
     """All that a step changes is in `tensors()`: a capture's warm-up can be undone."""
     search, other = make(bilevel="second"), make(bilevel="second")
     run_epoch(search), run_epoch(other)
