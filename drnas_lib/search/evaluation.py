@@ -29,7 +29,7 @@ FOLDER = "train_"  # with cell and seed, in the run's folder: checkpoints of a t
 
 
 @dataclass(frozen=True)
-class SearchRun:
+class RunContext:
     """A run in progress: its folder and settings, the images, and the device and processes that compute it."""
 
     folder: RunFolder
@@ -68,12 +68,12 @@ def folders(run: RunFolder) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(run.path.glob(f"{FOLDER}*"))]
 
 
-def _nothing(run: SearchRun, genotype: Genotype) -> Generator[Training, None, dict]:
+def _nothing(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
     yield from ()
     return {}
 
 
-def _look_up(run: SearchRun, genotype: Genotype) -> Generator[Training, None, dict]:
+def _look_up(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
     """Accuracy and rank in the benchmark table, or the reason why they are unknown; a search without the table still counts."""
     yield from ()
     try:
@@ -82,16 +82,16 @@ def _look_up(run: SearchRun, genotype: Genotype) -> Generator[Training, None, di
         return {"unknown": str(error)}
     assert isinstance(genotype, Nb201Genotype)  # evaluate='table' is for its space alone
     found: dict[str, object] = {}
-    dataset = run.settings.dataset
+    dataset = context.settings.dataset
     for split in ("valid", "test"):
         accuracy = table.accuracy(genotype, dataset, split)
         found |= table.standing(accuracy, dataset, split).to_record(f"{dataset}_{split}")
     return found
 
 
-def _train(run: SearchRun, genotype: Genotype) -> Generator[Training, None, dict]:
+def _train(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
     """Train the found cell, random cells and, if the space has a skip connection, the all-skip cell in the same way with several seeds."""
-    settings, dataset, device, share = run.settings, run.dataset, run.device, run.process_group.share
+    settings, dataset, device, share = context.settings, context.dataset, context.device, context.process_group.share
     if isinstance(dataset, StreamedDataset) or dataset.test is None:
         raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
     assert settings.train_epochs and settings.train_seeds  # evaluate='train' always has both
@@ -113,10 +113,10 @@ def _train(run: SearchRun, genotype: Genotype) -> Generator[Training, None, dict
             net = built(seed, partial(network, cell, settings, dataset.classes, image[0]))
             if device.type == "cpu":  # channels last is a fifth faster there
                 net = net.to(memory_format=torch.channels_last)
-            folder = RunFolder(run.folder.path / f"{FOLDER}{name}_{seed}")
+            folder = RunFolder(context.folder.path / f"{FOLDER}{name}_{seed}")
             folder.path.mkdir(parents=True, exist_ok=True)
             identity = Identity.of(settings, described(dataset), cell, recipe, seed)
-            training = retrain.Training(net, feeds[seed], recipe, seed, device, identity, run.process_group)
+            training = retrain.Training(net, feeds[seed], recipe, seed, device, identity, context.process_group)
             for row in training.run(folder):
                 yield Training(name, seed, row, training.history, recipe.epochs, number, trainings)
             accuracies.append(row["test_acc_pct"])
@@ -139,7 +139,7 @@ def comparison_cells(space: Space, settings: SearchSettings) -> dict[str, Genoty
     return cells
 
 
-EVALUATIONS: dict[str, Callable[[SearchRun, Genotype], Generator[Training, None, dict]]] = {
+EVALUATIONS: dict[str, Callable[[RunContext, Genotype], Generator[Training, None, dict]]] = {
     "none": _nothing,
     "table": _look_up,
     "train": _train,

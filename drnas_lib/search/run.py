@@ -18,7 +18,7 @@ from drnas_lib.runs.device import choose, describe, reproducible
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import evaluation
-from drnas_lib.search.evaluation import EVALUATIONS, SearchRun, Training
+from drnas_lib.search.evaluation import EVALUATIONS, RunContext, Training
 from drnas_lib.search.loop import Epoch, Launched, Search, SearchError, SharedDevice
 from drnas_lib.spaces import SPACES
 
@@ -57,7 +57,7 @@ def launches(
             return
         searched = folder.done and not rerun
         device = choose(settings.device, settings.precision)
-        this = SearchRun(folder, settings, _dataset(settings, shared), device, process_group)
+        context = RunContext(folder, settings, _dataset(settings, shared), device, process_group)
         if rerun and process_group.first:
             for place in (folder, *evaluation.folders(folder)):
                 place.clear()
@@ -65,8 +65,8 @@ def launches(
         count = threads.choose(device, settings.batch_size, settings.channels, settings.image_size or PIXELS[settings.dataset])
         with reproducible(device, PRECISIONS[settings.precision]), threads.using(count):
             if not searched:
-                yield from _search(this, shared)
-            yield from _evaluate(this)
+                yield from _search(context, shared)
+            yield from _evaluate(context)
         if process_group.first:
             folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
             for place in (folder, *evaluation.folders(folder)):
@@ -92,20 +92,20 @@ def _finished(folder: RunFolder, settings: SearchSettings, shared: SharedDevice)
     return evaluation.is_evaluated(integrity.record(folder), settings)
 
 
-def _search(this: SearchRun, shared: SharedDevice) -> Iterator[Launched | Epoch]:
+def _search(context: RunContext, shared: SharedDevice) -> Iterator[Launched | Epoch]:
     """A function of its own, so that the memory of the supernet is free before cells are trained."""
     try:
-        search = Search(this.settings, this.dataset, this.device, process_group=this.process_group)
+        search = Search(context.settings, context.dataset, context.device, process_group=context.process_group)
     except ValueError as error:  # fewer images than a batch or than `subset`
         raise SearchError(str(error)) from error
-    yield from search.run(this.folder, shared)
-    if this.process_group.first:
-        _write_search(this, search)
-    this.process_group.wait()
+    yield from search.run(context.folder, shared)
+    if context.process_group.first:
+        _write_search(context, search)
+    context.process_group.wait()
 
 
-def _write_search(this: SearchRun, search: Search) -> None:
-    folder, settings, dataset, history = this.folder, this.settings, this.dataset, search.history
+def _write_search(context: RunContext, search: Search) -> None:
+    folder, settings, dataset, history = context.folder, context.settings, context.dataset, search.history
     space = SPACES[settings.space]
     available = space.start(settings.stages[0].keep)  # other operations have no eta
     write_csv(folder.file("history.csv"), history)
@@ -135,9 +135,9 @@ def _write_search(this: SearchRun, search: Search) -> None:
         },
         "stages": _memory_by_stage(history),
         "data": described(dataset, search.unreadable),
-        "device": describe(this.device),
+        "device": describe(context.device),
         "threads": torch.get_num_threads(),
-        "processes": this.process_group.share.of,
+        "processes": context.process_group.share.of,
         "environment": environment(),
     }
     integrity.write(folder.file(integrity.RECORD), record, beside=("history.csv", "eta.csv", "genotype.json"))
@@ -154,12 +154,12 @@ def _memory_by_stage(history: list[dict]) -> list[dict]:
     ]
 
 
-def _evaluate(this: SearchRun) -> Iterator[Training]:
+def _evaluate(context: RunContext) -> Iterator[Training]:
     """Judge the found cell and add the result to the record."""
-    began, record = time.perf_counter(), integrity.record(this.folder)
-    genotype = genotype_from_json(read_json(integrity.checked(this.folder.file("genotype.json"), record)))
-    result = yield from EVALUATIONS[this.settings.evaluate](this, genotype)
-    if this.process_group.first:
-        record["evaluation"] = {"kind": this.settings.evaluate, **result}
+    began, record = time.perf_counter(), integrity.record(context.folder)
+    genotype = genotype_from_json(read_json(integrity.checked(context.folder.file("genotype.json"), record)))
+    result = yield from EVALUATIONS[context.settings.evaluate](context, genotype)
+    if context.process_group.first:
+        record["evaluation"] = {"kind": context.settings.evaluate, **result}
         record["metrics"]["evaluation_s"] = time.perf_counter() - began
-        integrity.write(this.folder.file(integrity.RECORD), record)
+        integrity.write(context.folder.file(integrity.RECORD), record)
