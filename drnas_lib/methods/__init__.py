@@ -2,18 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from drnas_lib.config import method_presets
-
-if TYPE_CHECKING:
-    from drnas_lib.methods.method import Method
 
 
 class _Methods(Mapping):
     """Looks a class up when it is asked for, so that a row added later is seen."""
 
-    def __getitem__(self, name: str) -> "type[Method]":
+    def __getitem__(self, name: str) -> type:
         module, _, item = method_presets.METHODS[name].where.partition(":")
         return getattr(import_module(module), item)
 
