@@ -8,8 +8,8 @@ _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxtuple, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 3, 20, 20, 20, 300, 300
 
 
-class UserError:
-    """Mixed into an exception. The message names what is wrong, why, and what to do about it."""
+class UserError(BaseException):
+    """Mixed into an exception, whose other base says of which kind it is. The message names what is wrong, why, and what to do about it."""
 
     def _render_traceback_(self) -> list[str]:
         """The lines that IPython, and so papermill, prints in place of a traceback."""

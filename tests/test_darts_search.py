@@ -83,7 +83,7 @@ def test_nothing_in_a_step_would_break_a_capture(settings, base, moves_eta):
 
     def one():
         search.launcher.number.zero_()
-        return recorded(lambda: search.launcher.one(moves_eta))
+        return recorded(lambda: search.launcher.run_step(moves_eta))
 
     assert problems(one(), one()) == []
 

@@ -102,13 +102,13 @@ def test_rsps_judges_on_shuffled_batches_and_shuffles_anew(settings):
     search = Search(settings(small("rsps", subset=96, candidate_batch=20)), load("digits", None), torch.device("cpu"))
     in_order = [x for batch in search.valid.evaluation(1) for x in batch[0]]
     place = lambda x: next(number for number, other in enumerate(in_order) if torch.equal(x, other))
-    batches = [[place(x) for x in batch] for batch, _ in search._arena().plain(20, 4)]
+    batches = [[place(x) for x in batch] for batch, _ in search.method_context().plain(20, 4)]
     assert [len(batch) for batch in batches] == [20] * 4
     first, second = batches[0] + batches[1], batches[2] + batches[3]
     assert len(set(first)) == len(set(second)) == 40, "an image comes once in a pass"
     assert first != sorted(first) and first != second
     again = Search(search.settings, search.dataset, torch.device("cpu"))
-    assert [[place(x) for x in batch] for batch, _ in again._arena().plain(20, 4)] == batches, "one seed, one order"
+    assert [[place(x) for x in batch] for batch, _ in again.method_context().plain(20, 4)] == batches, "one seed, one order"
 
 
 def test_split_that_looks_at_test_images(settings):
@@ -132,9 +132,9 @@ def test_a_gpu_may_replay_the_steps_of_methods_that_compute_everything(settings,
         search.launcher.number.zero_()
 
     epoch(0)
-    first = recorded(lambda: search.launcher.one(True))
+    first = recorded(lambda: search.launcher.run_step(True))
     epoch(1)
-    second = recorded(lambda: search.launcher.one(True))
+    second = recorded(lambda: search.launcher.run_step(True))
     assert problems(first, second) == []
 
 

@@ -108,7 +108,7 @@ def a_step(search, device):
     valid = search.valid.plan(search.settings.batch_size, search.order, steps=len(steps.index), replacement=True)
     next(search.launcher.epoch(steps, valid, True))
     device.reports.clear()
-    search.launcher.one(True)
+    search.launcher.run_step(True)
     return device.reports
 
 

@@ -7,7 +7,7 @@ import torch
 
 from drnas_lib.data.sources import load
 from drnas_lib.runs.records import RunFolder
-from drnas_lib.search.cuda_graph import GraphedSteps, traceless
+from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.loop import Launched, Search, SearchError, SharedDevice
 from tests.conftest import SMALL_STAGES
 from tests.posing_cuda import CUDA, posing
@@ -153,6 +153,6 @@ def test_a_random_stream_that_a_failed_capture_holds_is_freed():
 
     generator = Held().manual_seed(1)
     expected = torch.rand(3, generator=torch.Generator().manual_seed(1))
-    with traceless([], generator):
+    with restoring([], generator):
         torch.rand(7, generator=generator)
     assert torch.equal(torch.rand(3, generator=generator), expected)

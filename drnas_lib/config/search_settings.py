@@ -6,7 +6,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class StageSettings:
-    """A stage: see schedule.Stage."""
+    """`epochs` with 1/`k` of the channels mixed and `keep` operations on every edge; eta rests for the first `arch_warmup` epochs."""
 
     epochs: int
     k: int

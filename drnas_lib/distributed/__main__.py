@@ -3,18 +3,18 @@
     torchrun --nproc-per-node 8 -m drnas_lib.distributed search -f params/search/darts_imagenet_drnas_released.yaml -p seed 1
     torchrun --nproc-per-node 8 -m drnas_lib.distributed retrain -f params/retrain/drnas_imagenet_imagenet_released.yaml
 
-`batch_size` stays that of the whole: each process sees its share of every batch, gradients are averaged, normalisations count the
-whole batch, all processes of a search draw the same theta, the first one alone writes, and prints every epoch as JSON. The same command
-continues an interrupted run. On several machines, give each torchrun --nnodes, --rdzv-backend c10d and --rdzv-endpoint HOST:PORT; all
-must see the same files.
+`batch_size` is that of all processes together: each sees its share of every batch, gradients are averaged, batch norm statistics are those
+of the whole batch, and all processes of a search draw the same theta. The first process alone writes files, and prints every epoch as
+JSON. The same command continues an interrupted run. On several machines, give each torchrun --nnodes, --rdzv-backend c10d and
+--rdzv-endpoint HOST:PORT; all must see the same files.
 """
 
 import argparse
 import ctypes
-import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -26,20 +26,15 @@ from drnas_lib.config.parameters import ParameterError, file_of_parameters, from
 from drnas_lib.config.retrain import RetrainSettings
 from drnas_lib.config.run_parameters import share_problems
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.distributed.jobs import JOBS
-from drnas_lib.errors import DamagedData, MissingData, UserError
+from drnas_lib.distributed.jobs import JOBS, ProgressLines
+from drnas_lib.errors import UserError
 from drnas_lib.parallel.process_group import DistributedGroup
-from drnas_lib.retrain.loop import RetrainError
-from drnas_lib.runs.checkpoint import CheckpointError
-from drnas_lib.runs.device import DeviceError
-from drnas_lib.runs.records import RecordError, RunLocked, resolve
-from drnas_lib.search.loop import SearchError
+from drnas_lib.runs.records import resolve
 
 SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-PATIENCE = timedelta(minutes=10)  # with a process that does not answer; one that has ended is noticed at once
+TIMEOUT = timedelta(minutes=10)  # for a process that does not answer; one that has ended is noticed at once
 GO_ON = "Nothing is lost but the epoch in progress: start the same command again, it continues from the last epoch."
-EXPECTED = (SearchError, RetrainError, ParameterError, RunLocked, CheckpointError, RecordError, MissingData, DamagedData, DeviceError)
 
 
 class LostProcess(UserError, RuntimeError):
@@ -47,18 +42,18 @@ class LostProcess(UserError, RuntimeError):
 
 
 def parameters(arguments: list[str] | None = None) -> tuple[str, dict]:
-    """The name of the job, and what -f FILE and -p NAME VALUE say; a later one wins."""
+    """The name of the job, and the parameters of -f FILE and -p NAME VALUE; of two values of a parameter the last counts."""
     parser = argparse.ArgumentParser(prog="torchrun -m drnas_lib.distributed", description=__doc__.split("\n")[0])
-    parser.add_argument("job", choices=JOBS, help="what the notebook of this name does")
-    parser.add_argument("-f", "--file", help="YAML of parameters, as papermill takes it")
+    parser.add_argument("job", choices=JOBS, help="the notebook to run")
+    parser.add_argument("-f", "--file", help="a YAML file of parameters, as for papermill")
     parser.add_argument("-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
     given = parser.parse_args(arguments)
     values = file_of_parameters(resolve(given.file)) if given.file else {}
     return given.job, values | {name: from_yaml(value, f"-p {name}") for name, value in given.parameter}
 
 
-def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, processes: int) -> SearchSettings | RetrainSettings:
-    """The settings with this process' device. Raises ParameterError where the batch has no equal shares, or GPUs are too few."""
+def for_process(settings: SearchSettings | RetrainSettings, rank: int, processes: int) -> SearchSettings | RetrainSettings:
+    """The settings with the device of this process. Raises ParameterError if the batch has no equal shares, or GPUs are too few."""
     if problems := list(share_problems(processes, settings.batch_size)):
         raise ParameterError(problems[0])
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -70,23 +65,23 @@ def of_this_process(settings: SearchSettings | RetrainSettings, rank: int, proce
 
 
 def end_with_torchrun() -> None:
-    """On Linux, end at once when torchrun is killed, rather than train on unseen and keep the folder from the next start."""
+    """On Linux, end at once when torchrun is killed; otherwise the process would train on and hold the folder."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _stopped(number: int, frame: object) -> None:
-    """On SIGTERM, which torchrun sends when another process has ended, often before this one notices."""
+    """The handler of SIGTERM, which torchrun sends when another process has ended."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
     raise LostProcess(f"torchrun stops this process, because another one has ended or torchrun itself was stopped. {GO_ON}")
 
 
 @contextmanager
-def joined(device: str):
-    """The processes that torchrun started, able to talk to each other. Raises LostProcess where one has ended."""
+def joined(device: str) -> Iterator[DistributedGroup]:
+    """The group of the processes that torchrun started. Raises LostProcess if one of them has ended."""
     if device != "cpu":
         torch.cuda.set_device(device)
-    torch.distributed.init_process_group("gloo" if device == "cpu" else "nccl", timeout=PATIENCE)
+    torch.distributed.init_process_group("gloo" if device == "cpu" else "nccl", timeout=TIMEOUT)
     try:
         yield DistributedGroup()
     except RuntimeError as error:
@@ -100,6 +95,7 @@ def joined(device: str):
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Run one process of a job. Gives 0, or 2 after an error that the user can correct."""
     rank, local, processes = (int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 0)))
     try:
         name, values = parameters(arguments)
@@ -107,14 +103,14 @@ def main(arguments: list[str] | None = None) -> int:
             raise ParameterError(f"this module is started by torchrun: torchrun --nproc-per-node 2 -m drnas_lib.distributed {name} -f FILE")
         end_with_torchrun()
         signal.signal(signal.SIGTERM, _stopped)
-        job = JOBS[name]()
+        job, lines = JOBS[name], ProgressLines()
         config = job.config.of(values)
-        settings = of_this_process(config.settings(), local, processes)
+        settings = for_process(config.settings(), local, processes)
         with joined(settings.device) as process_group:
             for progress in job.run(settings, rerun=config.rerun, process_group=process_group):
-                for line in job.said(progress) if process_group.first else ():
-                    print(json.dumps(line), flush=True)
-    except (LostProcess, *EXPECTED) as error:
+                if process_group.first:
+                    print(lines.encode(progress), flush=True)
+    except UserError as error:
         print(f"process {rank}: {error}", file=sys.stderr, flush=True)
         return 2
     return 0

@@ -1,9 +1,11 @@
-"""Batch statistics over the images of all processes, on any device: PyTorch's own synchronised normalisation runs on GPUs only.
+"""Batch norm statistics over the images of all processes, on any device: PyTorch's SyncBatchNorm needs GPUs.
 
-Every process has an equal share of a batch, so the batch's statistics are the means of theirs; what one process' loss says of a common
-statistic concerns the images of all, so in the backward pass these gradients are averaged too. A step then equals that of one process with
-all images, once the gradients of the weights are averaged as well.
+Every process has an equal share of a batch, so the statistics of the batch are the means of theirs. All images depend on the common
+statistics, so the backward pass averages the gradients of the statistics too. With averaged gradients of the weights, a step then equals
+that of one process with all images.
 """
+
+from collections.abc import Sequence
 
 import torch
 import torch.distributed
@@ -13,27 +15,28 @@ from torch.autograd.function import once_differentiable
 from drnas_lib.nets.layers import EPS, ScaledBatchNorm
 
 
-def averaged(values: list[Tensor]) -> list[Tensor]:
-    """Of each value the mean over the processes, in one exchange; all are of one dtype and on one device."""
+def averaged(values: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The mean of each value over the processes, by one all-reduce; all values have one dtype and are on one device."""
     together = torch.cat([value.reshape(-1) for value in values])
     torch.distributed.all_reduce(together)
     together.div_(torch.distributed.get_world_size())
-    return [part.view(value.shape) for part, value in zip(together.split([value.numel() for value in values]), values)]
+    parts = together.split([value.numel() for value in values])
+    return tuple(part.view(value.shape) for part, value in zip(parts, values))
 
 
 class _Average(torch.autograd.Function):
     @staticmethod
     def forward(ctx, *values: Tensor):
-        return tuple(averaged(list(values)))
+        return averaged(values)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *grads: Tensor):
-        return tuple(averaged(list(grads)))
+        return averaged(grads)
 
 
 def normalised(x: Tensor, running_mean: Tensor, running_var: Tensor, momentum: float, eps: float) -> Tensor:
-    """x (B, C, H, W), this process' share, by mean and variance of the whole batch; moves the running statistics (C,)."""
+    """Normalise x (B, C, H, W), the share of this process, by mean and variance of the whole batch; updates the running statistics (C,)."""
     B, C, H, W = x.shape
     count = B * H * W * torch.distributed.get_world_size()
     (mean,) = _Average.apply(x.mean((0, 2, 3)))  # C
@@ -46,7 +49,12 @@ def normalised(x: Tensor, running_mean: Tensor, running_var: Tensor, momentum: f
 
 
 class SynchronisedNorm(nn.BatchNorm2d):
-    """BatchNorm2d whose mean and variance in training are those of the whole batch."""
+    """BatchNorm2d whose mean and variance in training are those of the whole batch; it always tracks running statistics."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
@@ -59,6 +67,9 @@ class SynchronisedNorm(nn.BatchNorm2d):
 class SynchronisedScaledNorm(ScaledBatchNorm):
     """ScaledBatchNorm whose mean and variance in training are those of the whole batch."""
 
+    running_mean: Tensor
+    running_var: Tensor
+
     def forward(self, x: Tensor, scale: Tensor | None = None, part: slice = slice(None)) -> Tensor:
         if not self.training:
             return super().forward(x, scale, part)
@@ -66,13 +77,13 @@ class SynchronisedScaledNorm(ScaledBatchNorm):
         return y if scale is None else y * scale[:, None, None]
 
 
-OVER_RANKS = {nn.BatchNorm2d: SynchronisedNorm, ScaledBatchNorm: SynchronisedScaledNorm}
+SYNCHRONISED: dict[type[nn.Module], type[nn.Module]] = {nn.BatchNorm2d: SynchronisedNorm, ScaledBatchNorm: SynchronisedScaledNorm}
 
 
 def synchronised(net: nn.Module) -> nn.Module:
-    """`net` with statistics over all processes; parameters and buffers stay. On GPUs SyncBatchNorm replaces BatchNorm2d."""
+    """`net` with statistics over all processes and the same parameters and buffers. On GPUs SyncBatchNorm replaces BatchNorm2d."""
     if next(net.parameters()).device.type == "cuda":
         net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
     for module in net.modules():
-        module.__class__ = OVER_RANKS.get(type(module), type(module))
+        module.__class__ = SYNCHRONISED.get(type(module), type(module))
     return net

@@ -1,6 +1,5 @@
 """One training from settings to `done.json`: data, network, loop, records. Skips what is done and continues what is not."""
 
-import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -80,7 +79,7 @@ def run(
             folder.file(WEIGHTS).unlink(missing_ok=True)
         process_group.wait()
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
-        with reproducible(device, precision), threads.computing(threads.suited(device, *shape)):
+        with reproducible(device, precision), threads.using(threads.choose(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
             if device.type == "cpu":  # depthwise convolutions take half the time in channels-last order there
                 net = net.to(memory_format=torch.channels_last)
@@ -173,7 +172,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
             "parameters_with_auxiliary": parameters(training.net),
             "macs": macs(shapes, shape),
             "input": list(shape),
-            "sha256": _digest(training.net),
+            "sha256": checkpoint.weights_digest(training.net),
         },
         "data": data.description | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
         "device": describe(device),
@@ -197,11 +196,3 @@ def metrics(dataset: str, history: list[dict]) -> dict:
     peaks = [row["peak_memory_mb"] for row in history if row["peak_memory_mb"] is not None]
     found |= {"best_epoch": best["epoch"], "last_train_loss_nats": history[-1]["train_loss_nats"]}
     return found | {"train_s": sum(row["seconds"] for row in history), "gpu_peak_memory_mb": max(peaks, default=None)}
-
-
-def _digest(net: nn.Module) -> str:
-    """SHA-256 of all weights and running statistics: equal for equal runs."""
-    digest = hashlib.sha256()
-    for name, value in net.state_dict().items():
-        digest.update(name.encode() + value.cpu().numpy().tobytes())
-    return digest.hexdigest()

@@ -1,1 +1,1 @@
-"""What a run leaves behind, and what it needs to be repeated: records, checkpoints, snapshots, seeds, device."""
+"""The files of a run, and what makes it repeatable: records, checkpoints, snapshots, seeds, device."""

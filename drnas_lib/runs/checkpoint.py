@@ -1,7 +1,7 @@
 """Everything a run needs to continue exactly, in one checked file per epoch.
 
-A file is a magic line, the SHA-256 of the rest, and what torch.save wrote. The last two are kept, so that a damaged newest one costs
-an epoch and not the run. Loading executes nothing (`weights_only`).
+A file is a magic line, the SHA-256 of the rest, and the output of torch.save. The last two files are kept, so a damaged newest one costs
+one epoch and not the run. Loading executes no code (`weights_only`).
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,9 +28,8 @@ class CheckpointError(UserError, RuntimeError):
 
 
 def save(folder: Path, epoch: int, identity: Identity, state: dict) -> None:
-    """Write the state after `epoch` epochs, then drop all but the last two. Raises RecordError, older ones kept, on a full disk."""
-    head = {"fingerprint": identity.key, "made_of": identity.made_of()}
-    write(folder / f"checkpoint-{epoch:05d}", {**head, "epoch": epoch, "state": state})
+    """Write the state after `epoch` epochs, then remove all but the last two. Raises RecordError and keeps the old ones on a full disk."""
+    write(folder / f"checkpoint-{epoch:05d}", {**identity.head(), "epoch": epoch, "state": state})
     for old in found(folder)[KEPT:]:
         remove(old)
 
@@ -40,10 +40,10 @@ def found(folder: Path) -> list[Path]:
 
 
 def load(folder: Path, identity: Identity, device: torch.device) -> dict | None:
-    """The newest whole state of the run, None where there is no checkpoint at all.
+    """The newest undamaged state of the run, or None if the folder has no checkpoint.
 
-    A damaged file is named in a warning and the one before it is used. Raises CheckpointError where none is whole, or where they
-    belong to a run with other settings.
+    A damaged file causes a warning and the one before it is used. Raises CheckpointError if all files are damaged, or if they belong to a
+    run with other settings.
     """
     problems = []
     for path in found(folder):
@@ -56,17 +56,17 @@ def load(folder: Path, identity: Identity, device: torch.device) -> dict | None:
             differences = identity.differs_from(content.get("made_of"))
             raise CheckpointError(f"{path} belongs to a run with other settings or data: {differences}. {WHAT_TO_DO}.")
         if problems:
-            warnings.warn(f"damaged checkpoint passed over, continuing from epoch {content['epoch']}: {'; '.join(problems)}", stacklevel=2)
+            warnings.warn(f"damaged checkpoint skipped, continuing from epoch {content['epoch']}: {'; '.join(problems)}", stacklevel=2)
         return content["state"]
     if problems:
         raise CheckpointError(f"no usable checkpoint in {folder}: {'; '.join(problems)}. Start over with rerun=True.")
     return None
 
 
-def check_finished(folder: RunFolder, settings, images: Callable[[], dict] | None) -> None:
-    """Compare the finished run in `folder` with the one that is asked for. Raises CheckpointError, RecordError, MissingData.
+def check_finished(folder: RunFolder, settings: Any, images: Callable[[], dict] | None) -> None:
+    """Compare the finished run in `folder` with the requested one. Raises CheckpointError, RecordError, MissingData.
 
-    `images` reads those of now, as a record has them; None where they cannot have changed. Where they are gone, a warning says so.
+    `images` describes the present images as a record does; None if they cannot have changed. Images that are gone cause a warning.
     """
     record = integrity.record(folder)
     before, now = record["parameters"], settings.as_dict()
@@ -92,7 +92,7 @@ def clear(folder: Path) -> None:
 
 
 def write(path: Path, content: dict) -> None:
-    """Tensors and plain values in a checked file. Raises RecordError."""
+    """Write tensors and plain values to a checked file. Raises RecordError."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     payload = buffer.getvalue()
@@ -100,7 +100,7 @@ def write(path: Path, content: dict) -> None:
 
 
 def read(path: Path, device: torch.device) -> dict:
-    """What `write` wrote. Raises ValueError where it is damaged or something else, OSError."""
+    """The content of a file of `write`. Raises ValueError if it is damaged or of another kind, OSError."""
     content = path.read_bytes()
     head = len(MAGIC) + hashlib.sha256().digest_size
     if not content.startswith(MAGIC):
@@ -109,26 +109,34 @@ def read(path: Path, device: torch.device) -> dict:
         raise ValueError("the content does not match its checksum")
     try:
         loaded = torch.load(io.BytesIO(content[head:]), map_location=device, weights_only=True)
-    except Exception as error:  # the unpickler raises whatever a crafted file leads it to
-        raise ValueError(f"not written by this project: {_line(error)}") from error
+    except Exception as error:  # a crafted file can make the unpickler raise anything
+        raise ValueError(f"not written by this project: {_first_line(error)}") from error
     if not isinstance(loaded, dict) or "fingerprint" not in loaded:
-        raise ValueError("not written by this project: it does not say whose it is")
+        raise ValueError("not written by this project: it has no fingerprint")
     return loaded
 
 
-def _line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
 @contextmanager
 def fitting(folder: Path) -> Iterator[None]:
-    """Around what takes up a loaded state. Raises CheckpointError where it has other parts than this version of the project reads."""
+    """Restore a loaded state within the block. Raises CheckpointError if the state does not fit this version of the project."""
     try:
         yield
+    except CheckpointError:
+        raise
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        if isinstance(error, CheckpointError):
-            raise
         raise CheckpointError(
-            f"the checkpoint in {folder} was written by another version of this project and does not fit ({_line(error)}). Finish the "
-            "run with that version, give this one another name with the parameter `name`, or start over with rerun=True."
+            f"the checkpoint in {folder} was written by another version of this project and does not fit ({_first_line(error)}). Finish "
+            "the run with that version, give this one another name with the parameter `name`, or start over with rerun=True."
         ) from error
+
+
+def weights_digest(net: torch.nn.Module) -> str:
+    """SHA-256 of all weights and running statistics: equal for equal runs."""
+    digest = hashlib.sha256()
+    for name, value in net.state_dict().items():
+        digest.update(name.encode() + value.cpu().numpy().tobytes())
+    return digest.hexdigest()

@@ -16,24 +16,24 @@ LARGEST_MMAP_THRESHOLD = 32 << 20
 
 
 class DeviceError(UserError, RuntimeError):
-    """The device asked for is not there, or its memory is not enough."""
+    """The requested device does not exist, or its memory is not enough."""
 
 
 def choose(name: str, precision: str = "float32") -> torch.device:
-    """`auto` is the GPU where there is one. Raises DeviceError, naming what is there, for a device that is not, or cannot round so."""
+    """The device of this name; `auto` is the GPU if there is one. Raises DeviceError if it does not exist or lacks the precision."""
     device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
     if device.type == "cpu" and precision == "tf32":
-        raise DeviceError("precision='tf32' on a CPU, which has no such products: allowed there are float32 and bf16.")
+        raise DeviceError("precision='tf32' needs a GPU: on a CPU float32 and bf16 are allowed.")
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
-            there = ", ".join(["auto", "cpu", *(f"cuda:{index}" for index in range(count))])
-            raise DeviceError(f"device={name!r}, but this machine shows {count} CUDA devices to PyTorch. Allowed here are {there}.")
+            allowed = ", ".join(["auto", "cpu", *(f"cuda:{index}" for index in range(count))])
+            raise DeviceError(f"device={name!r}, but this machine shows {count} CUDA devices to PyTorch. Allowed here are {allowed}.")
     return device
 
 
 def describe(device: torch.device) -> str:
-    """A line for the record."""
+    """The device as a record names it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
@@ -42,7 +42,7 @@ def describe(device: torch.device) -> str:
 
 @contextmanager
 def reproducible(device: torch.device, precision: Precision = FLOAT32) -> Iterator[None]:
-    """The arithmetic of `precision` and deterministic kernels within the block; the settings of before come back after it."""
+    """Use the arithmetic of `precision` and deterministic kernels within the block, and restore the settings after it."""
     if device.type == "cpu":
         keep_freed_memory()
         yield
@@ -59,7 +59,7 @@ def reproducible(device: torch.device, precision: Precision = FLOAT32) -> Iterat
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to reuse large freed blocks instead of giving them back: fresh pages cost more than the arithmetic on them."""
+    """Let glibc reuse large freed blocks: new pages from the system cost more time than the arithmetic on them."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD)

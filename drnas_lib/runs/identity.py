@@ -1,4 +1,4 @@
-"""What the numbers of a run depend on, so that no other run's files are taken for its own; and, where two differ, in what. No torch."""
+"""The identity of a run, so that it never uses the files of another run, and how two runs differ. No torch."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from typing import Any
 
 from drnas_lib.errors import shown
 
-SAME_RUN = (  # settings that are equal or not without another result, or that follow from the others
+NOT_COMPARED = (  # settings that do not change the result, or that follow from others
     "stem", "folder", "reduced", "changed", "scale", "fingerprint", "device", "workers", "snapshots", "evaluate", "train_epochs",
     "random_cells", "train_seeds",
     "genotype", "cell_source", "published", "paper_rows",
 )  # fmt: skip
-OF_THE_SEARCH_BEHIND = ("space", "method")  # of a training; of a search they are its own
+OF_SOURCE_SEARCH = ("space", "method")  # in the settings of a training they describe the search that found the cell
 PLACES = ("data_folder", "index_lists", "index_list")  # of the images, which have a fingerprint of their own
 WHAT_TO_DO = "Give this run another name with the parameter `name`, or replace the other one with rerun=True"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """`key` is equal for runs that must give the same numbers; `settings` and `images`, as a record has them, say the rest in words."""
+    """`key` is equal for runs that must give the same numbers; `settings` and `images`, as a record has them, explain a difference."""
 
     key: str
     settings: dict[str, Any] = field(default_factory=dict)
@@ -26,20 +26,20 @@ class Identity:
 
     @classmethod
     def of(cls, settings: Any, images: dict[str, Any], *more: object) -> "Identity":
-        """`settings` are those of a search or a training, `more` is what else the result depends on."""
+        """`settings` are those of a search or a training; the result depends on `more` as well."""
         key = "-".join(map(str, (settings.fingerprint, images["fingerprint"], *more)))
-        told = {name: value for name, value in as_read(settings.as_dict()).items() if name not in SAME_RUN}
-        return cls(key, told, {name: images[name] for name in ("name", "fingerprint", "source")})
+        compared = {name: value for name, value in as_read(settings.as_dict()).items() if name not in NOT_COMPARED}
+        return cls(key, compared, {name: images[name] for name in ("name", "fingerprint", "source")})
 
-    def made_of(self) -> dict[str, Any]:
-        """Plain values, for a file."""
-        return {"settings": self.settings, "images": self.images}
+    def head(self) -> dict[str, Any]:
+        """How a checkpoint or a snapshot names its run."""
+        return {"fingerprint": self.key, "made_of": {"settings": self.settings, "images": self.images}}
 
-    def differs_from(self, was: dict[str, Any] | None) -> str:
-        """In what another run, of which `was` is `made_of()`, is not this one. Files of before do not say what they are made of."""
-        if not was:
-            return "in what, its file does not say: it was written by an older version"
-        found = [*settings_differ(was["settings"], self.settings), *images_differ(was["images"], self.images)]
+    def differs_from(self, made_of: dict[str, Any] | None) -> str:
+        """How the run of a file with this `made_of` differs from this run; older files have no `made_of`."""
+        if not made_of:
+            return "the file does not say how: it was written by an older version"
+        found = [*settings_differ(made_of["settings"], self.settings), *images_differ(made_of["images"], self.images)]
         return "; ".join(found) or "in something that this version of the project does not know"
 
 
@@ -49,7 +49,7 @@ def as_read(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def settings_differ(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """'lr was 0.025, is 0.1' for every setting; where there is none, those that only one of two versions of the project has."""
+    """'lr was 0.025, is 0.1' for every changed setting; if none changed, the settings that only one of the two has."""
     one, other = _flat(was), _flat(as_read(now))
     if one.get("cell") != other.get("cell"):
         del one["cell_json"], other["cell_json"]
@@ -60,16 +60,17 @@ def settings_differ(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def places_differ(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """The same of where the images lie and which are listed."""
-    one, other = ({name: values.get(name) for name in PLACES} for values in (was, as_read(now)))
-    return [f"{name} was {one[name]!r}, is {other[name]!r}" for name in PLACES if one[name] != other[name]]
+    """The same for the folder of the images and the lists of them."""
+    now = as_read(now)
+    return [f"{name} was {was.get(name)!r}, is {now.get(name)!r}" for name in PLACES if was.get(name) != now.get(name)]
 
 
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """By the names of the parameters: those of a recipe beside the others, of the stages as lists."""
-    flat, not_told = {}, SAME_RUN + (OF_THE_SEARCH_BEHIND if "cell_json" in settings else ())
+    """Settings by parameter name: those of a recipe beside the others, those of the stages as lists."""
+    flat: dict[str, Any] = {}
+    left_out = NOT_COMPARED + (OF_SOURCE_SEARCH if "cell_json" in settings else ())
     for name, value in settings.items():
-        if name in not_told:
+        if name in left_out:
             continue
         if isinstance(value, dict) and name != "cell_json":
             flat |= value
@@ -81,7 +82,7 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def images_differ(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """A sentence where the images of two runs are not the same, both `data` of a record."""
+    """One sentence if the images of two runs differ; `was` and `now` are the `data` of their records."""
     if was.get("fingerprint") == now.get("fingerprint"):
         return []
     before, after = (images.get("source", "not described").rstrip(".") for images in (was, now))

@@ -1,6 +1,6 @@
-"""The finished runs in a folder of results, read once: searches, trainings, searches on the table, and what studies left beside them.
+"""The finished runs in a folder of results: searches, trainings, searches on the table, and the tables that studies left beside them.
 
-What cannot be read is named in `Results.damaged`, and the rest is read all the same.
+`RunIndex.damaged` names what cannot be read; the rest is read all the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,8 +13,8 @@ import pandas as pd
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import DONE, RecordError, resolve
 
-SECONDS = {"search": "search_s", "retrain": "train_s", "table_search": "wall_s"}  # kind of a run, its folder -> its time, a metric
-KEYS = ("parameters.dataset", "metrics", "protocol", "data.fingerprint", "device")  # without which a record says too little
+SECONDS = {"search": "search_s", "retrain": "train_s", "table_search": "wall_s"}  # by kind, which names a folder too
+KEYS = ("parameters.dataset", "metrics", "protocol", "data.fingerprint", "device")  # that every record has
 SETTINGS = ("fingerprint", "space", "method", "stages", "lam", "weight_decay")
 OF_KIND = {
     "search": ("genotype", "stages", *(f"parameters.{name}" for name in SETTINGS)),
@@ -51,7 +51,7 @@ class Run:
 
     @property
     def looked_up(self) -> bool:
-        """Whether its accuracies are those of cells in the benchmark's table."""
+        """Whether its accuracies come from the benchmark table."""
         return self.kind == "table_search" or self.record.get("evaluation", {}).get("kind") == "table"
 
     @property
@@ -60,19 +60,19 @@ class Run:
 
     @property
     def reduced(self) -> tuple[str, ...]:
-        """Why this is less than the protocol's run, or another."""
+        """How this run is smaller than the protocol's run, or differs from it."""
         return (*self.record.get("reduced", ()), *self.record.get("changed", ()))
 
     @property
     def work(self) -> float:
-        """Images shown over all epochs, as far as the record says: of two reduced runs the larger is the less reduced."""
+        """Images shown over all epochs, as far as the record says: of two reduced runs the larger one is nearer to full length."""
         stages = self.parameters.get("stages") or [self.parameters.get("recipe") or {"epochs": 0}]
         return sum(stage["epochs"] for stage in stages) * float(self.parameters.get("subset") or "inf")
 
 
 @dataclass(frozen=True)
 class RunIndex:
-    """What a folder of results holds."""
+    """The finished runs of a folder of results."""
 
     root: Path
     searches: tuple[Run, ...]
@@ -82,40 +82,41 @@ class RunIndex:
 
     @classmethod
     def read(cls, root: str | Path = "results") -> "RunIndex":
-        """Every finished run under `root`; a folder that is not there holds none."""
+        """Every finished run under `root`; a missing folder holds none."""
         damaged: list[str] = []
-        kinds = [tuple(_runs(resolve(root), kind, damaged.append)) for kind in SECONDS]
-        return cls(resolve(root), *kinds, tuple(damaged))
+        searches, trainings, lookups = (tuple(_runs(resolve(root), kind, damaged)) for kind in SECONDS)
+        return cls(resolve(root), searches, trainings, lookups, tuple(damaged))
 
     def __len__(self) -> int:
         return len(self.searches) + len(self.trainings) + len(self.lookups)
 
 
-def _runs(root: Path, kind: str, complain: Callable[[str], None]) -> Iterator[Run]:
+def _runs(root: Path, kind: str, damaged: list[str]) -> Iterator[Run]:
     for done in sorted((root / kind).glob(f"*/{DONE}" if kind == "table_search" else f"*/seed*/{DONE}")):
+        path = done.parent / integrity.RECORD
         try:
-            record = integrity.read(done.parent / integrity.RECORD)
+            record = integrity.read(path)
         except RecordError as error:
-            complain(str(error))
+            damaged.append(str(error))
             continue
         missing = [key for key in (*KEYS, *OF_KIND[kind], f"metrics.{SECONDS[kind]}") if not _has(record, key)]
         if missing:
-            complain(f"{done.parent / 'record.json'} lacks {', '.join(missing)}. Repeat the run with rerun=True.")
-            continue
-        yield Run(kind, done.parent, record, dict(_beside(done.parent, record, complain)))
+            damaged.append(f"{path} lacks {', '.join(missing)}. Repeat the run with rerun=True.")
+        else:
+            yield Run(kind, path.parent, record, dict(_beside(path.parent, record, damaged)))
 
 
-def _beside(folder: Path, record: dict, complain: Callable[[str], None]) -> Iterator[tuple[str, pd.DataFrame]]:
+def _beside(folder: Path, record: dict, damaged: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
     for name, (pattern, read) in BESIDE.items():
         for path in sorted(folder.glob(pattern)):
             try:
                 yield name, read(integrity.checked(path, record))
             except (RecordError, OSError, ValueError, KeyError, TypeError) as error:
-                complain(f"{path}: {error}. Delete it and repeat what made it.")
+                damaged.append(f"{path}: {error}. Delete it and repeat the run or study that made it.")
 
 
 def _eigenvalues(path: Path) -> pd.DataFrame:
-    """Rows by epoch as hessian_study.study has them, without what it adds of the run."""
+    """One row per epoch, with the columns of the study of eigenvalues."""
     rows = pd.DataFrame(integrity.read(path)["epochs"]).sort_values("epoch", ignore_index=True)
     return rows[["epoch", "dominant", "least", "ridge", "images"]]
 
@@ -123,7 +124,7 @@ def _eigenvalues(path: Path) -> pd.DataFrame:
 BESIDE: dict[str, tuple[str, Callable[[Path], pd.DataFrame]]] = {
     "seeds": ("seeds.csv", pd.read_csv),
     "exploration": ("exploration_accuracy.csv", pd.read_csv),
-    "eigenvalues": ("hessian_eta_literature_*.json", _eigenvalues),  # as the literature takes them; more than one: the last by name
+    "eigenvalues": ("hessian_eta_literature_*.json", _eigenvalues),  # if there are several files, the last by name
 }
 
 

@@ -1,4 +1,4 @@
-"""How much memory a training step keeps for its backward pass: the same on every device, so it can be compared without a GPU."""
+"""The memory that a training step keeps for its backward pass: equal on every device, so it can be compared without a GPU."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def activation_bytes(forward: Callable[[], Tensor], exclude: list[Tensor]) -> int:
-    """Bytes of the distinct storages that autograd saves during `forward()`, those of `exclude` (parameters, input) left out."""
+    """Bytes of the distinct storages that autograd saves during `forward()`, without those of `exclude` (parameters, input)."""
     known = {tensor.untyped_storage().data_ptr() for tensor in exclude}
     saved: dict[int, int] = {}
-    alive = []  # a freed storage could lend its address to the next one
+    alive = []  # a new storage could get the address of a freed one
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()

@@ -1,4 +1,4 @@
-"""The arithmetic of a search or a training: what the products of convolutions may round to.
+"""The arithmetic of a search or a training: the precision of the products in convolutions.
 
 All else is float32 in every precision: weights, statistics, normalisation, pooling, mixing, the classifier, theta, eta, loss, optimisers.
 """
@@ -15,41 +15,39 @@ from torch.overrides import TorchFunctionMode
 
 @dataclass(frozen=True)
 class Precision:
-    """`products`: how cuDNN multiplies float32 in convolutions; `dtype`: what they round inputs to, None: nothing."""
+    """`products`: how cuDNN multiplies float32 in convolutions; `dtype`: what their inputs are rounded to, None for no rounding."""
 
     products: str
     dtype: torch.dtype | None
 
     def forward(self, net: nn.Module) -> Callable[..., Tensor]:
-        """`net` as a search calls it, (x, theta) -> logits, or a training, x -> logits."""
-        if self.dtype is None:
+        """`net` in this precision, as a search, (x, theta) -> logits, or a training, x -> logits, calls it."""
+        if (dtype := self.dtype) is None:
             return net
 
         def narrowed(*inputs: Tensor) -> Tensor:
-            with _Narrow(self.dtype):
+            with _NarrowConvolutions(dtype):
                 return net(*inputs)
 
         return narrowed
 
     @contextmanager
     def arithmetic(self) -> Iterator[None]:
-        """Within the block a GPU multiplies float32 as this precision says; the settings of before come back after it."""
-        wanted = {torch.backends.cuda.matmul: "ieee", torch.backends.cudnn.conv: self.products}
-        before = {place: place.fp32_precision for place in wanted}
+        """Let a GPU multiply float32 in this precision within the block, and restore the settings after it."""
+        matmul, conv = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # type: ignore[attr-defined]  # the stubs lack conv
+        before = matmul.fp32_precision, conv.fp32_precision
         try:
-            for place, value in wanted.items():
-                place.fp32_precision = value
+            matmul.fp32_precision, conv.fp32_precision = "ieee", self.products
             yield
         finally:
-            for place, value in before.items():
-                place.fp32_precision = value
+            matmul.fp32_precision, conv.fp32_precision = before
 
 
-class _Narrow(TorchFunctionMode):
-    """Convolutions called within the block take inputs rounded to `dtype`, add up in float32 and give their input's type.
+class _NarrowConvolutions(TorchFunctionMode):
+    """Convolutions within the block round their inputs to `dtype`, add in float32 and return the type of their input.
 
-    So do their gradients. Pooling on a CPU is a convolution too, but called by another name, and stays float32. Autocast would also
-    narrow the classifier.
+    The same holds for their gradients. Pooling on a CPU is a convolution too, but not a call of F.conv2d, so it stays float32. Autocast is
+    no alternative: it would also narrow the classifier.
     """
 
     def __init__(self, dtype: torch.dtype):

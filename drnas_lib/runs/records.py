@@ -1,4 +1,4 @@
-"""What a run leaves behind: its folder, files that are either whole or absent, a lock, and the facts of the machine."""
+"""The files of a run: its folder with a lock, files that are either whole or absent, and a description of the machine."""
 
 import csv
 import errno
@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -23,13 +24,13 @@ PROJECT = Path(__file__).resolve().parents[2]
 DONE = "done.json"
 LOCK, HOLDER = "run.lock", "holder.lock"
 LEFTOVERS = "*.tmp"  # of a writer that was killed
-CODE = ("drnas_lib", "notebooks", "pyproject.toml", "setup.py", "constraints.txt")  # what a result depends on besides its parameters
+CODE = ("drnas_lib", "notebooks", "pyproject.toml", "setup.py", "constraints.txt")  # besides its parameters a result depends on these
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "papermill", "nbclient", "matplotlib")
 NAME_ONE = "Name the folder of one seed, like results/search/NAME/seed0"
 
 ADVICE = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "The disk is full: free some space")
 ADVICE |= dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Make it writable, or choose another folder with `results`")
-ADVICE |= dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST), "A folder stands in the place of a file, or the reverse: move it away")
+ADVICE |= dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST), "A folder is where a file should be, or the reverse: move it away")
 
 
 class RecordError(UserError, RuntimeError):
@@ -47,7 +48,7 @@ def resolve(path: str | Path) -> Path:
 
 
 def existing(path: str | Path) -> Path:
-    """The same of a folder that is only read. Raises RecordError where there is none."""
+    """`resolve` for a folder that is only read. Raises RecordError if there is none."""
     path = resolve(path)
     if not path.is_dir():
         raise RecordError(f"there is no folder {path}. Name the folder of the runs with `results`; relative paths begin at {PROJECT}.")
@@ -60,9 +61,9 @@ def data_root() -> Path:
 
 
 def atomic_write(path: Path, data: bytes | str) -> None:
-    """Write a file beside `path`, then put it in place in one step: a reader sees the old content or the new one.
+    """Write a file beside `path`, then rename it to `path`: a reader sees the old content or the new one.
 
-    Raises RecordError, the old file kept, where the disk is full or the folder cannot be written.
+    Raises RecordError if the disk is full or the folder cannot be written; the old file is kept.
     """
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -74,47 +75,47 @@ def atomic_write(path: Path, data: bytes | str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise RecordError(f"could not write {path}: {said(error)} The last good version is untouched.") from error
+        raise RecordError(f"could not write {path}: {explained(error)} The last good version is untouched.") from error
     finally:
         with suppress(OSError):  # gone already, or its folder could not be made
             temporary.unlink()
 
 
-def said(error: OSError) -> str:
-    """What the system says, and what to do about it."""
-    advice = ADVICE.get(error.errno)
+def explained(error: OSError) -> str:
+    """The message of the system, and what to do about it."""
+    advice = ADVICE.get(error.errno or 0)
     return f"{error.strerror or error}." + (f" {advice}, then run the same again: it continues." if advice else "")
 
 
 def write_json(path: Path, value: object) -> None:
-    """Raises RecordError, also for what JSON lacks."""
+    """Write indented JSON. Raises RecordError."""
     atomic_write(path, as_json(path, value))
 
 
 def as_json(path: Path, value: object) -> str:
-    """Indented JSON. Raises RecordError for what JSON lacks, NaN and infinity among it, since no other reader would take them."""
+    """Indented JSON. Raises RecordError for values that JSON lacks, including NaN and infinity, which other readers refuse."""
     try:
         return json.dumps(value, indent=1, allow_nan=False) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise RecordError(f"could not write {path}: {error}. Write None for what is unknown.") from error
 
 
-def read_json(path: Path):
-    """The value in a JSON file; RecordError says which file is missing or damaged, NaN and infinity among it as in `write_json`."""
+def read_json(path: Path) -> Any:
+    """The value in a JSON file. Raises RecordError if the file is missing or damaged, or has NaN or infinity."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError as error:
         raise RecordError(f"could not read {path}: there is no such file. Correct the path, or make the file first.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"could not read {path}: {error}. If it is damaged, delete it and run again with rerun=True.") from error
 
 
-def _no_number(word: str):
-    raise ValueError(f"{word} is no number of JSON")
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number of JSON")
 
 
 def write_csv(path: Path, rows: list[dict]) -> None:
-    """Rows with the same keys; floats keep every digit, so that files of equal runs are equal."""
+    """Write rows with the same keys; floats keep every digit, so that equal runs write equal files. Raises RecordError."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -123,21 +124,19 @@ def write_csv(path: Path, rows: list[dict]) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file that may be gone already. Raises RecordError."""
+    """Delete a file if it is there. Raises RecordError."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise RecordError(f"could not remove {path}: {said(error)}") from error
+        raise RecordError(f"could not remove {path}: {explained(error)}") from error
 
 
 def environment() -> dict:
-    """Machine, versions, commit and time, JSON-ready. Reads installed metadata only, so it imports nothing heavy."""
+    """Machine, versions, commit and time, as JSON values. Reads the metadata of packages only, so it imports nothing heavy."""
     versions = {}
     for package in PACKAGES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
@@ -176,23 +175,25 @@ class RunFolder:
 
     @property
     def done(self) -> bool:
-        """True once the run has ended well: done.json is written after everything else."""
+        """Whether the run is complete: done.json is written after all other files."""
         return os.path.isfile(self.file(DONE))
 
     def must_be_done(self, what: str) -> None:
-        """Raises RecordError where no finished search or training, as `what` says, is here; whether the folder is there at all."""
+        """Raises RecordError if this is not the folder of a finished run; `what` is "search" or "training"."""
         if self.done:
             return
         if not self.path.is_dir():
             raise RecordError(f"there is no folder {self.path}. {NAME_ONE}; a relative path begins at {PROJECT}.")
-        advice = "An interrupted one continues by the same command"
-        raise RecordError(f"{self.path} holds no finished {what} (no done.json). {NAME_ONE}. {advice}.")
+        raise RecordError(
+            f"{self.path} holds no finished {what} (no done.json). {NAME_ONE}. To continue an interrupted {what}, repeat its command."
+        )
 
     def finish(self, summary: dict) -> None:
+        """Mark the run as complete. Raises RecordError."""
         write_json(self.file(DONE), summary)
 
     def clear(self) -> None:
-        """Remove what an earlier run left, the proof that it ended first; files of other names stay."""
+        """Remove the files of an earlier run, done.json first; files of other names stay."""
         remove(self.file(DONE))
         for pattern in ("*.json", "*.csv", "checkpoint-*", "snapshot-*", LEFTOVERS):
             for path in self.path.glob(pattern):
@@ -200,7 +201,7 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder; the system lets go of it when the process ends, however it ends. Raises RunLocked, RecordError."""
+        """Hold the folder within the block; the system frees it when the process ends in any way. Raises RunLocked, RecordError."""
         holder, lock = self.file(HOLDER), FileLock(self.file(LOCK))
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -215,17 +216,17 @@ class RunFolder:
             ) from None
         except OSError as error:
             lock.release()
-            raise RecordError(f"could not use {self.path}: {said(error)}") from error
+            raise RecordError(f"could not use {self.path}: {explained(error)}") from error
         try:
             yield
         finally:
-            with suppress(OSError):  # a folder that cannot be written any more: the lock itself is the system's
+            with suppress(OSError):  # the folder may have become read-only; the lock is the system's all the same
                 holder.unlink(missing_ok=True)
             lock.release()
 
 
 def _text_of(path: Path) -> str:
-    """Of a file that its writer may be removing at this moment."""
+    """The text of a file that another process may be removing."""
     try:
         return path.read_text()
     except (OSError, ValueError):

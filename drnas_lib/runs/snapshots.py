@@ -1,7 +1,7 @@
-"""The supernet as it was after some epoch of a search, kept beside the run for the studies of its loss.
+"""The supernet after some epochs of a search, kept beside the run for the studies of its loss.
 
-A search with `snapshots=n` keeps one every n epochs and the last. They outlive the run, unlike checkpoints, and are as checked as
-those; git ignores them.
+A search with `snapshots=n` keeps one every n epochs and the last. Unlike checkpoints they stay after the run; their files are checked in
+the same way. Git ignores them.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from drnas_lib.runs.records import RunFolder
 
 
 class SnapshotError(UserError, RuntimeError):
-    """A study needs snapshots that a run does not have; the message says how to get them."""
+    """A run has no usable snapshots for a study; the message says how to get them."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,8 @@ class Snapshot:
 
 
 def save(folder: Path, identity: Identity, snapshot: Snapshot) -> None:
-    """Write `snapshot-<epoch>` in one step. Raises RecordError."""
-    head = {"fingerprint": identity.key, "made_of": identity.made_of()}
-    checkpoint.write(folder / f"snapshot-{snapshot.epoch:05d}", head | asdict(snapshot))
+    """Write the file `snapshot-<epoch>`. Raises RecordError."""
+    checkpoint.write(folder / f"snapshot-{snapshot.epoch:05d}", identity.head() | asdict(snapshot))
 
 
 def found(folder: Path) -> list[Path]:
@@ -49,17 +48,17 @@ def epoch(path: Path) -> int:
 
 
 def paths(folder: Path) -> list[Path]:
-    """As `found`; SnapshotError, with what to do, where there is none."""
-    if not (there := found(folder)):
+    """The snapshots in a folder, oldest first. Raises SnapshotError if there is none."""
+    if not (files := found(folder)):
         raise SnapshotError(
-            f"{folder} keeps no snapshots of its supernet, and this study needs its weights. Search again with "
+            f"{folder} has no snapshots, and this study needs the weights of the supernet. Search again with "
             "`-p snapshots 1 -p rerun True`, or with `-p name ANOTHER` to keep the finished run. Snapshots stay where the search ran."
         )
-    return there
+    return files
 
 
 def load(path: Path, identity: str, device: torch.device) -> Snapshot:
-    """The snapshot in `path`. Raises SnapshotError where it is damaged or another run's, RecordError."""
+    """The snapshot in `path`. Raises SnapshotError if it is damaged or belongs to another run, RecordError."""
     try:
         content = checkpoint.read(path, device)
         owner, made_of = content.pop("fingerprint"), content.pop("made_of", None)
@@ -69,8 +68,8 @@ def load(path: Path, identity: str, device: torch.device) -> Snapshot:
     if owner != identity:
         record = integrity.record(RunFolder(path.parent))
         differences = Identity(identity, record["parameters"], record["data"]).differs_from(made_of)
-        what = f"{path} is of a run with other settings or data than its folder: {differences}"
+        what = f"{path} belongs to a run with other settings or data than its folder: {differences}"
         raise SnapshotError(f"{what}. Delete it, or search again with rerun=True.")
     if snapshot.epoch != epoch(path):
-        raise SnapshotError(f"{path} is of epoch {snapshot.epoch}. Give it its own name, or delete it.")
+        raise SnapshotError(f"{path} holds epoch {snapshot.epoch}. Rename it to match, or delete it.")
     return snapshot

@@ -1,12 +1,13 @@
 """One step of the search: eta on a validation batch, then the weights on a training batch (section 2.2, eq. 2).
 
-Everything stays on the device: no value is read back within an epoch. Weights that a draw leaves out get a gradient of zero, so that their
-momentum and decay go on.
+There is no host synchronisation within an epoch. Weights that a draw leaves out get a gradient of zero, so that momentum and weight decay
+still apply to them.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +15,17 @@ from torch.nn import functional as F
 
 from drnas_lib.architecture.regulariser import Regulariser
 from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.methods.method import Batch, Method
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.runs.precision import FLOAT32, Precision
-from drnas_lib.search.optimisers import Sgd, WeightOptimiser
+from drnas_lib.search.optimisers import Sgd
 
 PERTURBATION = 1e-2  # DARTS' finite difference: the step along the gradient v is 0.01 / ||v||
 
-Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
-
 
 @contextmanager
-def frozen(parameters: list[nn.Parameter]) -> Iterator[None]:
-    """Within the block the parameters ask for no gradient, so that nothing is kept in memory for it."""
+def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Within the block the parameters need no gradient, so autograd saves no tensors for it."""
     for parameter in parameters:
         parameter.requires_grad_(False)
     try:
@@ -36,7 +36,7 @@ def frozen(parameters: list[nn.Parameter]) -> Iterator[None]:
 
 
 class Meter:
-    """Loss and accuracy summed on the device, read once an epoch: `weights` and `arch` batches apart."""
+    """Loss and accuracy, summed on the device and read once an epoch, of weight steps (row 0) and architecture steps (row 1)."""
 
     def __init__(self, device: torch.device):
         self.sums = torch.zeros(2, 4, dtype=torch.float64, device=device)  # (weights | arch) x (loss, correct, images, finite batches)
@@ -44,16 +44,16 @@ class Meter:
     def add(self, row: int, loss: Tensor, logits: Tensor, y: Tensor) -> None:
         count = torch.full_like(loss, len(y))
         self.sums[row, :3] += torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum(), count]).double()
-        self.sums[row, 3] += self.sums[row, 0].isfinite()  # a sum that once was not stays so: these are the batches before that
+        self.sums[row, 3] += self.sums[row, 0].isfinite()  # a sum that is not finite stays so
 
     def read(self) -> tuple[float | None, float | None, float | None, float | None]:
-        """Weight loss, weight accuracy in %, arch loss, arch accuracy in %; None where no batch was seen."""
+        """Loss and accuracy in % of the weight steps, then of the architecture steps; None if there were none."""
         rows = self.sums.tolist()
         values = [(loss / n, 100 * correct / n) if n else (None, None) for loss, correct, n, _ in rows]
         return *values[0], *values[1]
 
     def first_not_finite(self, processes: int = 1) -> int | None:
-        """The step of the epoch, counted from 1, in which a loss was first not finite; `sums` are those of all processes."""
+        """The first step of the epoch, from 1, whose loss was not finite, or None; `sums` must be those of all processes."""
         steps = [int(finite) // processes + 1 for loss, _, _, finite in self.sums.tolist() if not math.isfinite(loss)]
         return min(steps, default=None)
 
@@ -61,23 +61,19 @@ class Meter:
 class Bilevel:
     """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor.
 
-    Of several processes each sees its share of a batch; all draw the same theta, and the gradients are averaged over `process_group`.
-
-    What an architecture step moves is what `arch_optimiser` holds: eta, and whatever else a method learns in the same way.
-
-    `forward(x, theta)` calls the net in the precision of the search and gives float32 logits.
+    Each of several processes sees its share of a batch; all draw the same theta, and gradients are averaged over `process_group`.
+    An architecture step moves the parameters of `arch_optimiser`: eta, and whatever else the method learns. `forward(x, theta)` calls the
+    net in the precision of the search and gives float32 logits. `capturable`: a CUDA graph can replay a step.
     """
-
-    capturable = True  # a step launches the same work every time, reads nothing back and keeps its state in place
 
     def __init__(
         self,
         net: nn.Module,
-        method,
+        method: Method,
         variables: ArchVariables,
         regulariser: Regulariser,
         arch_optimiser: torch.optim.Optimizer,
-        weights: WeightOptimiser,
+        weight_optimiser: Sgd,
         generator: torch.Generator,
         second_order: bool = False,
         precision: Precision = FLOAT32,
@@ -86,23 +82,18 @@ class Bilevel:
     ):
         self.process_group, self.label_smoothing = process_group, label_smoothing
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
-        self.arch_optimiser, self.generator = arch_optimiser, generator
+        self.arch_optimiser, self.weight_optimiser, self.generator = arch_optimiser, weight_optimiser, generator
         self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
         self.forward = precision.forward(net)
-        self.draws = getattr(net, "draws", False)  # random numbers in the network itself
-        self.capturable = not (second_order and self.draws)  # a graph cannot set its random stream back
+        self.noise = cast(torch.Generator, net.generator) if getattr(net, "draws", False) else None  # random operations of the network
+        self.capturable = not (second_order and self.noise)  # a graph cannot rewind a random stream
         self.arch_gradient = self.unrolled_gradient if second_order else self.first_order_gradient
-        self.parameters = list(net.parameters())
-        self.weight_optimiser = Sgd(self.parameters, weights)
+        self.parameters = weight_optimiser.parameters
         self.meter = Meter(variables.eta.device)
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        """The loss of every step: mean cross-entropy in nats, with smoothed labels where the settings say so."""
+        """The loss of every step: mean cross-entropy in nats, with label smoothing."""
         return F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
-
-    def set_lr(self, lr: float) -> None:
-        """The learning rate of the weights from the next step on."""
-        self.weight_optimiser.set_lr(lr)
 
     def momentum(self) -> dict[str, Tensor]:
         """The weights' momentum by parameter name."""
@@ -115,14 +106,15 @@ class Bilevel:
             value.copy_(velocity[name])
 
     def tensors(self) -> list[Tensor]:
-        """All that a step changes, each in place."""
+        """All tensors that a step changes in place."""
         arch = [tensor for parameter in self.learnt for tensor in (parameter, *self.arch_optimiser.state[parameter].values())]
         weights = [*self.parameters, *self.net.buffers(), *self.weight_optimiser.velocity]
         return [*weights, *arch, self.meter.sums]
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
-        """One whole step of the search; `valid` may be None where eta rests."""
+        """One whole step of the search; `valid` may be None if `moves_eta` is false."""
         if moves_eta:
+            assert valid is not None
             self.arch_step(train, valid)
         self.weight_step(train)
 
@@ -133,7 +125,7 @@ class Bilevel:
         self.move_arch(gradient)
 
     def move_arch(self, gradient: Sequence[Tensor]) -> None:
-        """One step of Adam on all that is learnt about the cell, in the order of `learnt`."""
+        """One step of Adam on the parameters `learnt`, whose gradients are given in the same order."""
         for parameter, g in zip(self.learnt, gradient):
             parameter.grad = g
         self.arch_optimiser.step()
@@ -148,38 +140,37 @@ class Bilevel:
         self.weight_optimiser.step(self._gradient(loss, self.parameters))
         self.meter.add(0, loss, logits, y)
 
-    def _gradient(self, loss: Tensor, variables: Sequence[Tensor]) -> Sequence[Tensor]:
-        """d loss / d variables for the batch of all processes, zero where nothing depends on a variable."""
+    def _gradient(self, loss: Tensor, variables: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """d loss / d variables for the batch of all processes; zero for a variable that the loss does not depend on."""
         return self.process_group.mean(torch.autograd.grad(loss, variables, materialize_grads=True))
 
     def _regularised(self, loss: Tensor) -> Tensor:
         penalty = self.regulariser.penalty
         return loss if penalty is None else loss + penalty(self.variables.eta, self.variables.mask)
 
-    def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[Sequence[Tensor], Tensor, Tensor]:
-        """d/d eta, and d/d all else that is `learnt`, of the validation loss at the present weights: (gradient, loss, logits)."""
+    def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """Gradient of the validation loss at the present weights by all that is `learnt`: (gradient, loss, logits)."""
         x, y = valid
         with frozen(self.parameters):
             logits = self.forward(x, self.method.sample(self.generator))
             loss = self.loss(logits, y)
             return self._gradient(self._regularised(loss), self.learnt), loss, logits
 
-    def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[Sequence[Tensor], Tensor, Tensor]:
-        """The same of the validation loss after one SGD step on the training loss, w'(eta) (DARTS, eq. 7 and 8).
+    def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """The same for the validation loss after one SGD step on the training loss, w'(eta) (DARTS, eq. 7 and 8).
 
-        The mixed second derivative is a central difference. One theta serves the inner step and both sides of the difference: with
-        fresh draws their noise, divided by the tiny step, would be all there is. Only the real weight step moves the running statistics.
+        The mixed second derivative is a central difference. The inner step and both sides of the difference use one theta: the noise of
+        fresh draws, divided by the tiny step, would hide the difference. Only the real weight step moves the running statistics.
         """
-        lr, learnt = self.weight_optimiser.lr, len(self.learnt)
+        sgd, learnt = self.weight_optimiser, len(self.learnt)
         theta = self.method.sample(self.generator)  # G E O
         fixed = theta.detach().requires_grad_()
         start = [parameter.detach().clone() for parameter in self.parameters]
         statistics = [buffer.clone() for buffer in self.net.buffers()]
 
         inner = self._gradient(self._train_loss(train, theta.detach()), self.parameters)
-        decay, momentum = self.weight_optimiser.settings.weight_decay, self.weight_optimiser.settings.momentum
-        step = [g + decay * w + momentum * v for g, w, v in zip(inner, start, self.weight_optimiser.velocity)]
-        self._set_weights(start, step, -lr)
+        step = [g + sgd.weight_decay * w + sgd.momentum * v for g, w, v in zip(inner, start, sgd.velocity)]
+        self._set_weights(start, step, -sgd.lr)
         x, y = valid
         logits = self.forward(x, self.method.sample(self.generator))
         loss = self.loss(logits, y)
@@ -187,23 +178,24 @@ class Bilevel:
         direct, direction = gradient[:learnt], gradient[learnt:]
 
         radius = PERTURBATION / torch.stack(torch._foreach_norm(direction)).norm().clamp_min(1e-12)
-        sides, stream = [], self.net.generator.get_state() if self.draws else None
+        sides: list[Tensor] = []
+        stream = self.noise.get_state() if self.noise else None
         with frozen(self.parameters):
             for sign in (1.0, -1.0):
-                if self.draws:
-                    self.net.generator.set_state(stream)  # the same noise and the same dropped paths, for the same reason
+                if self.noise and stream is not None:
+                    self.noise.set_state(stream)  # the same noise and the same dropped paths, for the same reason
                 self._set_weights(start, direction, sign * radius)
                 sides += self._gradient(self._train_loss(train, fixed), [fixed])
         with torch.no_grad():
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)
         implicit = torch.autograd.grad(theta, self.learnt, (sides[0] - sides[1]) / (2 * radius))
-        return [d - lr * i for d, i in zip(direct, implicit)], loss, logits
+        return tuple(d - sgd.lr * i for d, i in zip(direct, implicit)), loss, logits
 
     def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
         return self.loss(self.forward(train[0], theta), train[1])
 
     @torch.no_grad()
-    def _set_weights(self, start: list[Tensor], direction: list[Tensor], length: Tensor | float) -> None:
+    def _set_weights(self, start: Sequence[Tensor], direction: Sequence[Tensor], length: Tensor | float) -> None:
         for parameter, origin, towards in zip(self.parameters, start, direction):
             parameter.copy_(origin + length * towards)

@@ -1,66 +1,67 @@
-"""Many runs, as many at once as the device carries: each replays its own graph on its own stream, and they take turns in launching.
+"""Several runs at once on one device: each replays its own graph on its own stream, and they launch steps in turn.
 
-A small network leaves most of a GPU idle; several fill it. How many is measured: one starts alone, and their number doubles while the
-memory holds as many again and the steps of all per second have grown. What a run computes does not depend on the others. A CPU is full
-with one, so there they run one after another.
+One small network does not fill a GPU; several do. Their number is measured: it starts with one run and doubles while the memory has room
+for as many again and the steps per second of all runs grow. The numbers of a run do not depend on the others. One run fills a CPU, so there
+the runs follow one another.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 import torch
 
-from drnas_lib.config.search import SearchSettings
+from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.runs.device import choose, reproducible
 from drnas_lib.runs.precision import PRECISIONS
-from drnas_lib.runs.threads import computing
+from drnas_lib.runs.threads import using
 from drnas_lib.search.loop import Launched, SharedDevice
 from drnas_lib.search.run import Progress, launches
 
-WORTH = 1.1  # steps per second of twice as many searches, over those of before, that make the next doubling worth trying
-MARGIN = 1.2  # free memory over what as many again would take
+LEAST_SPEEDUP = 1.1  # growth in steps per second that makes the next doubling worth a try
+MEMORY_MARGIN = 1.2  # free memory over what as many runs again would take
 OnStep = Callable[[SearchSettings, int, int], None]
 
 
 def run_concurrently(
     many: Iterable[SearchSettings], rerun: bool = False, at_once: int | None = None, on_step: OnStep | None = None
 ) -> Iterator[tuple[SearchSettings, Progress]]:
-    """Run all settings, each as search.run.run does alone: own folder, lock, checkpoints and numbers. Yields whose epoch ended, and it.
+    """Run all settings, each as search.run.run alone would: own folder, lock, checkpoints and numbers. Yields settings and ended epoch.
 
-    `at_once` fixes how many run at a time; None measures it on a GPU and is 1 on a CPU. Runs with other devices or precisions follow
-    one another. Where a run fails the others go on to their end, and then its error is raised; several come as an ExceptionGroup.
+    `at_once` is the number of runs at a time; None measures it on a GPU and means 1 on a CPU. Runs with other devices or precisions follow
+    one another. If a run fails, the others still end, and then its error is raised; several errors come as an ExceptionGroup.
     """
     failed: list[Exception] = []
-    for (name, precision), group in groupby(sorted(many, key=_kind), key=_kind):
+    device_and_precision = lambda settings: (settings.device, settings.precision)
+    for (name, precision), group in groupby(sorted(many, key=device_and_precision), key=device_and_precision):
         device = choose(name)
-        # Around all, since each run puts back what it found.
-        with reproducible(device, PRECISIONS[precision]), computing(torch.get_num_threads()):
-            yield from _turns(deque(group), rerun, _limit(device, at_once), on_step, failed)
+        fixed = at_once is not None or device.type == "cpu"
+        limit = RunLimit(partial(_gpu_memory, device), allowed=at_once or 1, settled=fixed)
+        # Around all runs, since each restores the settings that it found.
+        with reproducible(device, PRECISIONS[precision]), using(torch.get_num_threads()):
+            yield from _turns(deque(group), rerun, limit, on_step, failed)
     if len(failed) == 1:
         raise failed[0]
     if failed:
         raise ExceptionGroup(f"{len(failed)} runs failed, the others are done", failed)
 
 
-def _kind(settings: SearchSettings) -> tuple[str, str]:
-    return settings.device, settings.precision
-
-
 @dataclass
 class _Run:
     settings: SearchSettings
     progress: Generator[Launched | Progress, None, None]
-    epochs: int = 0  # launched to their end
+    epochs: int = 0  # whose steps have all been launched
 
 
 def _turns(
-    waiting: deque[SearchSettings], rerun: bool, limit: "Fixed | Measured", on_step: OnStep | None, failed: list[Exception]
+    waiting: deque[SearchSettings], rerun: bool, limit: "RunLimit", on_step: OnStep | None, failed: list[Exception]
 ) -> Iterator[tuple[SearchSettings, Progress]]:
-    """Let the runs launch a step each, in turn, and start waiting ones while `limit` allows."""
-    shared, running = SharedDevice(), []
+    """Let each run launch a step in turn, and start waiting runs while `limit` allows."""
+    shared = SharedDevice()
+    running: list[_Run] = []
     try:
         while waiting or running:
             while waiting and len(running) < limit.allowed:
@@ -87,50 +88,43 @@ def _turns(
             run.progress.close()
 
 
-@dataclass
-class Fixed:
-    """`allowed` runs at a time."""
-
-    allowed: int
-
-    def launched(self, epochs: list[int]) -> None:
-        pass
+def _gpu_memory(device: torch.device) -> tuple[int, int]:
+    return torch.cuda.memory_reserved(device), torch.cuda.mem_get_info(device)[0]
 
 
 @dataclass
-class Measured:
-    """Doubles `allowed` while it pays. `memory()` gives the bytes that the runs hold and those still free."""
+class RunLimit:
+    """How many runs are `allowed` at a time: doubled while that makes all runs faster and fits the memory, until it is `settled`.
+
+    `memory()` gives the bytes that the runs hold and the free bytes.
+    """
 
     memory: Callable[[], tuple[int, int]]
     clock: Callable[[], float] = time.perf_counter
     allowed: int = 1
-    rate: float = 0.0  # steps per second of all, before the last doubling
     settled: bool = False
+    rate: float = 0.0  # steps per second of all runs, before the last doubling
     _steps: int = 0
-    _began: float | None = None
+    _began: float = 0.0
     _from: list[int] = field(default_factory=list)
 
     def launched(self, epochs: list[int]) -> None:
-        """A step of one of the runs, which launched so many epochs each. Judged is an epoch of each after its first, which captures."""
+        """Count a step of one of the runs, of which each has launched so many epochs.
+
+        The rate is taken over an epoch of each run after its first epoch, which captures the graph.
+        """
         if self.settled or len(epochs) < self.allowed or min(epochs) == 0:
-            self._from = []  # a round is counted whole or not at all
-            return
-        if len(epochs) != len(self._from):
+            self._from = []  # an epoch is counted as a whole or not at all
+        elif len(epochs) != len(self._from):
             self._began, self._steps, self._from = self.clock(), 0, list(epochs)
-            return
-        self._steps += 1
-        if all(now > then for now, then in zip(epochs, self._from)):
-            self._judge(self._steps / (self.clock() - self._began))
+        else:
+            self._steps += 1
+            if all(now > then for now, then in zip(epochs, self._from)):
+                self._judge(self._steps / (self.clock() - self._began))
 
     def _judge(self, rate: float) -> None:
         used, free = self.memory()
-        self.settled = rate < WORTH * self.rate or free < MARGIN * used
+        self.settled = rate < LEAST_SPEEDUP * self.rate or free < MEMORY_MARGIN * used
         self.rate = rate
         if not self.settled:
             self.allowed *= 2
-
-
-def _limit(device: torch.device, at_once: int | None) -> Fixed | Measured:
-    if at_once is not None or device.type == "cpu":
-        return Fixed(at_once or 1)
-    return Measured(lambda: (torch.cuda.memory_reserved(device), torch.cuda.mem_get_info(device)[0]))

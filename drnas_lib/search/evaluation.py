@@ -1,7 +1,8 @@
-"""How good a found cell is: looked up in the benchmark's table, or trained beside cells that owe nothing to the search."""
+"""How good a found cell is: looked up in the benchmark table, or trained beside cells that do not come from the search."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import mean
 
 import torch
@@ -10,10 +11,12 @@ from drnas_lib.benchmark.table import Benchmark, MissingBenchmark
 from drnas_lib.config.recipes import RECIPES
 from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.feed import MemoryFeed
-from drnas_lib.data.search_images import described
-from drnas_lib.genotype import Genotype
+from drnas_lib.data.search_images import StreamedDataset, described
+from drnas_lib.data.sources import Dataset
+from drnas_lib.genotype import Genotype, Nb201Genotype
 from drnas_lib.nets.cost import macs, parameters
 from drnas_lib.nets.networks import network
+from drnas_lib.parallel.process_group import ProcessGroup
 from drnas_lib.retrain import loop as retrain
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.records import RunFolder
@@ -22,12 +25,23 @@ from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, RANDOM, by_seed
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
 
-FOLDER = "train_"  # and cell and seed, in the run's folder: checkpoints of a training
+FOLDER = "train_"  # with cell and seed, in the run's folder: checkpoints of a training
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """A run in progress: its folder and settings, the images, and the device and processes that compute it."""
+
+    folder: RunFolder
+    settings: SearchSettings
+    dataset: Dataset | StreamedDataset
+    device: torch.device
+    process_group: ProcessGroup
 
 
 @dataclass(frozen=True)
 class Training:
-    """An epoch of a training after the search: of which cell and seed, its row and all rows so far, and the training's number of all."""
+    """An epoch of a training after the search: cell and seed, its row of the history, all rows so far, training `number` of `trainings`."""
 
     cell: str
     seed: int
@@ -38,83 +52,95 @@ class Training:
     trainings: int
 
 
-def answers(found: dict, settings: SearchSettings) -> bool:
-    """Whether the evaluation in a record is the one now asked for."""
-    asked = {"kind": settings.evaluate, "epochs": settings.train_epochs}
-    asked |= {"seeds": settings.train_seeds, "random_cells": settings.random_cells}
-    return all(found.get(name) == value for name, value in asked.items())
+def is_evaluated(record: dict, settings: SearchSettings) -> bool:
+    """Whether the record of a search has the evaluation that `settings` ask for."""
+    evaluation, wanted = record.get("evaluation", {}), {"kind": settings.evaluate, **_length(settings)}
+    return all(evaluation.get(name) == value for name, value in wanted.items())
+
+
+def _length(settings: SearchSettings) -> dict[str, int | None]:
+    """The length of the trainings after a search, as a record has it."""
+    return {"epochs": settings.train_epochs, "seeds": settings.train_seeds, "random_cells": settings.random_cells}
 
 
 def folders(run: RunFolder) -> list[RunFolder]:
-    """Where the trainings of a run keep their checkpoints."""
+    """The folders in which the trainings of a run keep their checkpoints."""
     return [RunFolder(path) for path in sorted(run.path.glob(f"{FOLDER}*"))]
 
 
-def _nothing(folder, settings, dataset, device, genotype, process_group):
+def _nothing(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
     yield from ()
     return {}
 
 
-def _look_up(folder, settings, dataset, device, genotype, process_group):
+def _look_up(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
     """Accuracy and rank in the benchmark table, or the reason why they are unknown; a search without the table still counts."""
     yield from ()
     try:
         table = Benchmark.load()
     except MissingBenchmark as error:
         return {"unknown": str(error)}
-    found = {}
+    assert isinstance(genotype, Nb201Genotype)  # evaluate='table' is for its space alone
+    found: dict[str, object] = {}
+    dataset = context.settings.dataset
     for split in ("valid", "test"):
-        accuracy, key = table.accuracy(genotype, settings.dataset, split), f"{settings.dataset}_{split}"
-        found |= table.standing(accuracy, settings.dataset, split).to_record(key)
+        accuracy = table.accuracy(genotype, dataset, split)
+        found |= table.standing(accuracy, dataset, split).to_record(f"{dataset}_{split}")
     return found
 
 
-def _train(folder, settings, dataset, device, genotype, process_group) -> Iterator[Training]:
-    """Train the found cell, random ones and, where the space has a skip connection, the all-skip cell: alike, with several seeds."""
-    if dataset.test is None:
+def _train(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
+    """Train the found cell, random cells and, if the space has a skip connection, the all-skip cell in the same way with several seeds."""
+    settings, dataset, device, share = context.settings, context.dataset, context.device, context.process_group.share
+    if isinstance(dataset, StreamedDataset) or dataset.test is None:
         raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
-    cells = {FOUND: genotype} | rivals(SPACES[settings.space], settings)
+    assert settings.train_epochs and settings.train_seeds  # evaluate='train' always has both
+    cells = {FOUND: genotype} | comparison_cells(SPACES[settings.space], settings)
     seeds = range(settings.seed, settings.seed + settings.train_seeds)
     batch_size = min(settings.batch_size, len(dataset.train.labels) // 4)  # a small data set still gets a few steps an epoch
-    batch_size -= batch_size % process_group.share.of
+    batch_size -= batch_size % share.of
     recipe = RECIPES["nb201"]
-    lr = recipe.lr * (batch_size / recipe.batch_size) ** 0.5  # the published rate is for its batches: gradients of smaller ones are noisier
+    lr = recipe.lr * (batch_size / recipe.batch_size) ** 0.5  # smaller batches have noisier gradients than those of the published rate
     recipe = replace(recipe, epochs=settings.train_epochs, batch_size=batch_size, lr=lr)
-    feeds = {seed: MemoryFeed(dataset, recipe.batch_size, recipe.cutout, seed, device, process_group.share) for seed in seeds}
+    feeds = {seed: MemoryFeed(dataset, recipe.batch_size, recipe.cutout, seed, device, share) for seed in seeds}
     image, key = tuple(dataset.train.images.shape[1:]), f"{settings.dataset}_test_acc_pct"
-    found, number, trainings = [], 0, len(cells) * len(seeds)
+    found: list[dict] = []
+    number, trainings = 0, len(cells) * len(seeds)
     for name, cell in cells.items():
         accuracies = []
         for seed in seeds:
             number += 1
-            net = built(seed, lambda cell=cell: network(cell, settings, dataset.classes, image[0]))
-            if device.type == "cpu":  # a fifth quicker there
+            net = built(seed, partial(network, cell, settings, dataset.classes, image[0]))
+            if device.type == "cpu":  # channels last is a fifth faster there
                 net = net.to(memory_format=torch.channels_last)
-            place = RunFolder(folder.path / f"{FOLDER}{name}_{seed}")
-            place.path.mkdir(parents=True, exist_ok=True)
+            folder = RunFolder(context.folder.path / f"{FOLDER}{name}_{seed}")
+            folder.path.mkdir(parents=True, exist_ok=True)
             identity = Identity.of(settings, described(dataset), cell, recipe, seed)
-            training = retrain.Training(net, feeds[seed], recipe, seed, device, identity, process_group)
-            for row in training.run(place):
+            training = retrain.Training(net, feeds[seed], recipe, seed, device, identity, context.process_group)
+            for row in training.run(folder):
                 yield Training(name, seed, row, training.history, recipe.epochs, number, trainings)
             accuracies.append(row["test_acc_pct"])
         cost = {"parameters": parameters(net), "macs": macs(net, image)}
         found.append({"cell": name, "genotype": str(cell), key: mean(accuracies), by_seed(key): accuracies} | cost)
-    asked = {"epochs": recipe.epochs, "seeds": len(seeds), "random_cells": settings.random_cells}
-    return asked | {"test_images": len(dataset.test.labels), "cells": found}
+    return _length(settings) | {"test_images": len(dataset.test.labels), "cells": found}
 
 
-def rivals(space: Space, settings: SearchSettings) -> dict[str, Genotype]:
-    """Cells that owe nothing to the search: `random_cells` of random scores, and skip connections everywhere."""
-    there = torch.tensor(space.initial_mask(settings.stages[0].keep))
+def comparison_cells(space: Space, settings: SearchSettings) -> dict[str, Genotype]:
+    """Cells that do not come from the search: `random_cells` of random scores, and one of skip connections only."""
+    available = torch.tensor(space.initial_mask(settings.stages[0].keep))
     generator = torch.Generator().manual_seed(settings.seed)
     cells = {}
-    for number in range(1, settings.random_cells + 1):
+    for number in range(1, (settings.random_cells or 0) + 1):
         scores = torch.rand(space.shape, generator=generator)
-        cells[f"{RANDOM}{number}"] = space.genotype(scores.masked_fill(~there, -torch.inf))
+        cells[f"{RANDOM}{number}"] = space.genotype(scores.masked_fill(~available, -torch.inf))
     if "skip_connect" in space.operations:
         skip = torch.tensor([name == "skip_connect" for name in space.operations])
-        cells[ALL_SKIP] = space.genotype((skip & there).float())
+        cells[ALL_SKIP] = space.genotype((skip & available).float())
     return cells
 
 
-EVALUATIONS = {"none": _nothing, "table": _look_up, "train": _train}
+EVALUATIONS: dict[str, Callable[[RunContext, Genotype], Generator[Training, None, dict]]] = {
+    "none": _nothing,
+    "table": _look_up,
+    "train": _train,
+}

@@ -1,8 +1,10 @@
-"""The one search loop, ignorant of method and space: a row per epoch, a checkpoint per epoch, exact resume."""
+"""The search loop of all methods and spaces: a row and a checkpoint per epoch, exact resume."""
 
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
 
 import torch
 
@@ -11,11 +13,16 @@ from drnas_lib.architecture.dirichlet import concentration
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.config.search_settings import SearchSettings
+from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.search_images import StreamedDataset, described, halves
 from drnas_lib.data.sources import Dataset
+from drnas_lib.data.streamed_images import StreamedImages
 from drnas_lib.errors import UserError
+from drnas_lib.genotype import Genotype
 from drnas_lib.methods import method_class
 from drnas_lib.methods.method import MethodContext
+from drnas_lib.nets.darts import DartsSuperNet
+from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.nets.networks import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
@@ -24,10 +31,10 @@ from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.memory import activation_bytes
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder
-from drnas_lib.runs.seeds import derived
-from drnas_lib.search.cuda_graph import GraphedSteps
-from drnas_lib.search.optimisers import Adam, WeightOptimiser
-from drnas_lib.search.schedule import LR_AFTER_WIDENING, EpochPosition, Stage, places, rising, warmed
+from drnas_lib.runs.seeds import built, derived
+from drnas_lib.search.cuda_graph import GraphedSteps, restoring
+from drnas_lib.search.optimisers import Adam, Sgd
+from drnas_lib.search.schedule import LR_AFTER_WIDENING, EpochPosition, epoch_positions, linear, with_warmup
 from drnas_lib.search.step_order import STEPS
 from drnas_lib.spaces import SPACES
 
@@ -38,7 +45,7 @@ class SearchError(UserError, RuntimeError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """`row` of history.csv, all rows so far, E[theta] (G, E, O) as nested lists, and how many epochs there are."""
+    """A finished epoch: its row of history.csv, all rows so far, E[theta] (G, E, O) as nested lists, and the number of all epochs."""
 
     row: dict
     history: list[dict]
@@ -48,7 +55,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Launched:
-    """`done` of the `of` steps of an epoch are on their way to the device."""
+    """`done` of the `of` steps of an epoch have been launched on the device."""
 
     done: int
     of: int
@@ -56,17 +63,20 @@ class Launched:
 
 @dataclass
 class SharedDevice:
-    """What runs on one device share: `searches` are under way, so a search's seconds and memory are not its own; `datasets` are read."""
+    """Shared by the runs on one device: the number of `searches` in progress, for the history, and the loaded `datasets`."""
 
     searches: int = 1
     datasets: dict[tuple, Dataset | StreamedDataset] = field(default_factory=dict)
 
 
 class Search:
-    """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from whatever is in `folder`.
+    """The state of a search: data, supernet, eta, optimisers, random streams. `run` continues from the checkpoint in `folder`.
 
     Each process of `process_group` holds the whole state and sees its share of every batch. Raises ValueError for too few images.
     """
+
+    train: DeviceImages | StreamedImages  # for the weights
+    valid: DeviceImages | StreamedImages  # for eta
 
     def __init__(
         self,
@@ -77,65 +87,61 @@ class Search:
         process_group: ProcessGroup = SINGLE_PROCESS,
     ):
         self.settings, self.dataset, self.device, self.process_group = settings, dataset, device, process_group
-        self.capture = capture and process_group.share.of == 1  # exchanges between processes are launched as they come
+        self.capture = capture and process_group.share.of == 1  # a graph cannot hold exchanges between processes
         self.space = SPACES[settings.space]
-        self.stages = tuple(Stage(s.epochs, s.k, s.keep, s.arch_warmup) for s in settings.stages)
-        self.places = places(self.stages)
-        available = torch.tensor(self.space.initial_mask(self.stages[0].keep))
+        self.positions = epoch_positions(settings.stages)
+        available = torch.tensor(self.space.initial_mask(settings.stages[0].keep))
         self.train, self.valid = halves(dataset, settings, device)
         self.identity = Identity.of(settings, described(dataset))
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
-        self.noise = self.chance if process_group.share.of == 1 else torch.Generator(device)  # of noise operations and of dropped paths
+        self.noise = self.chance if process_group.share.of == 1 else torch.Generator(device)  # noise operations and drop path
         start = torch.Generator().manual_seed(settings.seed)
-        begin = dict(available=available, mean=settings.eta_mean, std=settings.eta_std)
-        self.variables = ArchVariables(self.space.shape, start, **begin).to(device)
+        mean, std = settings.eta_mean, settings.eta_std
+        self.variables = ArchVariables(self.space.shape, start, available=available, mean=mean, std=std).to(device)
         self.method = method_class(settings.method).build(self.variables, self.space, settings.seed, settings.options)
         self.regulariser = REGULARISERS[settings.regulariser](settings.lam)
         adam = settings.arch_lr, settings.arch_betas, self.regulariser.decay, settings.arch_grad_clip
         self.arch_optimiser = Adam(self.method.learnt(), *adam)
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
-        self.unreadable: list[str] = []  # files that were met and could not be read
-        self.enter(self._net(0), 0)
+        self.unreadable: list[str] = []  # files that could not be read
+        self.start_stage(self._net(0), 0)
 
     def _net(self, stage: int) -> torch.nn.Module:
-        """A fresh supernet of a stage; its weights come from the seed alone, on whatever device it will live."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings.seed + stage)
-            sizes = self.stages[stage].k, self.variables.mask, self.dataset.classes, self.dataset.channels
-            net = supernet(self.space, self.settings, self.method.network, *sizes, self.noise)
+        """A new supernet for a stage; the seed alone decides its weights, whatever the device."""
+        s, sizes = self.settings, (self.variables.mask, self.dataset.classes, self.dataset.channels)
+        net = built(s.seed + stage, lambda: supernet(self.space, s, self.method.network, s.stages[stage].k, *sizes, self.noise))
         return self.process_group.common(net.to(self.device)).train()
 
-    def enter(self, net: torch.nn.Module, stage: int) -> None:
-        """Go on with `net` as the network of a stage, with a new optimiser of its weights."""
+    def start_stage(self, net: torch.nn.Module, stage: int) -> None:
+        """Start a stage with the network `net` and a new optimiser of its weights."""
         s = self.settings
-        optimiser = WeightOptimiser(s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
-        parts = self.method, self.variables, self.regulariser, self.arch_optimiser, optimiser, self.chance
+        sgd = Sgd(net.parameters(), s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
+        parts = self.method, self.variables, self.regulariser, self.arch_optimiser, sgd, self.chance
         how = s.bilevel == "second", PRECISIONS[s.precision], self.process_group, s.label_smoothing
         self.step, self.stage = STEPS[s.step](net, *parts, *how), stage
-        captures = self.capture and self.method.network.capturable
-        self.launcher = GraphedSteps(self.step, self.train, self.valid, self.chance, captures)
+        self.launcher = GraphedSteps(self.step, self.train, self.valid, self.chance, self.capture and self.method.network.capturable)
         self.activation = self.activation_mb()
-        if self.device.type == "cuda":  # replays allocate nothing, so a stage's peak is that of its capture
+        if self.device.type == "cuda":  # replays allocate nothing, so the peak of a stage is that of its capture
             torch.cuda.reset_peak_memory_stats(self.device)
 
-    def advance(self, stage: int) -> None:
-        """Enter a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
+    def prune_and_widen(self, stage: int) -> None:
+        """Start a later stage: prune by beta, widen, and carry weights, running statistics and momentum over (section 2.4)."""
         old, velocity = self.step.net, self.step.momentum()
-        self.capture = self.launcher.captures  # where a capture has failed no other is tried
-        self.variables.prune_(self.stages[stage].keep)
+        self.capture = self.launcher.captures  # no new attempt after a failed capture
+        self.variables.prune_(self.settings.stages[stage].keep)
         for moment in self.arch_optimiser.state[self.variables.eta].values():
             if moment.shape == self.variables.eta.shape:
                 moment.mul_(self.variables.mask)  # a dropped operation has no momentum left
         new = self._net(stage)
         maps = channel_maps(old, new, torch.Generator().manual_seed(self.settings.seed + stage))
         new.load_state_dict(carry(old.state_dict(), maps, list(new.state_dict())))
-        self.enter(new, stage)
+        self.start_stage(new, stage)
         self.step.set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]))
 
-    def state(self) -> dict:
-        """What a checkpoint holds."""
+    def state(self) -> dict[str, Any]:
+        """The content of a checkpoint."""
         return {
             "device": self.device.type,
             "processes": self.process_group.share.of,
@@ -144,7 +150,7 @@ class Search:
             "arch_optimiser": self.arch_optimiser.state_dict(),
             "net": self.step.net.state_dict(),
             "momentum": self.step.momentum(),
-            "activation": self.activation,  # measured at the start of the stage, with draws that eta decides
+            "activation": self.activation,  # measured at the start of the stage, with draws that depend on eta
             "order": self.order.get_state(),
             "chance": self.chance.get_state(),
             "history": self.history,
@@ -152,22 +158,22 @@ class Search:
             "unreadable": self.unreadable,
         }
 
-    def restore(self, state: dict) -> None:
-        """Become the search that `state()` described. Raises CheckpointError where that had other devices or processes."""
-        if state["device"] != self.device.type:
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from `state()` of another object. Raises CheckpointError if that had another device or number of processes."""
+        was, now, otherwise = state["device"], self.device.type, "give this run another name with `name`, or start over with rerun=True"
+        if was != now:
             raise checkpoint.CheckpointError(
-                f"the run was begun on {state['device']} and cannot go on exactly on {self.device.type}, which draws other numbers. "
-                f"Continue with device={state['device']!r}, give this run another name with the parameter `name`, or start over with "
-                "rerun=True."
+                f"the run was begun on {was} and cannot continue exactly on {now}, which draws other numbers. Continue with "
+                f"device={was!r}, {otherwise}."
             )
-        if (before := state.get("processes", 1)) != (now := self.process_group.share.of):
+        if (before := state.get("processes", 1)) != (processes := self.process_group.share.of):
             raise checkpoint.CheckpointError(
-                f"the run was begun on {before} processes and cannot go on exactly on {now}, where sums round otherwise. Continue with "
-                f"processes={before}, give this run another name with the parameter `name`, or start over with rerun=True."
+                f"the run was begun on {before} processes and cannot continue exactly on {processes}, whose sums round differently. "
+                f"Continue with processes={before}, {otherwise}."
             )
         self.method.load_state_dict(state["method"])
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
-        self.enter(self._net(state["stage"]), state["stage"])
+        self.start_stage(self._net(state["stage"]), state["stage"])
         self.step.net.load_state_dict(state["net"])
         self.step.set_momentum(state["momentum"])
         self.activation = state["activation"]
@@ -176,7 +182,7 @@ class Search:
         self.history, self.trace, self.unreadable = state["history"], state["trace"], state.get("unreadable", [])
 
     def run(self, folder: RunFolder, shared: SharedDevice) -> Iterator[Launched | Epoch]:
-        """Yield each step as it is launched and each epoch as it ends, that of a checkpoint first."""
+        """Yield each step as it is launched and each epoch as it ends; the last epoch of a checkpoint comes first."""
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
             with checkpoint.fitting(folder.path):
@@ -184,67 +190,68 @@ class Search:
             del saved  # or its tensors would stay on the device for the rest of the run
             if self.history:
                 yield self._report()
-        for place in self.places[len(self.history) :]:
-            if place.stage != self.stage:
-                self.advance(place.stage)
+        for position in self.positions[len(self.history) :]:
+            if position.stage != self.stage:
+                self.prune_and_widen(position.stage)
             try:
-                row = yield from self._epoch(place, shared)
+                row = yield from self._epoch(position, shared)
             except torch.OutOfMemoryError as error:
                 raise SearchError(
-                    f"out of memory in epoch {place.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
+                    f"out of memory in epoch {position.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
                     "the progressive schedule. The last checkpoint is kept."
                 ) from error
             self.history.append(row)
             self.trace.append(self.variables.eta.tolist())
             if self.process_group.first:
-                self._keep_snapshot(folder)  # first: a run killed here does the epoch again
+                self._save_snapshot(folder)  # before the checkpoint: a run killed between them repeats the epoch
                 checkpoint.save(folder.path, len(self.history), self.identity, self.state())
             self.process_group.wait()
             yield self._report()
 
-    def _keep_snapshot(self, folder: RunFolder) -> None:
+    def _save_snapshot(self, folder: RunFolder) -> None:
         every, epoch = self.settings.snapshots, len(self.history)
-        if every and (epoch % every == 0 or epoch == len(self.places)):
-            eta, mask = self.variables.eta.detach(), self.variables.mask
-            taken = snapshots.Snapshot(epoch, self.stage, self.stages[self.stage].k, eta, mask, self.step.net.state_dict())
-            snapshots.save(folder.path, self.identity, taken)
+        if every and (epoch % every == 0 or epoch == len(self.positions)):
+            k, eta, mask = self.settings.stages[self.stage].k, self.variables.eta.detach(), self.variables.mask
+            snapshot = snapshots.Snapshot(epoch, self.stage, k, eta, mask, self.step.net.state_dict())
+            snapshots.save(folder.path, self.identity, snapshot)
 
-    def _epoch(self, place: EpochPosition, shared: SharedDevice) -> Generator[Launched, None, dict]:
-        s, stage = self.settings, self.stages[place.stage]
-        began = time.perf_counter()
-        rates = s.lr_half_period or len(self.places), s.weight_lr, s.weight_lr_min, s.lr_warmup
-        lr = LR_AFTER_WIDENING[s.lr_after_widening](place, *rates)
-        lr = warmed(place.epoch, s.lr_warmup, s.weight_lr, lr)
-        self.step.set_lr(lr)
-        self.method.begin_epoch(place.epoch, len(self.places))
-        holes = rising(place.epoch, len(self.places), 1.0)
+    def _epoch(self, position: EpochPosition, shared: SharedDevice) -> Generator[Launched, None, dict]:
+        """Train one epoch; gives its row of the history."""
+        s, stage, share = self.settings, self.settings.stages[position.stage], self.process_group.share
+        epoch, epochs, began = position.epoch, len(self.positions), time.perf_counter()
+        lr = LR_AFTER_WIDENING[s.lr_after_widening](position, s.lr_half_period or epochs, s.weight_lr, s.weight_lr_min, s.lr_warmup)
+        lr = with_warmup(epoch, s.lr_warmup, s.weight_lr, lr)
+        self.step.weight_optimiser.set_lr(lr)
+        self.method.begin_epoch(epoch, epochs)
+        holes = linear(epoch, epochs, 1.0)
         train = self.train.plan(s.batch_size, self.order, holes=holes)
         steps = len(train.index)
         valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True, holes=holes)
-        if self.noise is not self.chance:  # nothing of it needs to be kept
-            self.noise.manual_seed(derived(s.seed, place.epoch, self.process_group.share.rank))
+        if self.noise is not self.chance:  # seeded anew in every epoch, so no checkpoint has to keep its state
+            self.noise.manual_seed(derived(s.seed, epoch, share.rank))
         if s.drop_path:
-            self.step.net.set_drop_path(rising(place.epoch, len(self.places), s.drop_path))
-        moves_eta = place.epoch_in_stage >= stage.arch_warmup
-        for launched in self.launcher.epoch(train.part(self.process_group.share), valid.part(self.process_group.share), moves_eta):
+            cast(DartsSuperNet, self.step.net).set_drop_path(linear(epoch, epochs, s.drop_path))
+        moves_eta = position.epoch_in_stage >= stage.arch_warmup
+        for launched in self.launcher.epoch(train.part(share), valid.part(share), moves_eta):
             yield Launched(launched, steps)
-        self._count_unreadable()
+        self.unreadable = self.process_group.union(sorted({*self.unreadable, *self.train.unreadable, *self.valid.unreadable}))
+        if self.unreadable and isinstance(self.dataset, StreamedDataset):
+            self.dataset.refuse_many(self.unreadable)
         self.process_group.total(self.step.meter.sums)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
-        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite(self.process_group.share.of)
+        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite(share.of)
         if broken is not None or not bool(eta.isfinite().all()):
             raise SearchError(
-                f"epoch {place.epoch + 1}, step {broken or steps} of {steps}: "
-                f"{'the loss' if broken else 'eta'} is no finite number. Lower weight_lr (now {s.weight_lr}) or arch_lr (now "
-                f"{s.arch_lr}), and look whether the images are sound. The checkpoint before this epoch is kept."
+                f"epoch {epoch + 1}, step {broken or steps} of {steps}: {'the loss' if broken else 'eta'} is not finite. Lower weight_lr "
+                f"(now {s.weight_lr}) or arch_lr (now {s.arch_lr}), and check the images. The checkpoint before this epoch is kept."
             )
         self.step.meter.sums.zero_()
-        self.method.after_epoch(self._arena(), last=place.epoch + 1 == len(self.places))
+        self.method.after_epoch(self.method_context(), last=epoch + 1 == epochs)
         mean = self.method.mean().detach()
         beta = concentration(eta[self.variables.mask])
         return {
-            "epoch": place.epoch + 1,
-            "stage": place.stage + 1,
+            "epoch": epoch + 1,
+            "stage": position.stage + 1,
             "k": stage.k,
             "operations_kept": stage.keep,
             "lr": lr,
@@ -263,36 +270,29 @@ class Search:
             "seconds": time.perf_counter() - began,
         }
 
-    def _count_unreadable(self) -> None:
-        self.unreadable = self.process_group.union(sorted({*self.unreadable, *self.train.unreadable, *self.valid.unreadable}))
-        if self.unreadable:
-            self.dataset.refuse_many(self.unreadable)
-
     def _report(self) -> Epoch:
-        return Epoch(self.history[-1], self.history, self.method.mean().tolist(), len(self.places))
+        return Epoch(self.history[-1], self.history, self.method.mean().tolist(), len(self.positions))
 
-    def genotype(self):
-        """The cell that the method would give now, or that of softmax(eta) where the settings say so."""
+    def genotype(self) -> Genotype:
+        """The cell that the search would derive now."""
         scores = DERIVATIONS[self.settings.derive](self.method, self.variables.eta.detach(), self.variables.mask)
         return self.space.genotype(scores.detach())
 
-    def _arena(self) -> MethodContext:
-        """What a method sees between epochs."""
-        return MethodContext(self.step.net, self.valid, self.settings.batch_size, self.order, self.chance)
+    def method_context(self) -> MethodContext:
+        """The input of a method between epochs. Methods that read it search nb201 with images in memory."""
+        net, images = cast(SuperNet, self.step.net), cast(DeviceImages, self.valid)
+        return MethodContext(net, images, self.settings.batch_size, self.order, self.chance)
 
     def activation_mb(self) -> float:
-        """Megabytes that a weight step of this stage keeps for its backward pass; leaves no trace in the search.
+        """Megabytes that a weight step of this stage saves for its backward pass; changes nothing in the search.
 
-        The mean of a few draws where the draw decides what is computed.
+        The mean of `memory_draws` draws, since a draw may decide which operations are computed.
         """
-        order, chance, random = torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0), self.chance.get_state()
+        net, order, chance = self.step.net, torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0)
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.process_group.share), 0)
-        before, used = [buffer.clone() for buffer in self.step.net.buffers()], 0.0
-        draws = self.method.network.memory_draws
-        for _ in range(draws):
-            theta = self.method.sample(chance).detach()
-            used += activation_bytes(lambda: self.step.net(x, theta), [x, theta, *self.step.parameters]) / draws  # noqa: B023
-        for buffer, value in zip(self.step.net.buffers(), before):
-            buffer.copy_(value)
-        self.chance.set_state(random)
+        used = 0.0
+        with restoring(list(net.buffers()), self.chance):
+            for _ in range(self.method.network.memory_draws):
+                theta = self.method.sample(chance).detach()
+                used += activation_bytes(partial(net, x, theta), [x, theta, *self.step.parameters]) / self.method.network.memory_draws
         return used / 1e6

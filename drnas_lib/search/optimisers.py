@@ -1,61 +1,55 @@
-"""SGD and Adam whose every number lives on the device and in place: a step reads nothing back and allocates no state.
+"""SGD and Adam with all numbers on the device, updated in place: a step needs no host synchronisation and allocates no state.
 
-So a graph captured once sees each change of the learning rate, and a checkpoint holds whole tensors only.
+So a captured CUDA graph sees each change of the learning rate, and a checkpoint holds complete tensors only.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 EPS = 1e-8  # Adam's, as in PyTorch
 
 
-def clipped(gradient: Sequence[Tensor], largest: float) -> Sequence[Tensor]:
-    """`gradient` scaled down to the norm `largest` where it is longer, as one vector; the given tensors stay as they are."""
+Tensors = list[Tensor] | tuple[Tensor, ...]  # as the _foreach functions of PyTorch take them
+
+
+def clipped(gradient: Tensors, largest: float) -> tuple[Tensor, ...]:
+    """A copy of `gradient`, scaled down if its norm as one vector exceeds `largest`."""
     norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradient)))
     return torch._foreach_mul(gradient, (largest / (norm + 1e-6)).clamp(max=1.0))
 
 
-@dataclass(frozen=True)
-class WeightOptimiser:
-    """SGD settings; the learning rate comes from the schedule."""
-
-    momentum: float
-    weight_decay: float
-    grad_clip: float  # largest norm of the whole gradient
-    nesterov: bool = False
-
-
 class Sgd:
-    """PyTorch's SGD with momentum and weight decay, on a gradient clipped to a norm; `lr` is a scalar on the device."""
+    """PyTorch's SGD with momentum and weight decay; `grad_clip` is the largest norm of the gradient, `lr` a scalar on the device."""
 
-    def __init__(self, parameters: Sequence[Tensor], settings: WeightOptimiser):
-        self.parameters, self.settings = list(parameters), settings
+    def __init__(self, parameters: Iterable[nn.Parameter], momentum: float, weight_decay: float, grad_clip: float, nesterov: bool = False):
+        self.parameters = tuple(parameters)
+        self.momentum, self.weight_decay, self.grad_clip, self.nesterov = momentum, weight_decay, grad_clip, nesterov
         self.lr = self.parameters[0].new_zeros(())
-        self.velocity = [torch.zeros_like(parameter) for parameter in self.parameters]  # zero: the first step's becomes the gradient
+        self.velocity = [torch.zeros_like(parameter) for parameter in self.parameters]  # the first step adds the gradient
 
     def set_lr(self, lr: float) -> None:
+        """Use this learning rate from the next step on."""
         self.lr.fill_(lr)
 
     @torch.no_grad()
-    def step(self, gradient: Sequence[Tensor]) -> None:
-        """Move the parameters down `gradient`, one tensor each, which is left as it is."""
-        pull = clipped(gradient, self.settings.grad_clip)
-        torch._foreach_add_(pull, self.parameters, alpha=self.settings.weight_decay)
-        torch._foreach_mul_(self.velocity, self.settings.momentum)
-        torch._foreach_add_(self.velocity, pull)
-        step = self.velocity
-        if self.settings.nesterov:
-            step = torch._foreach_add(pull, self.velocity, alpha=self.settings.momentum)
+    def step(self, gradient: Tensors) -> None:
+        """Move the parameters down `gradient`, which has one tensor for each and is not changed."""
+        decayed = clipped(gradient, self.grad_clip)
+        torch._foreach_add_(decayed, self.parameters, alpha=self.weight_decay)
+        torch._foreach_mul_(self.velocity, self.momentum)
+        torch._foreach_add_(self.velocity, decayed)
+        step: Tensors = self.velocity
+        if self.nesterov:
+            step = torch._foreach_add(decayed, self.velocity, alpha=self.momentum)
         torch._foreach_sub_(self.parameters, torch._foreach_mul(step, self.lr))
 
 
 class Adam(torch.optim.Optimizer):
-    """PyTorch's Adam, weight decay joining the gradient; the count of steps is a float64 scalar on the device, there from the start.
+    """PyTorch's Adam with weight decay in the gradient; the count of steps is a float64 scalar on the device from the start.
 
-    With `grad_clip`, the gradient of all parameters together is first clipped to that norm.
+    `grad_clip` is the largest norm of the gradient of all parameters together.
     """
 
     def __init__(
@@ -71,23 +65,20 @@ class Adam(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 count = torch.zeros((), dtype=torch.float64, device=parameter.device)
-                moments = torch.zeros_like(parameter), torch.zeros_like(parameter)
-                self.state[parameter] = {"step": count, "exp_avg": moments[0], "exp_avg_sq": moments[1]}
+                moments = {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
+                self.state[parameter] = {"step": count, **moments}
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # no closure
         moved = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        gradient = [parameter.grad for parameter, _ in moved]
+        gradient: Tensors = [parameter.grad for parameter, _ in moved]
         if self.grad_clip is not None:
             gradient = clipped(gradient, self.grad_clip)
-        for (parameter, group), own in zip(moved, gradient):
-            self._move(parameter, own, group)
-
-    def _move(self, parameter: Tensor, gradient: Tensor, group: dict) -> None:
-        (first, second), state = group["betas"], self.state[parameter]
-        count, mean, square = state["step"].add_(1), state["exp_avg"], state["exp_avg_sq"]
-        gradient = gradient.add(parameter, alpha=group["weight_decay"])
-        mean.lerp_(gradient, 1 - first)
-        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        spread = square.sqrt() / (1 - second**count).sqrt() + EPS
-        parameter.sub_(mean / spread * (group["lr"] / (1 - first**count)))
+        for (parameter, group), g in zip(moved, gradient):
+            (first, second), state = group["betas"], self.state[parameter]
+            count, mean, square = state["step"].add_(1), state["exp_avg"], state["exp_avg_sq"]
+            g = g.add(parameter, alpha=group["weight_decay"])
+            mean.lerp_(g, 1 - first)
+            square.mul_(second).addcmul_(g, g, value=1 - second)
+            spread = square.sqrt() / (1 - second**count).sqrt() + EPS
+            parameter.sub_(mean / spread * (group["lr"] / (1 - first**count)))

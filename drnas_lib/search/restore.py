@@ -1,6 +1,7 @@
-"""A finished run read back for its loss: the supernet of a snapshot with its weights, and the validation images that it learnt eta on."""
+"""A finished search, loaded for studies of its loss: the supernet of a snapshot, and the validation images that eta was learnt on."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ from drnas_lib.spaces import SPACES
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """`record` is record.json; `dataset` is what the run read, checked against the recorded fingerprint."""
+    """A finished search: `record` is record.json, `dataset` has the images of the run, checked by their fingerprint."""
 
     folder: RunFolder
     record: dict
@@ -30,20 +31,20 @@ class TrainedRun:
 
     @classmethod
     def read(cls, path: str | Path) -> "TrainedRun":
-        """Raises RecordError where the run is unfinished or its data have changed, MissingData, DamagedData."""
+        """The run in the folder `path`. Raises RecordError if it is not finished or its images have changed, MissingData, DamagedData."""
         folder = RunFolder(path)
         folder.must_be_done("search")
         record = integrity.record(folder)
         settings = record["parameters"]
         if settings["dataset"] not in DATASETS:
-            allowed = f"Allowed are searches of {', '.join(DATASETS)}"
+            allowed = f"Allowed are searches on {', '.join(DATASETS)}"
             raise RecordError(f"{folder.path} searched {settings['dataset']}, and this study holds all images in memory. {allowed}.")
-        own = settings["data_folder"] and resolve(settings["data_folder"])
-        dataset = load(settings["dataset"], data_root(), own, settings["image_size"])
+        images = settings["data_folder"] and resolve(settings["data_folder"])
+        dataset = load(settings["dataset"], data_root(), images, settings["image_size"])
         if changed := images_differ(record["data"], described(dataset)):
             raise RecordError(
-                f"{folder.path} searched other images of {dataset.name}: {changed[0]}. Point DRNAS_DATA, or the folder, at those of the "
-                "search, or search again."
+                f"{folder.path} searched other images of {dataset.name}: {changed[0]}. Let DRNAS_DATA, or the folder, have the images of "
+                "the search, or search again."
             )
         return cls(folder, record, dataset)
 
@@ -52,45 +53,45 @@ class TrainedRun:
         return self.record["parameters"]
 
     def snapshots(self) -> list[Path]:
-        """Files, oldest first. Raises SnapshotError where there is none."""
+        """The files, oldest first. Raises SnapshotError if there is none."""
         return snapshots.paths(self.folder.path)
 
     @property
     def identity(self) -> str:
-        """Of settings and data: what its snapshots and the studies of it carry."""
+        """The key of settings and images in its snapshots and studies."""
         return f"{self.settings['fingerprint']}-{self.dataset.fingerprint}"
 
     def snapshot(self, path: Path, device: torch.device) -> Snapshot:
-        """Raises SnapshotError."""
+        """The snapshot in the file `path`. Raises SnapshotError."""
         return snapshots.load(path, self.identity, device)
 
     def network(self, snapshot: Snapshot, training: bool, dtype: torch.dtype, device: torch.device) -> nn.Module:
-        """The supernet of a snapshot as a function of images and theta alone, in the normalisation mode and precision asked for.
+        """The supernet of a snapshot as a function of images and theta, in this batch norm mode and precision.
 
-        Weights and running statistics stay. No path is dropped, and the noise operation of S4 draws the same numbers in every pass: the
-        i-th image of each batch gets the same noise. Raises RecordError where the run is another version's.
+        Weights and running statistics do not change. No path is dropped, and the noise operation of S4 draws the same numbers in every
+        pass: the i-th image of each batch gets the same noise. Raises RecordError for a run of another version of the code.
         """
-        space, chance = SPACES[self.settings["space"]], torch.Generator(device)
+        space, noise = SPACES[self.settings["space"]], torch.Generator(device)
         sizes = snapshot.k, snapshot.mask, self.dataset.classes, self.dataset.channels
         try:
             settings = SearchSettings.from_dict(self.settings)
-            net = supernet(space, settings, method_class(settings.method).network, *sizes, chance)
+            net = supernet(space, settings, method_class(settings.method).network, *sizes, noise)
             net.load_state_dict(snapshot.net)
         except (TypeError, RuntimeError) as error:
             why = f"by another version of the code ({str(error).splitlines()[0]})"
             raise RecordError(f"{self.folder.path} was searched {why}. Search again with rerun=True.") from error
 
-        def begin_anew(*_) -> None:
-            chance.manual_seed(0)
+        def restart_noise(*_: object) -> None:
+            noise.manual_seed(0)
 
-        net.register_forward_pre_hook(begin_anew)
+        net.register_forward_pre_hook(restart_noise)
         return unchanging(net).to(device, dtype).train(training)
 
     def validation(self, images: int, batch_size: int, dtype: torch.dtype, device: torch.device) -> list[tuple[Tensor, Tensor]]:
-        """The first `images` of the half that eta learnt on, or all where there are fewer, in whole batches without augmentation."""
-        data, amount = self.dataset, self.settings["subset"]
-        _, of_arch = parts(data, amount, self.settings.get("split", "halves"))
-        held = DeviceImages(of_arch, data.augmentation(cutout=0), device)
-        whole = max(1, min(images, len(held)) // batch_size)  # a rest would have batch statistics of its own kind
-        batches = zip(range(whole), held.evaluation(min(batch_size, images)))
-        return [(x.to(dtype), y) for _, (x, y) in batches]
+        """The first `images` validation images of the search, or all if there are fewer, in full batches without augmentation."""
+        data = self.dataset
+        _, valid = parts(data, self.settings["subset"], self.settings.get("split", "halves"))
+        on_device = DeviceImages(valid, data.augmentation(cutout=0), device)
+        count = max(1, min(images, len(on_device)) // batch_size)  # a smaller batch would have other batch statistics
+        batches = islice(on_device.evaluation(min(batch_size, images)), count)
+        return [(x.to(dtype), y) for x, y in batches]

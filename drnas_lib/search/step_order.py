@@ -1,19 +1,20 @@
-"""In which order a step moves the architecture and the weights, and on which batches. A new order is a class and a row in the table."""
+"""The orders in which a step moves the architecture and the weights, and their batches. A new order is a class and a row in `STEPS`."""
 
 from drnas_lib.search.bilevel import Batch, Bilevel
 
 
 class WeightsFirst(Bilevel):
-    """The weights on the training batch, then the architecture on the validation batch, as the NAS-Bench-201 baselines' code has it."""
+    """The weights on the training batch, then the architecture on the validation batch, as in the code of the NAS-Bench-201 baselines."""
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
         self.weight_step(train)
         if moves_eta:
+            assert valid is not None  # only steps that leave eta have no validation batch
             self.arch_step(train, valid)
 
 
 class SingleLevel(Bilevel):
-    """Weights and architecture at once, from one theta, one batch and one loss: the validation batch is not looked at."""
+    """Weights and architecture at once, by one theta, one training batch and one loss; the validation batch is not used."""
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
         if not moves_eta:
@@ -28,7 +29,7 @@ class SingleLevel(Bilevel):
 
 
 class WeightsOnly(Bilevel):
-    """The weights alone; the method learns what it learns between the epochs."""
+    """The weights alone; the method learns between the epochs."""
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
         self.weight_step(train)

@@ -1,22 +1,22 @@
-"""The found cell beside cells that owe nothing to the search, all trained alike: rank, and what of a difference is noise. No torch.
+"""The found cell compared with cells that do not come from the search, all trained in the same way: rank and noise. No torch.
 
-A test accuracy of p % has two errors. That of the seeds: the variance between the seeds of a cell, over their number; since three seeds say
-little of one, the found and the random cells share the mean of their variances, and all-skip, whose training may be another matter, has its
-own. That of the test images: p (100 - p) / images, as of a proportion, which more seeds do not lower. The standard error is the root of
-their sum. A difference of two cells is within the noise when it is at most twice the root of their summed squared errors. The cells see the
-same test images, which makes this cautious; images made of one scan are alike, which makes it less so.
+The variance of a test accuracy of p % has two parts. Seeds: the variance between the seeds of a cell over their number; three seeds
+estimate it poorly, so the found and random cells share the mean of their variances; all-skip, which may train differently, has its own.
+Test images: p (100 - p) / images, the variance of a proportion, which more seeds do not lower. The standard error is the root of their sum.
+The difference of two cells is within the noise if it is at most twice the root of their summed squared errors. All cells see the same test
+images, which makes this rule cautious; test images made from one scan are correlated, which makes it less so.
 """
 
 from dataclasses import dataclass
 from statistics import mean, median, variance
 
-FOUND, RANDOM, ALL_SKIP = "derived", "random_", "all_skip"  # cells as the record names them; random ones have a number
+FOUND, RANDOM, ALL_SKIP = "derived", "random_", "all_skip"  # names of cells in a record; a random cell has a number after it
 MEDIAN = "median"  # of the random cells, which counts as a cell
 ERRORS = 2  # standard errors that a difference must exceed
 
 
 def by_seed(key: str) -> str:
-    """The key of the accuracies of all seeds, beside that of their mean."""
+    """In a record, the key of the accuracies of all seeds; `key` is that of their mean."""
     return f"{key}_by_seed"
 
 
@@ -27,7 +27,7 @@ def shown(cell: str) -> str:
 
 @dataclass(frozen=True)
 class TrainedCells:
-    """`accuracies`: test accuracy in % by cell, a number for each seed. `images` are those of the test."""
+    """`accuracies`: test accuracies in % by cell, one for each seed; `images`: the number of test images."""
 
     accuracies: dict[str, list[float]]
     images: int
@@ -48,47 +48,48 @@ class TrainedCells:
         return len(self.accuracies[FOUND])
 
     def mean(self, cell: str) -> float:
+        """Accuracy in %, the mean of all seeds; MEDIAN is the median of the random cells."""
         return median(map(self.mean, self.random)) if cell == MEDIAN else mean(self.accuracies[cell])
 
     @property
     def rank(self) -> int:
-        """Of the found cell among itself and the random ones; 1 is the best, and who is equal does not come before it."""
+        """Rank of the found cell among itself and the random cells; 1 is the best, and equal cells do not come before it."""
         return 1 + sum(self.mean(cell) > self.mean(FOUND) for cell in self.random)
 
     def error(self, cell: str) -> float:
         """Standard error of a cell's mean accuracy; with one seed, of the test images alone."""
-        alike, accuracy = [ALL_SKIP] if cell == ALL_SKIP else [FOUND, *self.random], self.mean(cell)
-        of_seeds = mean(variance(self.accuracies[one]) for one in alike) / self.seeds if self.seeds > 1 else 0.0
+        pooled, accuracy = [ALL_SKIP] if cell == ALL_SKIP else [FOUND, *self.random], self.mean(cell)
+        of_seeds = mean(variance(self.accuracies[one]) for one in pooled) / self.seeds if self.seeds > 1 else 0.0
         return (of_seeds + accuracy * (100 - accuracy) / self.images) ** 0.5
 
     def noise(self, cell: str) -> float:
-        """How far the found cell and this one may lie apart by chance."""
+        """The largest difference between the found cell and this cell that counts as noise."""
         return ERRORS * (self.error(FOUND) ** 2 + self.error(cell) ** 2) ** 0.5
 
-    def not_told_apart(self) -> list[str]:
+    def indistinguishable(self) -> list[str]:
         """The random cells whose difference to the found one is within the noise."""
         return [cell for cell in self.random if abs(self.mean(FOUND) - self.mean(cell)) <= self.noise(cell)]
 
     def against(self, cell: str) -> str:
-        """'67.6 %, is 7.5 points lower, more than the noise of 2.4': a cell than the found one."""
+        """'67.6 %, is 7.5 points lower, more than the noise of 2.4': this cell compared with the found one."""
         difference, noise = self.mean(cell) - self.mean(FOUND), self.noise(cell)
         side, verdict = "higher" if difference > 0 else "lower", "more than" if abs(difference) > noise else "within"
         return f"{self.mean(cell):.1f} %, is {abs(difference):.1f} points {side}, {verdict} the noise of {noise:.1f}"
 
     def sentence(self, dataset: str) -> str:
-        """Rank, distance to the median random cell and to all-skip, and what of it is noise."""
-        means, alike = [self.mean(cell) for cell in self.random], len(self.not_told_apart())
-        said = (
+        """Rank, distance to the median random cell and to all-skip, and the noise, in Markdown."""
+        means, hidden = [self.mean(cell) for cell in self.random], len(self.indistinguishable())
+        text = (
             f"Trained alike for {_counted(self.epochs, 'epoch')} with {_counted(self.seeds, 'seed')} each, the found cell reaches "
             f"{self.mean(FOUND):.1f} % test accuracy on {dataset}: rank {self.rank} of {len(means) + 1}, beside "
             f"{_counted(len(means), 'random cell')} of {min(means):.1f} to {max(means):.1f} %. "
             f"Their median, {self.against(MEDIAN)}"
         )
         if ALL_SKIP in self.accuracies:
-            said += f"; all-skip, {self.against(ALL_SKIP)}"
-        hidden = f"Noise hides how it differs from {_counted(alike, 'random cell')}." if alike else "It differs from every random cell."
+            text += f"; all-skip, {self.against(ALL_SKIP)}"
+        noise = f"Noise hides how it differs from {_counted(hidden, 'random cell')}." if hidden else "It differs from every random cell."
         of = "seeds and" if self.seeds > 1 else "the seed, whose part one alone does not show, and"
-        return f"**{said}. {hidden}** Noise is twice the standard error of a difference, of {of} {self.images:,} test images."
+        return f"**{text}. {noise}** Noise is twice the standard error of a difference, of {of} {self.images:,} test images."
 
 
 def _counted(count: int, thing: str) -> str:

@@ -118,6 +118,6 @@ def test_nothing_in_a_step_would_break_a_capture(these, moves_eta):
     valid = search.valid.plan(60, search.order, steps=len(train.index), replacement=True)
     launched = search.launcher.epoch(train, valid, moves_eta)
     next(launched)
-    first = recorded(lambda: search.launcher.one(moves_eta))
+    first = recorded(lambda: search.launcher.run_step(moves_eta))
     next(launched)
-    assert problems(first, recorded(lambda: search.launcher.one(moves_eta))) == []
+    assert problems(first, recorded(lambda: search.launcher.run_step(moves_eta))) == []

@@ -14,7 +14,7 @@ from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.recipes import RECIPES
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.distributed import launch
-from drnas_lib.distributed.__main__ import main, of_this_process, parameters
+from drnas_lib.distributed.__main__ import for_process, main, parameters
 from drnas_lib.distributed.launch import start
 from drnas_lib.nets.darts_network import DartsNetwork
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, DistributedGroup
@@ -111,7 +111,7 @@ def test_from_a_notebook_on_two_processes(tmp_path):
 
 
 def test_what_a_process_says_reaches_the_notebook(tmp_path, monkeypatch):
-    line = '{"row": {"epoch": 1}, "epochs": 3}'
+    line = '{"kind": "retrain", "row": {"epoch": 1}, "history": [{"epoch": 1}], "epochs": 3}'
     says = f"import sys; print('{line}'); print('noise', file=sys.stderr); sys.exit('process 1: no space left')"
     monkeypatch.setattr(launch, "command", lambda name, processes, file: [sys.executable, "-c", says])
     epochs = start(RetrainConfig.of(SMALL | {"results": str(tmp_path), "processes": 2}))
@@ -123,7 +123,7 @@ def test_what_a_process_says_reaches_the_notebook(tmp_path, monkeypatch):
 def test_a_batch_without_equal_shares_and_a_start_without_torchrun(capsys, monkeypatch):
     settings = RetrainConfig.of(SMALL).settings()
     with pytest.raises(ParameterError, match="processes=3 with batch_size=32: .* what divides 32"):
-        of_this_process(settings, 0, 3)
-    assert of_this_process(settings, 1, 2).device == "cpu"
+        for_process(settings, 0, 3)
+    assert for_process(settings, 1, 2).device == "cpu"
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert main(["retrain"]) == 2 and "started by torchrun" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from drnas_lib.methods import method_class
 from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.search import bilevel
 from drnas_lib.search.bilevel import Bilevel
-from drnas_lib.search.optimisers import Adam, WeightOptimiser
+from drnas_lib.search.optimisers import Adam, Sgd
 from drnas_lib.spaces import SPACES
 from tests.nets.plain import PlainSuperNet
 
@@ -33,9 +33,9 @@ def make(net, second_order=False, method=None, dtype=torch.float64):
         variables.eta.copy_(torch.randn(SPACE.shape, generator=torch.Generator().manual_seed(1), dtype=dtype))
     optimiser = Adam([variables.eta], 1e-2)
     method = (method or method_class("drnas"))(variables)
-    parts = REGULARISERS["kl"](0.01), optimiser, WeightOptimiser(0.9, 3e-4, 5.0), torch.Generator().manual_seed(2)
+    parts = REGULARISERS["kl"](0.01), optimiser, Sgd(net.parameters(), 0.9, 3e-4, 5.0), torch.Generator().manual_seed(2)
     step = Bilevel(net, method, variables, *parts, second_order)
-    step.set_lr(0.05)
+    step.weight_optimiser.set_lr(0.05)
     return step
 
 

@@ -7,7 +7,7 @@ import torch
 
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.records import RunFolder, RunLocked
-from drnas_lib.search.concurrent import Measured, run_concurrently
+from drnas_lib.search.concurrent import RunLimit, run_concurrently
 from drnas_lib.search.loop import SearchError
 from drnas_lib.search.run import run
 from tests.conftest import SMALL, SMALL_STAGES
@@ -73,7 +73,7 @@ class Machine:
 
     def __init__(self, rates, total):
         self.rates, self.total, self.now, self.runs = rates, total, 0.0, 1
-        self.limit = Measured(self.memory, lambda: self.now)
+        self.limit = RunLimit(self.memory, lambda: self.now)
 
     def memory(self):
         return self.runs * 10**9, (self.total - self.runs) * 10**9

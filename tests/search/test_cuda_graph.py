@@ -11,9 +11,9 @@ from drnas_lib.data.sources import load
 from drnas_lib.runs.device import reproducible
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.search.bilevel import Bilevel
-from drnas_lib.search.cuda_graph import GraphedSteps, traceless
+from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.loop import Search
-from drnas_lib.search.optimisers import Adam, WeightOptimiser
+from drnas_lib.search.optimisers import Adam, Sgd
 from tests.conftest import SMALL, SMALL_STAGES
 from tests.fake_capture import problems, recorded
 
@@ -39,7 +39,7 @@ def plans(search):
 
 
 def run_epoch(search, moves_eta=True, lr=0.05):
-    search.step.set_lr(lr)
+    search.step.weight_optimiser.set_lr(lr)
     return list(search.launcher.epoch(*plans(search), moves_eta))
 
 
@@ -120,7 +120,7 @@ def test_the_detector_finds_numbers_shapes_and_places_that_change():
 
 def one_step(search, moves_eta):
     search.launcher.number.zero_()
-    return recorded(lambda: search.launcher.one(moves_eta))
+    return recorded(lambda: search.launcher.run_step(moves_eta))
 
 
 @pytest.mark.parametrize("moves_eta", [True, False], ids=["eta moves", "eta rests"])
@@ -148,7 +148,7 @@ def test_nothing_in_a_step_would_break_a_capture(make, changes, moves_eta):
 def test_the_second_stage_can_be_captured_too(make):
     search = make(SMALL_STAGES, channels=8)
     run_epoch(search)
-    search.advance(1)
+    search.prune_and_widen(1)
     run_epoch(search)
     first = one_step(search, True)
     run_epoch(search, lr=0.01)
@@ -161,12 +161,13 @@ def test_nothing_in_a_step_crosses_between_host_and_device(make, second_order):
     meta, search = torch.device("meta"), make()
     variables = search.variables.to(meta)
     method = SimpleNamespace(sample=lambda generator: variables.eta.softmax(-1))
-    adam, weights = Adam([variables.eta], 0.1), WeightOptimiser(0.9, 3e-4, 5.0)
-    step = Bilevel(search.step.net.to(meta), method, variables, search.regulariser, adam, weights, None, second_order)
+    net = search.step.net.to(meta)
+    adam, sgd = Adam([variables.eta], 0.1), Sgd(net.parameters(), 0.9, 3e-4, 5.0)
+    step = Bilevel(net, method, variables, search.regulariser, adam, sgd, None, second_order)
     train = DeviceImages(ImageSet(torch.zeros(40, 1, 8, 8, dtype=torch.uint8), torch.zeros(40).long()), search.train.augment, meta)
     launcher, order = GraphedSteps(step, train, train, None), torch.Generator().manual_seed(0)
     assert list(launcher.epoch(train.plan(16, order), train.plan(16, order), True)) == [1, 2]
-    assert recorded(lambda: launcher.one(True)).broken == []
+    assert recorded(lambda: launcher.run_step(True)).broken == []
 
 
 @pytest.mark.parametrize("bilevel", ["first", "second"])
@@ -174,7 +175,7 @@ def test_an_epoch_is_the_loop_over_its_batches(make, bilevel):
     launched, looped = make(bilevel=bilevel), make(bilevel=bilevel)
     for moves_eta, lr in ((False, 0.05), (True, 0.02)):
         assert run_epoch(launched, moves_eta, lr) == [1, 2, 3]
-        looped.step.set_lr(lr)
+        looped.step.weight_optimiser.set_lr(lr)
         train, valid = plans(looped)
         for i in range(len(train.index)):
             batch = looped.train.batch(train, i)
@@ -184,15 +185,15 @@ def test_an_epoch_is_the_loop_over_its_batches(make, bilevel):
         assert_same(content(launched), content(looped))
 
 
-def test_steps_in_a_traceless_block_leave_no_trace(make):
+def test_steps_in_a_restoring_block_leave_no_trace(make):
     """All that a step changes is in `tensors()`: a capture's warm-up can be undone."""
     search, other = make(bilevel="second"), make(bilevel="second")
     run_epoch(search), run_epoch(other)
     addresses = [tensor.data_ptr() for tensor in search.step.tensors()]
     before = content(search)
-    with traceless([*search.step.tensors(), search.launcher.number], search.chance):
+    with restoring([*search.step.tensors(), search.launcher.number], search.chance):
         search.launcher.number.zero_()
-        search.launcher.one(True)
+        search.launcher.run_step(True)
         assert not torch.equal(before["eta"]["eta"], search.variables.eta)
     assert_same(before, content(search))
     assert addresses == [tensor.data_ptr() for tensor in search.step.tensors()]
@@ -230,7 +231,7 @@ def test_stages_are_captured_anew(make):
         captured, eager = (make(SMALL_STAGES, device=cuda, capture=capture, channels=8) for capture in (True, False))
         for search in (captured, eager):
             run_epoch(search)
-            search.advance(1)
+            search.prune_and_widen(1)
             run_epoch(search)
         assert_same(content(captured), content(eager))
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from drnas_lib.search.optimisers import Adam, Sgd, WeightOptimiser
+from drnas_lib.search.optimisers import Adam, Sgd
 
 SHAPES = ((7, 3), (5,), (2, 3, 3, 3))
 
@@ -22,7 +22,7 @@ def gradients(step):
 
 def test_sgd_is_pytorchs_with_its_clip_and_a_changing_rate():
     ours, theirs = parameters(), parameters()
-    sgd = Sgd(ours, WeightOptimiser(0.9, 3e-3, 5.0))
+    sgd = Sgd(ours, 0.9, 3e-3, 5.0)
     reference = torch.optim.SGD(theirs, lr=0.0, momentum=0.9, weight_decay=3e-3)
     for step in range(6):
         sgd.set_lr(0.1 / (1 + step))
@@ -38,7 +38,7 @@ def test_sgd_is_pytorchs_with_its_clip_and_a_changing_rate():
 
 
 def test_sgd_leaves_the_gradient_as_it_was():
-    sgd = Sgd(parameters(), WeightOptimiser(0.9, 3e-3, 0.1))
+    sgd = Sgd(parameters(), 0.9, 3e-3, 0.1)
     given = gradients(3)
     sgd.set_lr(1.0)
     sgd.step(given)
@@ -75,7 +75,7 @@ def test_adam_clips_the_gradient_of_all_parameters_together(largest):
 
 def test_state_stays_where_it_is():
     ours = parameters()
-    adam, sgd = Adam(ours, 0.1), Sgd(ours, WeightOptimiser(0.9, 0.0, 5.0))
+    adam, sgd = Adam(ours, 0.1), Sgd(ours, 0.9, 0.0, 5.0)
     held = [*ours, *sgd.velocity, sgd.lr, *(t for p in ours for t in adam.state[p].values())]
     places = [tensor.data_ptr() for tensor in held]
     sgd.set_lr(0.5)

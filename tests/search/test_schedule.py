@@ -1,34 +1,36 @@
 """drnas_lib.search.schedule against PyTorch's own schedulers."""
 
 import warnings
+from functools import partial
 
 import pytest
 import torch
 
+from drnas_lib.config.search_settings import StageSettings
 from drnas_lib.search.schedule import (
     LR_AFTER_WIDENING,
     EpochPosition,
-    Stage,
     continued,
-    places,
+    epoch_positions,
+    linear,
     restart_cosine,
     restart_epoch,
-    rising,
-    warmed,
+    with_warmup,
 )
 
+Stage = partial(StageSettings, arch_warmup=0)
 STAGES = (Stage(5, 8, 5), Stage(5, 4, 3))
 
 
-def test_places_number_epochs_across_stages():
-    found = places(STAGES)
+def test_positions_number_epochs_across_stages():
+    found = epoch_positions(STAGES)
     assert [(p.epoch, p.stage, p.epoch_in_stage) for p in found][4:7] == [(4, 0, 4), (5, 1, 0), (6, 1, 1)]
 
 
 def test_continued_is_torchs_cosine():
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.025)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 10, eta_min=0.001)
-    for place in places(STAGES):
+    for place in epoch_positions(STAGES):
         assert continued(place, 10, 0.025, 0.001) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-9)
         optimiser.step()
         scheduler.step()
@@ -39,7 +41,7 @@ def test_restart_cosine_is_what_torchs_recursion_makes_of_a_fresh_optimiser():
     make = lambda: torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.025)
     optimiser = make()
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 10, eta_min=0.001)
-    for place in places(STAGES):
+    for place in epoch_positions(STAGES):
         if place.epoch == 5:
             state, optimiser = scheduler.state_dict(), make()
             scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 10, eta_min=0.001)
@@ -60,7 +62,7 @@ def test_restart_cosine_goes_on_from_the_rate_that_a_warm_up_leaves(stages):
         warnings.simplefilter("ignore")
         optimiser = make()
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 50)
-        for place in places(stages):
+        for place in epoch_positions(stages):
             if place.stage and not place.epoch_in_stage:
                 state, optimiser = scheduler.state_dict(), make()
                 scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 50)
@@ -71,8 +73,8 @@ def test_restart_cosine_goes_on_from_the_rate_that_a_warm_up_leaves(stages):
             found[place.epoch] = group["lr"]
             optimiser.step()
             scheduler.step()
-    for place in places(stages):
-        ours = warmed(place.epoch, 5, 0.5, restart_cosine(place, 50, 0.5, 0.0, 5))
+    for place in epoch_positions(stages):
+        ours = with_warmup(place.epoch, 5, 0.5, restart_cosine(place, 50, 0.5, 0.0, 5))
         assert ours == pytest.approx(found[place.epoch], rel=1e-6, abs=1e-12)
     if stages[0].epochs > 5:
         assert found[5] == pytest.approx(0.495548, abs=5e-7)
@@ -84,13 +86,13 @@ def test_restart_cosine_of_a_rate_that_does_not_fall_or_only_warms_up():
 
 
 def test_restart_epoch_jumps_once():
-    rates = [restart_epoch(place, 10, 0.025, 0.001) for place in places(STAGES)]
-    smooth = [continued(place, 10, 0.025, 0.001) for place in places(STAGES)]
+    rates = [restart_epoch(place, 10, 0.025, 0.001) for place in epoch_positions(STAGES)]
+    smooth = [continued(place, 10, 0.025, 0.001) for place in epoch_positions(STAGES)]
     assert rates[5] == 0.025 and rates[:5] + rates[6:] == smooth[:5] + smooth[6:]
 
 
 def test_all_agree_in_a_single_stage():
-    for place in places((Stage(4, 1, 5),)):
+    for place in epoch_positions((Stage(4, 1, 5),)):
         assert len({round(rule(place, 4, 0.1, 0.0), 12) for rule in LR_AFTER_WIDENING.values()}) == 1
 
 
@@ -102,6 +104,6 @@ def test_a_half_period_shorter_than_the_search_makes_the_rate_swing():
 
 
 def test_warm_up_and_rise():
-    assert [warmed(epoch, 5, 0.5, 0.4) for epoch in (0, 4, 5)] == [0.1, 0.5, 0.4]
-    assert warmed(0, 0, 0.5, 0.4) == 0.4
-    assert [rising(epoch, 50, 0.6) for epoch in (0, 49)] == [0, 0.6] and rising(0, 1, 0.6) == 0
+    assert [with_warmup(epoch, 5, 0.5, 0.4) for epoch in (0, 4, 5)] == [0.1, 0.5, 0.4]
+    assert with_warmup(0, 0, 0.5, 0.4) == 0.4
+    assert [linear(epoch, 50, 0.6) for epoch in (0, 49)] == [0, 0.6] and linear(0, 1, 0.6) == 0

@@ -10,7 +10,7 @@ from drnas_lib.methods.darts import DARTS
 from drnas_lib.methods.gdas import GDAS
 from drnas_lib.methods.pc_darts import PCDARTS
 from drnas_lib.nets.nb201 import SuperNet
-from drnas_lib.search.optimisers import Adam, WeightOptimiser
+from drnas_lib.search.optimisers import Adam, Sgd
 from drnas_lib.search.step_order import STEPS
 from drnas_lib.spaces import SPACES
 
@@ -23,10 +23,10 @@ def made(order, method=DARTS, nesterov=False, second_order=False, smoothing=0.0)
     method = method.build(variables, SPACE, 0, {})
     torch.manual_seed(0)
     net = method.network(SPACE, 1, **SMALL).double()
-    optimiser, weights = Adam(method.learnt(), 1e-2), WeightOptimiser(0.9, 3e-4, 5.0, nesterov)
-    parts = REGULARISERS["adam_decay"](0.0), optimiser, weights, torch.Generator()
+    adam, sgd = Adam(method.learnt(), 1e-2), Sgd(net.parameters(), 0.9, 3e-4, 5.0, nesterov)
+    parts = REGULARISERS["adam_decay"](0.0), adam, sgd, torch.Generator()
     step = STEPS[order](net, method, variables, *parts, second_order, label_smoothing=smoothing)
-    step.set_lr(0.05)
+    step.weight_optimiser.set_lr(0.05)
     return step
 
 
@@ -147,9 +147,10 @@ def test_weights_that_no_path_uses_still_decay():
     torch.manual_seed(0)
     net = method.network(SPACE, 1, **SMALL)
     assert isinstance(net, SuperNet)
-    parts = REGULARISERS["adam_decay"](0.0), Adam(method.learnt(), 1e-2), WeightOptimiser(0.9, 0.1, 5.0), torch.Generator().manual_seed(0)
+    adam, sgd = Adam(method.learnt(), 1e-2), Sgd(net.parameters(), 0.9, 0.1, 5.0)
+    parts = REGULARISERS["adam_decay"](0.0), adam, sgd, torch.Generator().manual_seed(0)
     step = STEPS["weights_first"](net, method, variables, *parts)
-    step.set_lr(0.1)
+    step.weight_optimiser.set_lr(0.1)
     unused = dict(net.named_parameters())["layers.0.sources.0.stacked.nor_conv_3x3.weight"]
     before = unused.detach().clone()
     (x, y), _ = batches()

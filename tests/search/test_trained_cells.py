@@ -48,7 +48,7 @@ def test_one_seed_leaves_the_error_of_the_test_images():
 
 
 def test_a_difference_within_the_noise_is_called_so():
-    assert CELLS.not_told_apart() == ["random_1"]
+    assert CELLS.indistinguishable() == ["random_1"]
     assert CELLS.against(MEDIAN) == "72.0 %, is 10.0 points lower, more than the noise of 4.0"
     assert CELLS.against("random_1") == "83.0 %, is 1.0 points higher, within the noise of 3.9"
 

@@ -91,7 +91,7 @@ def _supernet(config: SpeedConfig, device: torch.device) -> list[Tensor]:
 def _step(config: SpeedConfig, device: torch.device) -> list[Tensor]:
     """Running statistics, momentum of the weights and of eta. Theta is at its mean, since each device draws other numbers."""
     search = Search(settings(config, config.ks[0]), noise(2 * config.batch_size), device)
-    search.method.sample = lambda generator: search.method.mean().float()
+    search.method.sample = lambda generator: search.method.mean().float()  # type: ignore[method-assign]
     list(launched_steps(search, 1))
     of_eta = search.arch_optimiser.state[search.variables.eta]["exp_avg"]
     return [*search.step.net.buffers(), *search.step.momentum().values(), of_eta]
@@ -127,7 +127,7 @@ def memory_formats(session: Session) -> list[dict]:
     def steps(memory_format: torch.memory_format, these: SearchSettings, dataset: Dataset, device, count: int) -> Iterator[int]:
         search = Search(these, dataset, device)
         search.step.net.memory_format = memory_format
-        search.enter(search.step.net.to(memory_format=memory_format), 0)  # with optimisers of that format
+        search.start_stage(search.step.net.to(memory_format=memory_format), 0)  # with optimisers of that format
         return launched_steps(search, count)
 
     formats = {"channels first": partial(steps, torch.contiguous_format), "channels last": partial(steps, torch.channels_last)}

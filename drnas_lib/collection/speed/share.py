@@ -75,7 +75,7 @@ def share_of_peak(config: SpeedConfig, device: torch.device, step_ms: float) -> 
     """Of a whole step of the first K that takes `step_ms`: counts, peaks, and the shares of both that it reaches."""
     search = _ready(config, device)
     with Counter() as counter:
-        search.launcher.one(True)
+        search.launcher.run_step(True)
     best = peaks(device)
     shares = {
         "flops_share": counter.flops / (step_ms / 1e3) / best["peak_flops"],
@@ -92,7 +92,7 @@ def profiled(config: SpeedConfig, device: torch.device) -> list[dict]:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler tells standard error that it starts, and that a CPU is no GPU
     with profile(activities=activities) as found:
         search.launcher.number.zero_()
-        search.launcher.one(True)
+        search.launcher.run_step(True)
         wait(device)
     on_gpu = device.type == "cuda"
     events = [event for event in found.key_averages() if not on_gpu or event.device_type == DeviceType.CUDA]

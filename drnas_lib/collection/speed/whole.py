@@ -50,7 +50,7 @@ def ours(these: SearchSettings, dataset: Dataset, device: torch.device, count: i
 def launched_steps(search: Search, count: int) -> Iterator[int]:
     """`count` steps of a search that moves weights and eta, one launched with each turn."""
     batch_size = search.settings.batch_size
-    search.step.set_lr(search.settings.weight_lr)
+    search.step.weight_optimiser.set_lr(search.settings.weight_lr)
     train = search.train.plan(batch_size, search.order, steps=count)
     return search.launcher.epoch(train, search.valid.plan(batch_size, search.order, steps=count, replacement=True), True)
 

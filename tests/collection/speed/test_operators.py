@@ -28,11 +28,11 @@ def of_a_step(space, k, cells, batch_size=2, channels=16):
     config = SpeedConfig(space=space, ks=[k], cells=cells, channels=channels, batch_size=batch_size)
     with posing():
         search = Search(settings(config, k), noise(2 * batch_size), CUDA, capture=False)
-        search.step.set_lr(0.1)
+        search.step.weight_optimiser.set_lr(0.1)
         plans = search.train.plan(batch_size, search.order), search.valid.plan(batch_size, search.order)
         next(search.launcher.epoch(*plans, moves_eta=True))
         search.launcher.number.zero_()
-        return operators(lambda: search.launcher.one(True))
+        return operators(lambda: search.launcher.run_step(True))
 
 
 @pytest.mark.parametrize(("space", "k", "cells", "most"), [("nb201", 1, 5, 4450), ("nb201", 4, 5, 5000), ("darts", 4, 8, 18_000)])
