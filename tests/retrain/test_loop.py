@@ -190,7 +190,7 @@ def test_a_narrower_precision_is_another_run_and_says_so(settings):
     assert results(narrow) == results(stopped) and results(narrow)[1]["sha256"] != results(wide)[1]["sha256"]
     records = [read_json(RunFolder(these.folder).file("record.json")) for these in (wide, narrow)]
     assert [record["parameters"]["precision"] for record in records] == ["float32", "bf16"]
-    with pytest.raises(DeviceError, match="precision='tf32' on a CPU"):
+    with pytest.raises(DeviceError, match="precision='tf32' needs a GPU: on a CPU float32 and bf16 are allowed"):
         next(run(settings(precision="tf32")))
 
 
