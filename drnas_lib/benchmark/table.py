@@ -1,4 +1,4 @@
-"""NAS-Bench-201 as a table: the accuracies of each of the 15,625 cells. Load it, look cells up.
+"""NAS-Bench-201 as a table: the accuracies of each of the 15,625 cells, and the rank of a cell among them.
 
 Dong & Yang, *NAS-Bench-201* (ICLR 2020). Accuracies are in per cent, means over the benchmark's seeds: `valid` and
 `test` after the 200-epoch schedule, `valid_12` on the validation set after the 12-epoch schedule. Made once, and compared

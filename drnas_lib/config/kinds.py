@@ -1,4 +1,4 @@
-"""The types of the parameters that several classes share. No torch."""
+"""The kinds of parameter that several configurations share, such as `Seed` and `BatchSize`. No torch."""
 
 from typing import Annotated
 

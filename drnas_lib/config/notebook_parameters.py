@@ -1,4 +1,4 @@
-"""Which of a notebook's globals are parameters, among everything else that a user keeps there."""
+"""Which globals of a notebook are its parameters; all others are left alone."""
 
 import ast
 from collections.abc import Iterable

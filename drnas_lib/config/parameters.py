@@ -1,4 +1,4 @@
-"""The parameters of notebooks: each value is checked by a `Kind`, and a message names what is wrong and what is allowed."""
+"""The parameters of notebooks: a `Kind` checks each value; a message says what is wrong, what is allowed and "Did you mean ...?"."""
 
 import difflib
 import math

@@ -1,4 +1,4 @@
-"""The complete settings of a search, which config/search.py makes of the parameters."""
+"""The complete settings of a search, made by config/search.py, and the reasons for which a run counts as reduced."""
 
 from dataclasses import asdict, dataclass
 from typing import Self

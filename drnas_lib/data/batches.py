@@ -1,4 +1,4 @@
-"""A data set held on the device as bytes, and the batches of an epoch."""
+"""`DeviceImages`: a data set held on the device as bytes, and the batches of an epoch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

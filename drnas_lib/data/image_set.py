@@ -1,4 +1,4 @@
-"""Images with labels in memory: their fingerprint, and which of them train the weights, train eta and test."""
+"""Images with labels in memory, and their fingerprint; subsets, halves and every fifth image."""
 
 import hashlib
 from dataclasses import dataclass

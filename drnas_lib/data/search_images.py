@@ -1,4 +1,4 @@
-"""The images that a search learns on, one set for the weights and one for eta: in memory, or ImageNet's files read as they are needed."""
+"""Which images train the weights of a search and which train eta: halves in memory, or ImageNet files read as they are needed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

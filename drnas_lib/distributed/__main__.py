@@ -1,4 +1,4 @@
-"""A search or a training on several processes, one GPU each, or several CPU processes; torchrun starts them:
+"""The command for torchrun: a search or a training on several processes, one GPU each or on CPUs.
 
     torchrun --nproc-per-node 8 -m drnas_lib.distributed search -f params/search/darts_imagenet_drnas_released.yaml -p seed 1
     torchrun --nproc-per-node 8 -m drnas_lib.distributed retrain -f params/retrain/drnas_imagenet_imagenet_released.yaml

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.genotype import DARTS_CELL_INPUTS
-from drnas_lib.nets.darts_operations import BY_STRIDE, Noise
 from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton, cell_inputs
+from drnas_lib.nets.darts_supernet_operations import BY_STRIDE, Noise
 from drnas_lib.nets.layers import added, next_node, shuffled, split
 from drnas_lib.nets.mixed import MixedEdges, Theta, ThetaLayout
 from drnas_lib.spaces.space import Space

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.spaces.darts_operations import FactorizedReduce
-from drnas_lib.spaces.operations import relu_conv_bn
+from drnas_lib.spaces.nb201_operations import relu_conv_bn
 
 AUXILIARY_WIDTHS = (128, 768)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from drnas_lib.genotype import Nb201Genotype
 from drnas_lib.nets.layers import added
-from drnas_lib.spaces.operations import OPERATIONS, relu_conv_bn
+from drnas_lib.spaces.nb201_operations import OPERATIONS, relu_conv_bn
 
 STAGES = 3
 

@@ -1,4 +1,4 @@
-"""One step of the search: eta on a validation batch, then the weights on a training batch (section 2.2, eq. 2).
+"""The two halves of a search step: the gradient of eta on a validation batch, that of the weights on a training batch (eq. 2).
 
 There is no host synchronisation within an epoch. Weights that a draw leaves out get a gradient of zero, so that momentum and weight decay
 still apply to them.

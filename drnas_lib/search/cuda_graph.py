@@ -1,4 +1,4 @@
-"""The steps of an epoch, launched one after another: on a GPU by a CUDA graph that is captured once and replayed, elsewhere eagerly.
+"""The steps of an epoch: on a GPU one CUDA graph, captured once, checked against an eager step and replayed; elsewhere eager steps.
 
 A graph holds the batches, the augmentation, the draw of theta, both steps, both optimisers and the meter. All that changes from step to
 step is in tensors with fixed addresses: the plans of the epoch or its next images from files, the number of the step, the learning rate,

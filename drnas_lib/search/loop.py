@@ -1,4 +1,4 @@
-"""The search loop of all methods and spaces: a row and a checkpoint per epoch, exact resume."""
+"""The search loop of all methods and spaces: a row and a checkpoint per epoch, from which an interrupted run resumes exactly."""
 
 import time
 from collections.abc import Generator, Iterator

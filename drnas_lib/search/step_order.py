@@ -1,4 +1,4 @@
-"""The orders in which a step moves the architecture and the weights, and their batches. A new order is a class and a row in `STEPS`."""
+"""The order of the two halves of a step, eta first or weights first, and their batches. A new order is a class and a row in `STEPS`."""
 
 from drnas_lib.search.bilevel import Batch, Bilevel
 

@@ -1,4 +1,4 @@
-"""The candidate operations of the DARTS space as modules: `OPERATIONS[name](channels, stride, affine)`.
+"""The operations of the DARTS space in the network of one cell: modules, `OPERATIONS[name](channels, stride, affine)`.
 
 Liu et al., *DARTS* (ICLR 2019), section 3.1.1, with the further operations of the cells published before it, and the noise of
 Zela et al., *Understanding and Robustifying Differentiable Architecture Search* (ICLR 2020). An operation keeps the number of
@@ -12,7 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from drnas_lib.spaces.operations import Zero, avg_pool_3x3
+from drnas_lib.spaces.nb201_operations import Zero, avg_pool_3x3
 
 Factory = Callable[[int, int, bool], nn.Module]
 

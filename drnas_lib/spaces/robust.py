@@ -1,5 +1,4 @@
-"""S1 to S4 of Zela et al., *Understanding and Robustifying Differentiable Architecture Search* (ICLR 2020): the cell of the DARTS space
-with few operations on an edge, on which DARTS is known to fail."""
+"""The spaces S1 to S4 of Zela et al. (ICLR 2020): cells of the DARTS space with few operations on an edge, where DARTS fails."""
 
 from drnas_lib.spaces.darts import AVG, DIL3, DIL5, MAX, SEP3, SKIP, darts_space
 

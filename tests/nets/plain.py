@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.nets.nb201_network import Skeleton
-from drnas_lib.spaces.operations import OPERATIONS
+from drnas_lib.spaces.nb201_operations import OPERATIONS
 
 
 def shuffle(x: Tensor, k: int) -> Tensor:

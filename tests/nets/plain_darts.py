@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from drnas_lib.nets.darts_skeleton import MACROS, DartsSkeleton
 from drnas_lib.spaces.darts_operations import OPERATIONS, FactorizedReduce
-from drnas_lib.spaces.operations import relu_conv_bn
+from drnas_lib.spaces.nb201_operations import relu_conv_bn
 
 
 class PlainEdge(nn.Module):

@@ -1,4 +1,4 @@
-"""drnas_lib.nets.darts, darts_operations, mixed and stacked against the plain oracle."""
+"""drnas_lib.nets.darts, darts_supernet_operations, mixed and stacked against the plain oracle."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.darts import DartsSuperNet
-from drnas_lib.nets.darts_operations import BY_STRIDE
+from drnas_lib.nets.darts_supernet_operations import BY_STRIDE
 from drnas_lib.nets.mixed import MixedEdges
 from drnas_lib.spaces import SPACES
 from tests.nets.plain_darts import PlainDartsSuperNet, copy_weights, pairs

@@ -7,7 +7,7 @@ from torch import nn
 
 from drnas_lib.genotype import Nb201Genotype, all_nb201
 from drnas_lib.nets.nb201_network import DiscreteCell, DiscreteNetwork, ResidualBlock, Skeleton
-from drnas_lib.spaces.operations import OPERATIONS
+from drnas_lib.spaces.nb201_operations import OPERATIONS
 
 EVERY_OPERATION = Nb201Genotype(("nor_conv_3x3", "avg_pool_3x3", "nor_conv_1x1", "skip_connect", "none", "nor_conv_3x3"))
 

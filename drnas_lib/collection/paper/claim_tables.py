@@ -60,7 +60,7 @@ def claim_lines(found: Sequence[ClaimResult]) -> list[str]:
 
 def markdown(found: Sequence[ClaimResult]) -> list[str]:
     """The claims as the README has them: each cell of the table holds one value."""
-    heads = ["claim of the paper", "place", *(head for scale in SCALES for head in (scale, f"{scale}: n"))]
+    heads = ["claim of the paper", "place", *(head for scale in SCALES for head in (f"{scale} scale", "n"))]
     rows = [heads, ["---"] * len(heads)]
     for claim, scales in by_claim(found):
         row = [claim.statement, claim.place]

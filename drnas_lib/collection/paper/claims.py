@@ -1,4 +1,4 @@
-"""The paper's claims (params/paper/claims.json), judged by the finished runs of each scale."""
+"""The paper's claims (params/paper/claims.json, a statement and a rule each), judged by the finished runs of each scale."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

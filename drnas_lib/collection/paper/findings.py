@@ -1,4 +1,4 @@
-"""What our results say of each number of the paper: our values, the runs behind them, the verdict, and the commands that make more."""
+"""For each number of the paper: our values, the runs behind them, the verdict, and the commands that make more."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

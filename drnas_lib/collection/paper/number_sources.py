@@ -1,4 +1,4 @@
-"""Which searches, trainings and counts make each number of the paper, the preferred first."""
+"""For each number of the paper: which searches, trainings and counts answer it, the preferred first."""
 
 from collections.abc import Callable
 from typing import Any

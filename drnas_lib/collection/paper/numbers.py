@@ -1,4 +1,4 @@
-"""The numbers in the paper's tables and figures: what was published, how it is printed, and by what rule ours are compared with it.
+"""The numbers printed in the paper's tables and figures, with their digits and units.
 
 The numbers are in params/paper; nothing here reads a result of ours.
 """

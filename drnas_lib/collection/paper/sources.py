@@ -1,4 +1,4 @@
-"""Where a number of the paper comes from here: a search, a training, a lookup or a count.
+"""The kinds of answers to a number of the paper: a search, a training, a lookup, a count.
 
 A source finds its values among the finished runs and names the commands that make more. A run is recognised by the fingerprint of its
 settings. It counts at a scale where it is a whole run of a published protocol at that scale; any other run of the same search or training,

@@ -1,4 +1,4 @@
-"""When a number of ours counts as the paper's: the five verdicts and their rules.
+"""When a number of ours counts as reproduced, within spread, not reproduced, reduced only or not run.
 
 Only finished runs at the full length of a published protocol are judged; a run of another size is never compared with a printed number
 (at the laptop scale the paper's claims are judged instead: claim_rules.py). The rule depends on the quantity:

@@ -1,4 +1,4 @@
-"""Parameters and multiply-adds of every published cell in both macro networks, counted on the networks themselves. A command:
+"""The command that counts parameters and multiply-adds of every published cell in both macro networks, on the networks themselves.
 
     python -m drnas_lib.collection.studies.darts_costs
 

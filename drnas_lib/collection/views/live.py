@@ -1,4 +1,4 @@
-"""One live display of a run: a line that says how far it is, over a figure; both are replaced after each epoch."""
+"""The live display of a run: progress over a figure, replaced after each epoch; Ctrl-C ends it with a message how to continue."""
 
 import time
 from abc import ABC, abstractmethod

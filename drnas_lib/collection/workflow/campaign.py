@@ -1,4 +1,4 @@
-"""The jobs of `make laptop`: everything of the paper on NAS-Bench-201 and CIFAR-10 at one scale, a papermill command each.
+"""The jobs of `make laptop` with their estimated minutes: a papermill command for each search, study, table and the report.
 
 Searches come first, then the tables and studies that read them, and the report last. Every job computes with one thread.
 """

@@ -1,4 +1,4 @@
-"""A job of the Snakefile: papermill on a GPU of its own.
+"""One papermill job of Snakemake, on a GPU of its own; its notebook gets its name when it has ended well.
 
     python -m drnas_lib.collection.workflow.job notebooks/search.ipynb OUT.ipynb -p seed 1
 

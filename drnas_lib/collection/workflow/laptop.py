@@ -1,4 +1,4 @@
-"""make laptop: the paper's searches, tables, figures and claims at the laptop scale, as many jobs at a time as there are cores. A command:
+"""The command `make laptop`: runs the jobs of campaign.py, as many at a time as there are cores, and shows the progress.
 
 python -m drnas_lib.collection.workflow.laptop -n        the jobs that are left, with their estimated minutes
 python -m drnas_lib.collection.workflow.laptop           runs them with Snakemake; Ctrl-C stops, the same command continues

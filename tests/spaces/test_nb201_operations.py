@@ -1,11 +1,11 @@
-"""Tests of drnas_lib.spaces.operations against their definitions."""
+"""Tests of drnas_lib.spaces.nb201_operations against their definitions."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from drnas_lib.genotype import NB201_OPERATIONS
-from drnas_lib.spaces.operations import OPERATIONS, Zero, relu_conv_bn
+from drnas_lib.spaces.nb201_operations import OPERATIONS, Zero, relu_conv_bn
 
 
 def test_every_operation_of_the_space_has_a_module_in_its_order():

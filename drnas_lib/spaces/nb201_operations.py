@@ -1,4 +1,4 @@
-"""The candidate operations of NAS-Bench-201 as modules: `OPERATIONS[name](channels, affine)`. Each keeps the shape of its input.
+"""The operations of NAS-Bench-201 in the network of one cell: modules, `OPERATIONS[name](channels, affine)`; shapes stay.
 
 The operations, and their order ReLU, convolution, batch normalisation, are those of Dong & Yang, *NAS-Bench-201*
 (ICLR 2020), section 2.1. `affine` says whether the batch normalisations learn a scale and a shift: they do in a
