@@ -130,7 +130,7 @@ def test_the_tables_have_a_column_for_each_scale(tmp_path):
     runs(tmp_path, [94.0, 93.8, 93.9])
     runs(tmp_path, [50.0] * 3, lam=0)
     report = Report.read(tmp_path)
-    row = table(report.claims).loc["The l2 pull (λ = 0.001) finds better cells than none (λ = 0)"]
+    row = table(report.claims).loc["The l2 regulariser (λ = 0.001) finds better cells than none (λ = 0)"]
     assert (row["full scale"], row["laptop scale"], row.place) == ("not run", "holds", "Table 5")
     assert row["laptop scale: value"].startswith("43.90, 95 % interval 43.8")
     html = shown(report.claims).to_html()
@@ -146,7 +146,7 @@ def test_the_tables_have_a_column_for_each_scale(tmp_path):
 def test_the_readmes_table_has_one_value_a_cell(tmp_path):
     runs(tmp_path, [94.0, 93.8, 93.9])
     lines = markdown(Report.read(tmp_path).claims)
-    assert lines[0] == "| claim of the paper | place | full | full: n | laptop | laptop: n |" and len(lines) == 2 + len(claims())
+    assert lines[0] == "| claim of the paper | place | full scale | n | laptop scale | n |" and len(lines) == 2 + len(claims())
     assert {line.count("|") for line in lines} == {7}
     assert any(line.endswith("| not run | – | undecided | 3 |") or line.endswith("| not run | – | holds | 3 |") for line in lines)
 
