@@ -140,7 +140,7 @@ def test_the_tables_have_a_column_for_each_scale(tmp_path):
     counted = f"**Of {total} claims at the full scale: {total} not run; at the laptop scale: 1 holds, "
     assert sentence(report.claims).data.startswith(counted)
     said = "\n".join(claim_lines(report.claims))
-    assert "Table 5: The l2 pull" in said and "  laptop: holds (43.90" in said
+    assert "Table 5: The l2 regulariser" in said and "  laptop: holds (43.90" in said
 
 
 def test_the_readmes_table_has_one_value_a_cell(tmp_path):
