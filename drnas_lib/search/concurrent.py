@@ -27,7 +27,7 @@ OnStep = Callable[[SearchSettings, int, int], None]
 
 def run_concurrently(
     many: Iterable[SearchSettings], rerun: bool = False, at_once: int | None = None, on_step: OnStep | None = None
-) -> Iterator[tuple[SearchSettings, Progress]]:
+) -> Generator[tuple[SearchSettings, Progress], None, None]:
     """Run all settings, each as search.run.run does alone: own folder, lock, checkpoints and numbers. Yields whose epoch ended, and it.
 
     `at_once` fixes how many run at a time; None measures it on a GPU and is 1 on a CPU. Runs with other devices or precisions follow

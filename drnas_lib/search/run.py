@@ -31,7 +31,7 @@ def run(
     rerun: bool = False,
     on_step: Callable[[int, int], None] | None = None,
     process_group: ProcessGroup = SINGLE_PROCESS,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Yield the epochs of a run as they end; nothing where it is already done. The results are the files in its folder.
 
     `on_step(done, of)` hears of the steps within an epoch. Raises RunLocked, CheckpointError, RecordError, MissingData, DamagedData,

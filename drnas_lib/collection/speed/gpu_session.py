@@ -53,14 +53,14 @@ class Session:
 
     @classmethod
     def full(cls, device: torch.device, out: Path, ends: float) -> "Session":
-        timed = dict(repeats=3, steps=8, images=10_000)
+        timed: dict[str, Any] = dict(repeats=3, steps=8, images=10_000)
         sizes = {"nb201": SpeedConfig(ks=[1, 4, 8], **timed), "darts": SpeedConfig(space="darts", ks=[4], cells=8, **timed)}
         search = file_of_parameters(PROJECT / "params" / "search" / "nb201_cifar10_drnas_paper.yaml")
         return cls(device, sizes, search | {"results": str(out), "device": str(device)}, ends)
 
     @classmethod
     def tiny(cls, out: Path, ends: float) -> "Session":
-        timed = dict(repeats=1, steps=1, images=32, batch_size=4, channels=8)
+        timed: dict[str, Any] = dict(repeats=1, steps=1, images=32, batch_size=4, channels=8)
         sizes = {"nb201": SpeedConfig(ks=[4], cells=1, **timed), "darts": SpeedConfig(space="darts", ks=[4], cells=3, **timed)}
         search = dict(dataset="digits", epochs=[2], cells=1, channels=4, subset=64, batch_size=16, evaluate="none")
         return cls(CPU, sizes, search | {"results": str(out), "device": "cpu"}, ends)

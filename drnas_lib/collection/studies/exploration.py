@@ -250,11 +250,11 @@ def conclusion(found: Exploration, samples: int) -> str:
     if found.accuracy is not None:
         of = found.accuracy[found.accuracy.dataset == (dataset if dataset in DATASETS else DATASETS[0])].sort_values("epoch")
         start, end = of.iloc[0], of.iloc[-1]
-        from_cell, to_cell = (f"{cell.mean_cell_pct:.1f} % ({place(cell.mean_cell_rank, cell.mean_cell_below_pct)})" for cell in (start, end))
+        before, after = (f"{of.mean_cell_pct:.1f} % ({place(of.mean_cell_rank, of.mean_cell_below_pct)})" for of in (start, end))
         said += (
             f" The range of their accuracy on {start.dataset} goes from {start.q0_pct:.1f} to {start.q100_pct:.1f} % at first, to "
             f"{end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (half of the draws within {end.q25_pct:.1f} to {end.q75_pct:.1f} %), and "
-            f"the cell of the mean from {from_cell} to {to_cell}; the best cell of all has {found.optima[start.dataset]:.2f} %. "
+            f"the cell of the mean from {before} to {after}; the best cell of all has {found.optima[start.dataset]:.2f} %. "
             "The paper's Figure 1 draws the same range and line, and its text states no values."
         )
     return f"**{said}**" + (f" This was a reduced run ({'; '.join(reduced)}), not the paper's." if reduced else "")
