@@ -19,6 +19,7 @@ from drnas_lib.runs import integrity
 from drnas_lib.runs.records import RunFolder, resolve
 
 MOST_TABLE_SEEDS = 10_000  # their queries at every cost that the notebook shows fit into the memory
+Reasons = dict[tuple[str, str], str]  # (label, data set) -> why a search could not be made
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pandas.io.formats.style import Styler
 from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import LABELS, SECONDS_PER_QUERY, TableSearchConfig
 from drnas_lib.benchmark.table import DATASETS, Benchmark
-from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, lookup_runs, runs
+from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, Reasons, lookup_runs, runs
 from drnas_lib.collection.views import comparison_plots, tables
 from drnas_lib.collection.views.tables import OPTIMUM
 from drnas_lib.runs.records import PROJECT, read_json
@@ -20,7 +20,6 @@ from drnas_lib.runs.records import PROJECT, read_json
 PAPER = PROJECT / "params" / "paper"
 RESNET = "ResNet (He et al., 2016)"
 ABSENT_TABLE = "no NAS-Bench-201 table; the conclusion says how to get it"
-Reasons = dict[tuple[str, str], str]  # (label, data set) -> why there is no run
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
