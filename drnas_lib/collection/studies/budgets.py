@@ -28,7 +28,6 @@ from drnas_lib.nets.cost import nb201_cost
 from drnas_lib.nets.nb201_network import DiscreteNetwork
 from drnas_lib.runs.device import choose, describe
 from drnas_lib.runs.records import environment, resolve, write_csv, write_json
-from drnas_lib.spaces import SPACES
 
 KEPT = 100  # cells in the file of a study
 CostFunction = Callable[[Any], float]  # of a genotype of the space at hand
@@ -97,7 +96,7 @@ DISTRIBUTIONS = {LEARNT: learnt_scores, UNIFORM: uniform_scores}
 def under_budget(trace: Trace, cost: CostFunction, budget: float | None, samples: int, seed: int) -> pd.DataFrame:
     """Draw `samples` cells from the learnt distribution and keep those that cost no more than `budget`.
 
-    A row for each distinct cell, the most probable first: what the distribution favours within the budget, whatever the accuracy.
+    A row for each distinct cell, the most probable first, which needs no accuracies.
     Columns genotype (as text), log_probability (of the operations that win on each edge, in nats, exact), draws, cost. Raises
     ConstrainedError where no cell is within the budget.
     """
@@ -159,16 +158,53 @@ class Study:
     benchmark does not have them, and `unknown` says why.
 
     `space` has every cell and `shares` what draws recover of its front; both None without accuracies, or where the cost is measured, which
-    would take too long for all cells.
+    would take too long for all cells. `reduced` says how the search was reduced.
     """
 
+    config: ConstrainedConfig
     picked: pd.DataFrame
     uniform: pd.DataFrame
     space: pd.DataFrame | None
     shares: pd.DataFrame | None
     unit: str
     circumstances: str
-    unknown: str = ""
+    unknown: str
+    reduced: list[str]
+
+    def conclusion(self) -> str:
+        """Which cell comes first and how much draws recover, in sentences."""
+        said = self._with_accuracies() if "accuracy_pct" in self.picked else self._costs_alone()
+        return f"**{said}**" + (f" The search was a reduced run ({'; '.join(self.reduced)})." if self.reduced else "")
+
+    def _costs_alone(self) -> str:
+        picked, budget = self.picked.cost, self.config.budget
+        limit, ending = "", ""
+        if budget is not None:
+            limit = f" within {budget:g} {self.unit}"
+            ending = f". Drawn evenly, {100 * (self.uniform.cost <= budget).mean():.1f} % are"
+        return (
+            f"{max(self.config.samples):,} draws give {len(picked):,} distinct cells{limit}, of {picked.min():.4g} to {picked.max():.4g} "
+            f"{self.unit}; the most probable one costs {picked.iloc[0]:.4g}{ending}. How good they are is unknown here: {self.unknown}"
+        )
+
+    def _with_accuracies(self) -> str:
+        config, first, best = self.config, self.picked.iloc[0], self.picked.loc[self.picked.accuracy_pct.idxmax()]
+        of_first, of_best = (f"{cell.accuracy_pct:.2f} % ({place(cell['rank'], cell.below_pct)})" for cell in (first, best))
+        limit = "without a budget" if config.budget is None else f"within {config.budget:g} {self.unit}"
+        said = (
+            f"The most probable cell drawn {limit} reaches {of_first} on {config.accuracy_on} at {first.cost:.4g} {self.unit} "
+            f"(probability {100 * np.exp(first.log_probability):.3f} %, {100 / 15_625:.4f} % when flat); the best one drawn, known only "
+            f"with the benchmark, {of_best} at {best.cost:.4g}."
+        )
+        if self.shares is None:
+            return said
+        by_draws = self.shares.groupby(["samples", "distribution"]).share_pct.agg(["mean", "std"])
+        spread = {key: f"{mean:.1f} ± {std:.1f} %" for key, mean, std in by_draws.itertuples()}
+        parts = [f"with {count:,} draws {spread[count, LEARNT]} (uniform {spread[count, UNIFORM]})" for count in config.samples]
+        return (
+            f"{said} Of the hypervolume of the best possible front, drawing recovers {', '.join(parts)}; mean ± deviation of "
+            f"{config.repeats} repeats."
+        )
 
 
 def study(path: str, config: ConstrainedConfig) -> Study:
@@ -177,20 +213,19 @@ def study(path: str, config: ConstrainedConfig) -> Study:
     Raises RecordError, ExplorationError, ConstrainedError.
     """
     report, column = SearchReport.read(path), f"{config.accuracy_on}_{config.split}"
-    name = report.record["parameters"]["space"]
-    cost, (benchmark, unknown) = cost_of(name, config.cost), exploration.benchmark_of(SPACES[name])
-    trace, most = Trace.of(report), max(config.samples)
-    ask = lambda cell: cost.of(cell, config)
-    picked = under_budget(trace, ask, config.budget, most, config.seed)
+    cost = cost_of(report.record["parameters"]["space"], config.cost)
+    trace, most, cost_of_cell = Trace.of(report), max(config.samples), lambda cell: cost.of(cell, config)
+    benchmark, unknown = exploration.benchmark_of(trace.space)
+    picked = under_budget(trace, cost_of_cell, config.budget, most, config.seed)
     drawn = exploration.cells(trace.space, uniform_scores(trace, most, np.random.default_rng([config.seed, 1])))
     evenly = list({str(cell): cell for cell in drawn}.items())
     if not cost.exact:  # measuring takes time: as many distinct cells as the learnt distribution gave
         evenly = evenly[: len(picked)]
-    uniform, space, shares = pd.DataFrame([{"genotype": text, "cost": ask(cell)} for text, cell in evenly]), None, None
+    uniform, space, shares = pd.DataFrame([{"genotype": text, "cost": cost_of_cell(cell)} for text, cell in evenly]), None, None
     if benchmark is not None:
         picked, uniform = (with_accuracy(table, benchmark, column) for table in (picked, uniform))
         if cost.exact:
-            space = whole_space(ask, benchmark, column)
+            space = whole_space(cost_of_cell, benchmark, column)
             shares = recovered(trace, space, config)
     device = describe(choose(config.device))
     how = "counted, not measured" if cost.exact else f"measured on {device}, batch of {config.batch_size}, median of {config.timings}"
@@ -199,41 +234,4 @@ def study(path: str, config: ConstrainedConfig) -> Study:
     if shares is not None:
         write_csv(resolve(path) / f"{stem}_shares.csv", shares.to_dict("records"))
     write_json(resolve(path) / f"{stem}.json", {"parameters": config.model_dump(), "cost": how, "environment": environment()})
-    return Study(picked, uniform, space, shares, cost.unit, how, unknown)
-
-
-def conclusion(study: Study, config: ConstrainedConfig, reduced: list[str]) -> str:
-    """Which cell comes first and how much draws recover, in sentences."""
-    said = _with_accuracies(study, config) if "accuracy_pct" in study.picked else _costs_alone(study, config)
-    return f"**{said}**" + (f" The search was a reduced run ({'; '.join(reduced)})." if reduced else "")
-
-
-def _costs_alone(study: Study, config: ConstrainedConfig) -> str:
-    first, limit = study.picked.iloc[0], "" if config.budget is None else f" within {config.budget:g} {study.unit}"
-    said = (
-        f"{max(config.samples):,} draws give {len(study.picked):,} distinct cells{limit}, of {study.picked.cost.min():.4g} to "
-        f"{study.picked.cost.max():.4g} {study.unit}; the most probable one costs {first.cost:.4g}"
-    )
-    if config.budget is not None:
-        said += f". Drawn evenly, {100 * (study.uniform.cost <= config.budget).mean():.1f} % are"
-    return f"{said}. How good they are is unknown here: {study.unknown}"
-
-
-def _with_accuracies(study: Study, config: ConstrainedConfig) -> str:
-    first, best = study.picked.iloc[0], study.picked.loc[study.picked.accuracy_pct.idxmax()]
-    of_first, of_best = (f"{cell.accuracy_pct:.2f} % ({place(cell['rank'], cell.below_pct)})" for cell in (first, best))
-    limit = "without a budget" if config.budget is None else f"within {config.budget:g} {study.unit}"
-    said = (
-        f"The most probable cell drawn {limit} reaches {of_first} on {config.accuracy_on} at {first.cost:.4g} {study.unit} "
-        f"(probability {100 * np.exp(first.log_probability):.3f} %, {100 / 15_625:.4f} % when flat); the best one drawn, known only "
-        f"with the benchmark, {of_best} at {best.cost:.4g}."
-    )
-    if study.shares is None:
-        return said
-    by_draws = study.shares.groupby(["samples", "distribution"]).share_pct.agg(["mean", "std"])
-    spread = {key: f"{mean:.1f} ± {std:.1f} %" for key, mean, std in by_draws.itertuples()}
-    parts = [f"with {count:,} draws {spread[count, LEARNT]} (uniform {spread[count, UNIFORM]})" for count in config.samples]
-    return (
-        f"{said} Of the hypervolume of the best possible front, drawing recovers {', '.join(parts)}; mean ± deviation of {config.repeats} "
-        "repeats."
-    )
+    return Study(config, picked, uniform, space, shares, cost.unit, how, unknown, report.record["reduced"])

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import interpolate, special, stats
 
 from drnas_lib.benchmark.table import DATASETS, Benchmark, place
+from drnas_lib.collection.studies.config import ExplorationConfig
 from drnas_lib.collection.views.search_report import DIRICHLET, SearchReport
 from drnas_lib.config.space_rules import RULES
 from drnas_lib.errors import UserError
@@ -214,47 +215,47 @@ class Exploration:
     Where the benchmark does not know the space, or its table is not here, they are None and empty, and `unknown` says why.
     """
 
+    config: ExplorationConfig
     report: SearchReport
     epochs: pd.DataFrame
     accuracy: pd.DataFrame | None
     optima: dict[str, float]
     unknown: str
 
+    def conclusion(self) -> str:
+        """The draws after the first and the last epoch compared, in sentences."""
+        first, last, dataset = self.epochs.iloc[0], self.epochs.iloc[-1], self.report.dataset
+        reduced = self.report.record["reduced"]
+        said = (
+            f"Of {self.config.samples} draws, {first.distinct_cells} cells are distinct after epoch {first.epoch} and "
+            f"{last.distinct_cells} after epoch {last.epoch}; the distribution is as wide as {first.effective_choices:,.0f} and "
+            f"{last.effective_choices:,.0f} equally likely choices."
+        )
+        if self.accuracy is not None:
+            of = self.accuracy[self.accuracy.dataset == (dataset if dataset in DATASETS else DATASETS[0])].sort_values("epoch")
+            start, end = of.iloc[0], of.iloc[-1]
+            before, after = (f"{of.mean_cell_pct:.1f} % ({place(of.mean_cell_rank, of.mean_cell_below_pct)})" for of in (start, end))
+            said += (
+                f" The range of their accuracy on {start.dataset} goes from {start.q0_pct:.1f} to {start.q100_pct:.1f} % at first, to "
+                f"{end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (half of the draws within {end.q25_pct:.1f} to {end.q75_pct:.1f} %), "
+                f"and the cell of the mean from {before} to {after}; the best cell of all has {self.optima[start.dataset]:.2f} %. "
+                "The paper's Figure 1 draws the same range and line, and its text states no values."
+            )
+        return f"**{said}**" + (f" This was a reduced run ({'; '.join(reduced)}), not the paper's." if reduced else "")
 
-def study(path: str, samples: int, seed: int, split: str) -> Exploration:
+
+def study(path: str, config: ExplorationConfig) -> Exploration:
     """The exploration of a finished run; writes exploration*.csv and .json beside it. Raises RecordError, ExplorationError."""
     report, folder = SearchReport.read(path), RunFolder(path)
     trace = Trace.of(report)
-    epochs, drawn = by_epoch(trace, samples, seed)
+    epochs, drawn = by_epoch(trace, config.samples, config.seed)
     table, missing = benchmark_of(trace.space)
-    accuracy = accuracies(epochs, drawn, table, split) if table else None
-    optima = {name: table.optimum(name, split)[1] for name in DATASETS} if table else {}
+    accuracy = accuracies(epochs, drawn, table, config.split) if table else None
+    optima = {name: table.optimum(name, config.split)[1] for name in DATASETS} if table else {}
     unknown = f"The accuracy of the cells is unknown here: {missing}" if missing else ""
     write_csv(folder.file("exploration_epochs.csv"), epochs.to_dict("records"))
     if accuracy is not None:
         write_csv(folder.file("exploration_accuracy.csv"), accuracy.to_dict("records"))
-    about = {"samples": samples, "seed": seed, "split": split, "environment": environment()}
+    about = {"samples": config.samples, "seed": config.seed, "split": config.split, "environment": environment()}
     write_json(folder.file("exploration.json"), about)
-    return Exploration(report, epochs, accuracy, optima, unknown)
-
-
-def conclusion(found: Exploration, samples: int) -> str:
-    """The draws after the first and the last epoch compared, in sentences."""
-    first, last, dataset = found.epochs.iloc[0], found.epochs.iloc[-1], found.report.dataset
-    reduced = found.report.record["reduced"]
-    said = (
-        f"Of {samples} draws, {first.distinct_cells} cells are distinct after epoch {first.epoch} and {last.distinct_cells} after epoch "
-        f"{last.epoch}; the distribution is as wide as {first.effective_choices:,.0f} and {last.effective_choices:,.0f} equally likely "
-        "choices."
-    )
-    if found.accuracy is not None:
-        of = found.accuracy[found.accuracy.dataset == (dataset if dataset in DATASETS else DATASETS[0])].sort_values("epoch")
-        start, end = of.iloc[0], of.iloc[-1]
-        before, after = (f"{of.mean_cell_pct:.1f} % ({place(of.mean_cell_rank, of.mean_cell_below_pct)})" for of in (start, end))
-        said += (
-            f" The range of their accuracy on {start.dataset} goes from {start.q0_pct:.1f} to {start.q100_pct:.1f} % at first, to "
-            f"{end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (half of the draws within {end.q25_pct:.1f} to {end.q75_pct:.1f} %), and "
-            f"the cell of the mean from {before} to {after}; the best cell of all has {found.optima[start.dataset]:.2f} %. "
-            "The paper's Figure 1 draws the same range and line, and its text states no values."
-        )
-    return f"**{said}**" + (f" This was a reduced run ({'; '.join(reduced)}), not the paper's." if reduced else "")
+    return Exploration(config, report, epochs, accuracy, optima, unknown)

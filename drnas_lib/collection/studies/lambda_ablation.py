@@ -15,7 +15,7 @@ UNKNOWN = Standing(math.nan, math.nan, math.nan, math.nan)
 
 
 def accuracies(folders: list[str]) -> pd.DataFrame:
-    """A row for each run: lam, seed, regulariser, entropy of the mean mixture, largest beta, genotype, and the standing of its cell.
+    """A row for each run: lam, seed, regulariser, genotype, and the standing of its cell.
 
     Columns of the standing: test_acc_pct, rank, below_pct, best_pct (see benchmark.Standing), on the data set `accuracy_on`: the one
     searched, or cifar10 where the benchmark does not have that one. NaN without the benchmark's table; `unknown` says how to get it.
@@ -23,7 +23,7 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
     rows, (table, unknown) = [], Benchmark.found()
     for folder in folders:
         report = SearchReport.read(folder)
-        settings, last, cell = report.record["parameters"], report.history.iloc[-1], report.genotype
+        settings, cell = report.record["parameters"], report.genotype
         on, standing = report.dataset if report.dataset in DATASETS else DATASETS[0], UNKNOWN
         if table is not None and isinstance(cell, Nb201Genotype):
             standing = table.standing(table.accuracy(cell, on, "test"), on, "test")
@@ -32,8 +32,6 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
                 "lam": settings["lam"],
                 "seed": settings["seed"],
                 "regulariser": settings["regulariser"],
-                "mean_entropy_nats": last.mean_entropy_nats,
-                "beta_max": last.beta_max,
                 "accuracy_on": on,
                 "test_acc_pct": standing.accuracy_pct,
                 "rank": standing.rank,

@@ -79,7 +79,7 @@ def test_the_study_of_a_run_with_a_measured_latency(data_root, tmp_path):
     study = budgets.study(str(tmp_path), config)
     assert (study.picked.cost > 0).all() and study.space is None and "batch of 1" in study.circumstances
     assert (tmp_path / "constrained_latency_ms_cifar10_cells.csv").exists()
-    first, said = study.picked.iloc[0], budgets.conclusion(study, config, [])
+    first, said = study.picked.iloc[0], study.conclusion()
     standing = Benchmark.load().standing(first.accuracy_pct, "cifar10", "test")
     assert (first["rank"], first.below_pct) == (standing.rank, standing.below_pct)
     assert f"The most probable cell drawn without a budget reaches {first.accuracy_pct:.2f} % (rank {standing.rank:,}, better than" in said
@@ -92,7 +92,7 @@ def test_without_the_table_the_cells_are_counted_and_not_judged(tmp_path, monkey
     config = ConstrainedConfig(samples=[20], budget=100.0)
     study = budgets.study(str(tmp_path), config)
     assert study.picked.cost.max() <= 100 and study.shares is None and "accuracy_pct" not in study.picked
-    assert f"How good they are is unknown here: {how_to_get()}" in budgets.conclusion(study, config, [])
+    assert f"How good they are is unknown here: {how_to_get()}" in study.conclusion()
     assert study_plots.drawn(study, "cifar10", 100.0).axes
 
 
@@ -106,8 +106,8 @@ def test_cells_of_the_darts_space_within_a_budget_of_multiply_adds():
     drawn = {str(cell): cell for cell in exploration.cells(trace.space, learnt_scores(trace, 40, np.random.default_rng(0)))}
     first = table.iloc[0]
     assert first.cost == darts_costs.cost(drawn[first.genotype], "imagenet").macs / 1e6
-    unknown = exploration.benchmark_of(DARTS)[1]
-    study = budgets.Study(table, everything, None, None, "million multiply-adds on ImageNet", "counted", unknown)
-    said = budgets.conclusion(study, ConstrainedConfig(budget=500.0), [])
+    config, unknown = ConstrainedConfig(budget=500.0), exploration.benchmark_of(DARTS)[1]
+    study = budgets.Study(config, table, everything, None, None, "million multiply-adds on ImageNet", "counted", unknown, [])
+    said = study.conclusion()
     assert "within 500 million" in said and said.endswith("no benchmark has the cells of space 'darts'; each would have to be trained.**")
     assert study_plots.drawn(study, "cifar10", 500.0).axes
