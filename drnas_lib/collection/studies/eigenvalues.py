@@ -67,7 +67,7 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
     DeviceError.
     """
     run = TrainedRun.read(path)
-    of = hessian.variable(run.settings["method"], protocol.variable)
+    variable = hessian.find_variable(run.settings["method"], protocol.variable)
     device, file = choose(device_name), run.folder.file(f"{protocol.stem}.json")
     kept: dict[str, Any] = {"run": run.identity, "protocol": asdict(protocol), "device": describe(device), "epochs": []}
     kept |= integrity.read(file) if file.exists() else {}
@@ -79,7 +79,7 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
     batches = run.validation(protocol.images, min(BATCH, protocol.images), PRECISIONS[protocol.precision], device) if missing else []
     with run.folder.lock() if missing else nullcontext(), reproducible(device):
         for snapshot in missing:
-            kept["epochs"].append(measure(run, snapshot, of, protocol, batches, device))
+            kept["epochs"].append(measure(run, snapshot, variable, protocol, batches, device))
             kept["epochs"].sort(key=lambda row: row["epoch"])
             integrity.write(file, kept | {"environment": environment()})  # after each, so that an interrupted study continues
     about = {name: run.settings[name] for name in ("space", "method", "lam", "seed")} | {"reduced": "; ".join(run.record["reduced"])}
@@ -87,16 +87,16 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
 
 
 def measure(
-    run: TrainedRun, path: Path, of: hessian.Variable, protocol: Protocol, batches: list[hessian.Batch], device: torch.device
+    run: TrainedRun, path: Path, variable: hessian.Variable, protocol: Protocol, batches: list[hessian.Batch], device: torch.device
 ) -> dict[str, Any]:
     """The row of one snapshot, with its whole spectrum."""
     began, dtype = time.perf_counter(), PRECISIONS[protocol.precision]
     snapshot = run.snapshot(path, device)
     net = run.network(snapshot, protocol.normalisation == "batch", dtype, device)
     eta, mask = snapshot.eta.double(), snapshot.mask
-    theta = of.theta(of.start(eta, mask), mask)
+    theta = variable.theta(variable.start(eta, mask), mask)
     loss, gradient, in_theta = hessian.in_theta(net, batches, theta.to(dtype), mask)
-    in_variable = hessian.pull_back(of, eta, mask, gradient, in_theta)
+    in_variable = hessian.pull_back(variable, eta, mask, gradient, in_theta)
     ridge = run.settings["lam"] if protocol.ridge else 0.0
     values = hessian.spectrum(in_variable, ridge).tolist()
     largest = max(map(abs, values))

@@ -53,7 +53,7 @@ class HessianError(UserError, ValueError):
     """The method has no such Hessian; the message names those that exist."""
 
 
-def variable(method: str, name: str) -> Variable:
+def find_variable(method: str, name: str) -> Variable:
     """The variable `name` of a method. Raises HessianError for a method without a twice differentiable point, or without that variable."""
     if method not in VARIABLES:
         raise HessianError(f"method={method!r} of this run: theta has no twice differentiable point. Allowed are {', '.join(VARIABLES)}.")
@@ -84,27 +84,27 @@ def in_theta(net: torch.nn.Module, batches: list[Batch], theta: Tensor, mask: Te
     return loss, gradient, hessian
 
 
-def pull_back(of: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian: Tensor) -> Tensor:
+def pull_back(variable: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian: Tensor) -> Tensor:
     """Hessian (n, n) in the kept entries of a variable, from gradient (n,) and Hessian (n, n) in theta, all float64.
 
     It is that of the model g d + d H d / 2, d = theta(v) - theta(v0), which equals the loss up to second order.
     """
-    quadratic, start = _model(of, eta.to(gradient), mask, gradient, hessian)
+    quadratic, start = _model(variable, eta.to(gradient), mask, gradient, hessian)
     return torch.autograd.functional.hessian(quadratic, start)
 
 
-def gradient_in(of: Variable, eta: Tensor, mask: Tensor, gradient: Tensor) -> Tensor:
+def gradient_in(variable: Variable, eta: Tensor, mask: Tensor, gradient: Tensor) -> Tensor:
     """Gradient (n,) in the kept entries of a variable, from the gradient (n,) in theta, by the same model."""
-    quadratic, start = _model(of, eta.to(gradient), mask, gradient, torch.zeros_like(gradient).diag())
+    quadratic, start = _model(variable, eta.to(gradient), mask, gradient, torch.zeros_like(gradient).diag())
     return torch.autograd.functional.jacobian(quadratic, start)
 
 
-def _model(of: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
-    whole = of.start(eta, mask)
-    origin = of.theta(whole, mask)[mask]
+def _model(variable: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    whole = variable.start(eta, mask)
+    origin = variable.theta(whole, mask)[mask]
 
     def quadratic(entries: Tensor) -> Tensor:
-        step = of.theta(whole.masked_scatter(mask, entries), mask).masked_select(mask) - origin
+        step = variable.theta(whole.masked_scatter(mask, entries), mask).masked_select(mask) - origin
         return gradient @ step + step @ hessian @ step / 2
 
     return quadratic, whole[mask]

@@ -82,7 +82,7 @@ def evaluate(path: str | Path, config: TheoryConfig) -> Bound:
     Raises RecordError, SnapshotError, HessianError.
     """
     run, device, dtype = TrainedRun.read(path), choose(config.device), torch.float64
-    of = hessian.variable(run.settings["method"], "mu")
+    variable = hessian.find_variable(run.settings["method"], "mu")
     if run.settings["method"] != "drnas":
         raise hessian.HessianError(f"method={run.settings['method']!r} of this run: it has no Dirichlet distribution. Allowed is drnas.")
     snapshot = run.snapshot(run.snapshots()[-1], device)
@@ -90,12 +90,12 @@ def evaluate(path: str | Path, config: TheoryConfig) -> Bound:
         net = run.network(snapshot, config.normalisation == "batch", dtype, device)
         batches = run.validation(config.images, min(BATCH, config.images), dtype, device)
         eta, mask = snapshot.eta.double(), snapshot.mask
-        theta = of.theta(of.start(eta, mask), mask)
+        theta = variable.theta(variable.start(eta, mask), mask)
         loss, gradient, in_theta = hessian.in_theta(net, batches, theta, mask)
-        in_mu = hessian.pull_back(of, eta, mask, gradient, in_theta)
+        in_mu = hessian.pull_back(variable, eta, mask, gradient, in_theta)
         beta = dirichlet.concentration(eta)
         draws = _losses(net, batches, beta, mask, config.draws, torch.Generator(device).manual_seed(config.seed))
-    slope = hessian.gradient_in(of, eta, mask, gradient).cpu().numpy()
+    slope = hessian.gradient_in(variable, eta, mask, gradient).cpu().numpy()
     steps, delta = second_order(slope, in_mu.cpu().numpy(), beta[mask].cpu().numpy().reshape(-1, int(mask.sum(-1).max())))
     values = hessian.spectrum(in_mu)
     bound = Bound(
