@@ -214,10 +214,11 @@ def study(path: str, config: ConstrainedConfig) -> Study:
     """
     report, column = SearchReport.read(path), f"{config.accuracy_on}_{config.split}"
     cost = cost_of(report.record["parameters"]["space"], config.cost)
-    trace, most, cost_of_cell = Trace.of(report), max(config.samples), lambda cell: cost.of(cell, config)
+    cost_of_cell = lambda cell: cost.of(cell, config)
+    trace, samples = Trace.of(report), max(config.samples)
     benchmark, unknown = exploration.benchmark_of(trace.space)
-    picked = under_budget(trace, cost_of_cell, config.budget, most, config.seed)
-    drawn = exploration.cells(trace.space, uniform_scores(trace, most, np.random.default_rng([config.seed, 1])))
+    picked = under_budget(trace, cost_of_cell, config.budget, samples, config.seed)
+    drawn = exploration.cells(trace.space, uniform_scores(trace, samples, np.random.default_rng([config.seed, 1])))
     evenly = list({str(cell): cell for cell in drawn}.items())
     if not cost.exact:  # measuring takes time: as many distinct cells as the learnt distribution gave
         evenly = evenly[: len(picked)]
