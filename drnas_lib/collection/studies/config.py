@@ -1,6 +1,5 @@
 """The parameters of the study notebooks: a finished run, or the searches that a study makes where none is named."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from drnas_lib.config import kinds, scales
@@ -59,7 +58,7 @@ class StudyOfSearches(Parameters):
     device: Device = "auto"
     results: FolderPath = "results/search"
 
-    def searches(self) -> Sequence[SearchSettings]:
+    def searches(self) -> list[SearchSettings]:
         """The searches to make. Raises ParameterError."""
         raise NotImplementedError
 
