@@ -74,6 +74,7 @@ report: $(STAMP)
 	$(BIN)/python -m drnas_lib.collection.workflow.readme
 
 site: $(STAMP)
+	@$(INSTALL) --no-build-isolation --editable '.[site]' || echo "pdoc could not be installed, as said above: the site has no API pages."
 	$(BIN)/python -m drnas_lib.collection.site $(ARGS)
 
 # The stamp is written last, so that an interrupted installation is taken up again. Without build isolation, because an

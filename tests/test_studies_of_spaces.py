@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from drnas_lib.collection.studies import budgets, eigenvalues, exploration, proposition
-from drnas_lib.collection.studies.config import ConstrainedConfig, HessianConfig, TheoryConfig
+from drnas_lib.collection.studies.config import ConstrainedConfig, ExplorationConfig, HessianConfig, TheoryConfig
 from drnas_lib.collection.studies.eigenvalues import Protocol
 from drnas_lib.collection.studies.exploration import ExplorationError
 from drnas_lib.collection.studies.hessian import HessianError
@@ -18,6 +18,7 @@ SEARCHES = {space: {"space": space} | ONE for space in RULES}
 SEARCHES["nb201"] |= {"cells": 1}
 SEARCHES["darts"] |= {"progressive": True, "epochs": [1, 1], "k": [2, 1], "keep": [7, 1], "arch_warmup": [0, 0]}  # 7 of the 8 operations
 COUNTS = {"nb201": 30, "darts": 28, "s1": 56, "s2": 56, "s3": 84, "s4": 56}  # entries of theta that compete in the end
+EXPLORATION = ExplorationConfig(samples=5)
 THEORY, CONSTRAINED = TheoryConfig(draws=2, images=2, device="cpu"), ConstrainedConfig(samples=[5], repeats=2)
 
 
@@ -30,7 +31,7 @@ def searched(tmp_path, **changes) -> str:
 @pytest.mark.parametrize("space", SEARCHES)
 def test_every_study_works(space, tmp_path, data_root):
     folder = searched(tmp_path, **SEARCHES[space])
-    explored = exploration.study(folder, 5, 0, "test")
+    explored = exploration.study(folder, EXPLORATION)
     assert (explored.accuracy is None) == bool(explored.unknown) == (space != "nb201")
     picked = budgets.study(folder, CONSTRAINED).picked
     assert 1 <= len(picked) <= 5 and np.isfinite(picked.log_probability).all()
@@ -44,7 +45,7 @@ def test_what_needs_a_distribution_says_so(tmp_path):
     folder = searched(tmp_path, **SEARCHES["s2"], method="darts")
     said = "method='darts' of this run.* Allowed is drnas"
     with pytest.raises(ExplorationError, match=said):
-        exploration.study(folder, 5, 0, "test")
+        exploration.study(folder, EXPLORATION)
     with pytest.raises(ExplorationError, match=said):
         budgets.study(folder, CONSTRAINED)
     with pytest.raises(HessianError, match=said):

@@ -28,7 +28,7 @@ OnStep = Callable[[SearchSettings, int, int], None]
 
 def run_concurrently(
     many: Iterable[SearchSettings], rerun: bool = False, at_once: int | None = None, on_step: OnStep | None = None
-) -> Iterator[tuple[SearchSettings, Progress]]:
+) -> Generator[tuple[SearchSettings, Progress], None, None]:
     """Run all settings, each as search.run.run alone would: own folder, lock, checkpoints and numbers. Yields settings and ended epoch.
 
     `at_once` is the number of runs at a time; None measures it on a GPU and means 1 on a CPU. Runs with other devices or precisions follow

@@ -30,7 +30,7 @@ def run(
     rerun: bool = False,
     on_step: Callable[[int, int], None] | None = None,
     process_group: ProcessGroup = SINGLE_PROCESS,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Yield the epochs of a run as they end, nothing if it is finished already. The results are the files in its folder.
 
     Calls `on_step(done, of)` after each step of an epoch of the search. Raises RunLocked, CheckpointError, RecordError, MissingData,

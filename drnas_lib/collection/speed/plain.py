@@ -1,11 +1,10 @@
-"""The search as one would write it first: the oracle supernet, PyTorch's optimisers, images prepared one by one, metrics read every step.
+"""A plain search to time ours against: the tests' oracle supernet, PyTorch's optimisers, images prepared one by one, metrics every step.
 
-Nothing in it is slow on purpose. It is what `ours` is timed against, from batch to batch.
+Nothing in it is slow on purpose: it is the search as one would write it first.
 """
 
-import importlib.util
+import runpy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,42 +18,28 @@ from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.runs.records import PROJECT
 from drnas_lib.spaces import SPACES
 
-ORACLES = PROJECT / "tests" / "nets"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The oracle that the tests compare with, `plain` in `file`, the library's supernet, and how both call the number of their cells."""
-
-    file: str
-    plain: str
-    ours: type[nn.Module]
-    cells: str
-
-
-PAIRS = {
-    "nb201": Pair("plain.py", "PlainSuperNet", SuperNet, "cells_per_stage"),
-    "darts": Pair("plain_darts.py", "PlainDartsSuperNet", DartsSuperNet, "cells"),
+# For each space: file and class of the oracle that the tests compare with, the library's supernet, their parameter for the cells.
+PAIRS: dict[str, tuple[str, str, type[nn.Module], str]] = {
+    "nb201": ("plain.py", "PlainSuperNet", SuperNet, "cells_per_stage"),
+    "darts": ("plain_darts.py", "PlainDartsSuperNet", DartsSuperNet, "cells"),
 }
 
 
 def implementations(space: str) -> dict[str, Callable[..., nn.Module]]:
-    """`plain` and `ours`: each `make(k, channels, cells, classes=10, in_channels=3)` gives a supernet of the space with all operations."""
-    pair = PAIRS[space]
-    spec = importlib.util.spec_from_file_location(pair.file.removesuffix(".py"), ORACLES / pair.file)
-    oracle = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(oracle)
+    """`plain` and `ours`: functions `make(k, channels, cells, classes=10, in_channels=3)` that build a supernet with all operations."""
+    file, oracle, ours, cells_name = PAIRS[space]
+    plain = runpy.run_path(str(PROJECT / "tests" / "nets" / file))[oracle]
 
     def maker(net: type[nn.Module]) -> Callable[..., nn.Module]:
         return lambda k, channels, cells, classes=10, in_channels=3: net(
-            SPACES[space], k=k, channels=channels, **{pair.cells: cells}, classes=classes, in_channels=in_channels
+            SPACES[space], k=k, channels=channels, **{cells_name: cells}, classes=classes, in_channels=in_channels
         )
 
-    return {"plain": maker(getattr(oracle, pair.plain)), "ours": maker(pair.ours)}
+    return {"plain": maker(plain), "ours": maker(ours)}
 
 
 class PlainSearch:
-    """One stage of a search without a schedule; `steps(count)` takes `count` steps, one at a time."""
+    """One stage of a DrNAS search without a schedule."""
 
     def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device):
         s, (channels, *_) = settings, dataset.train.images.shape[1:]
@@ -64,12 +49,12 @@ class PlainSearch:
         net = implementations(s.space)["plain"](s.stages[0].k, s.channels, s.cells, dataset.classes, channels)
         self.net = net.to(device).train()
         self.eta = (1e-3 * torch.randn(space.shape)).to(device).requires_grad_()
-        self.of_weights = torch.optim.SGD(self.net.parameters(), s.weight_lr, s.momentum, weight_decay=s.weight_decay)
-        self.of_eta = torch.optim.Adam([self.eta], s.arch_lr, s.arch_betas, weight_decay=s.lam)
+        self.weight_optimiser = torch.optim.SGD(self.net.parameters(), s.weight_lr, s.momentum, weight_decay=s.weight_decay)
+        self.eta_optimiser = torch.optim.Adam([self.eta], s.arch_lr, s.arch_betas, weight_decay=s.lam)
         self.train, self.valid = halves(dataset.train, dataset.shuffled)
 
     def steps(self, count: int) -> Iterator[tuple[float, float]]:
-        """Take `count` steps of a pass over the training half, yielding the training loss and accuracy in per cent of each."""
+        """Take `count` steps, and yield the training loss (nats) and accuracy (%) of each."""
         order = torch.randperm(len(self.train.labels))
         for i in range(count):
             start = i * self.batch_size % (len(order) - self.batch_size + 1)
@@ -77,16 +62,16 @@ class PlainSearch:
 
     def _step(self, index: Tensor) -> tuple[float, float]:
         x, y = self._batch(self.valid, torch.randperm(len(self.valid.labels))[: self.batch_size])
-        self.of_eta.zero_grad()
+        self.eta_optimiser.zero_grad()
         F.cross_entropy(self.net(x, self._theta()), y).backward()
-        self.of_eta.step()
+        self.eta_optimiser.step()
         x, y = self._batch(self.train, index)
-        self.of_weights.zero_grad()
+        self.weight_optimiser.zero_grad()
         logits = self.net(x, self._theta())
         loss = F.cross_entropy(logits, y)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.clip)
-        self.of_weights.step()
+        self.weight_optimiser.step()
         return loss.item(), 100 * (logits.argmax(1) == y).float().mean().item()
 
     def _theta(self) -> Tensor:

@@ -1,8 +1,10 @@
-"""The speed notebook's measurements: made once, kept as files, told in sentences."""
+"""The measurements of the speed notebook: made, kept as files, and summarised in sentences."""
 
 from dataclasses import dataclass
 
 import pandas as pd
+import torch
+from matplotlib.figure import Figure
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.share import profiled, share_of_peak
@@ -16,35 +18,20 @@ from drnas_lib.runs.records import environment, resolve, write_csv, write_json
 
 @dataclass(frozen=True)
 class Speed:
-    """Tables: `steps` (see search/step_order.py), `whole` and `company` (whole.py), `profile` and the counts `share` (share.py)."""
+    """Tables `steps` (see steps.supernet_steps), `whole` and `at_once` (whole.py) and `profile`, and the counts `share` (share.py)."""
 
     steps: pd.DataFrame
     whole: pd.DataFrame
-    company: pd.DataFrame
-    share: dict
+    at_once: pd.DataFrame
+    share: dict[str, float]
     profile: pd.DataFrame
     device: str
 
-    def step_ratios(self):
-        return plots.ratios(self.steps, "step_ms", "arithmetic of a step (ms), median")
-
-    def whole_ratios(self):
-        return plots.ratios(self.whole, "step_ms", "whole step (ms), median")
-
-    def launches(self):
-        return plots.ratios(self.steps, "operators", "operators launched by a step")
-
-    def memory(self):
+    def memory(self) -> Figure:
         """The peak on a GPU beside the paper's; on a CPU what is kept for the backward pass."""
         if self.whole.gpu_peak_mb.notna().all():
             return plots.ratios(self.whole, "gpu_peak_mb", "peak GPU memory (MB)", reference="paper_gpu_mb")
         return plots.ratios(self.steps, "activation_mb", "activations kept for backward (MB)")
-
-    def throughput(self):
-        return plots.throughput(self.company)
-
-    def profile_bars(self):
-        return plots.profile(self.profile, self.device)
 
     def steps_sentence(self) -> str:
         return f"**The arithmetic of a step takes the plain supernet longer by {_ratios(self.steps)}.**"
@@ -53,7 +40,7 @@ class Speed:
         return f"**The plain supernet launches more operators by {_ratios(self.steps, 'operators')}.**"
 
     def whole_sentence(self) -> str:
-        first = self.whole[(self.whole.implementation == "ours")].iloc[0]
+        first = self.whole[self.whole.implementation == "ours"].iloc[0]
         return (
             f"**From the batch to the metrics the plain search takes longer by {_ratios(self.whole)}. At K={first.k} ours does "
             f"{first.images_per_s:.0f} images/s, which makes an epoch of {first.epoch_s:.3g} s and "
@@ -71,8 +58,8 @@ class Speed:
         beside = ", ".join(f"{row.gpu_peak_mb:.0f} MB at K={row.k} (paper {row.paper_gpu_mb:.0f})" for row in peaks.itertuples())
         return f"**{said}{f' Peak GPU memory: {beside}.' if beside else ' Peak GPU memory was not measured: no GPU.'}**"
 
-    def company_sentence(self) -> str:
-        said = ", ".join(f"{row.searches}: ×{row.over_one:.2f}" for row in self.company.iloc[1:].itertuples())
+    def at_once_sentence(self) -> str:
+        said = ", ".join(f"{row.searches}: ×{row.over_one:.2f}" for row in self.at_once.iloc[1:].itertuples())
         return f"**Searches at once, and their time over that of one: {said or 'only one was measured'}.**"
 
     def share_sentence(self) -> str:
@@ -90,23 +77,22 @@ def _ratios(table: pd.DataFrame, value: str = "step_ms") -> str:
 
 
 def measure(config: SpeedConfig) -> Speed:
-    """Measure as configured and keep tables, profile figure and circumstances in `results`, for each device and size."""
+    """Measure as configured, and keep tables, the profile's figure and the circumstances in `results`, by device and size."""
     device = choose(config.device, config.precision)
     with reproducible(device, PRECISIONS[config.precision]):
-        steps = supernet_steps(config.space, config.ks, config.batch_size, config.cells, config.channels, config.repeats, device)
-        whole, company = whole_steps(config, device), at_once(config, device)
+        steps, whole, several = supernet_steps(config, device), whole_steps(config, device), at_once(config, device)
         share = share_of_peak(config, device, float(whole[whole.implementation == "ours"].step_ms.iloc[0]))
-        found = Speed(steps, whole, company, share, pd.DataFrame(profiled(config, device)), describe(device))
+        found = Speed(steps, whole, several, share, profiled(config, device), describe(device))
     _keep(found, config, device)
     return found
 
 
-def _keep(found: Speed, config: SpeedConfig, device) -> None:
+def _keep(found: Speed, config: SpeedConfig, device: torch.device) -> None:
     sizes = f"batch{config.batch_size}_cells{config.cells}_channels{config.channels}_{config.precision}"
     folder, stem = resolve(config.results), f"{config.space}_{device.type}_{sizes}"
-    for name in ("steps", "whole", "company", "profile"):
-        write_csv(folder / f"{stem}_{name}.csv", getattr(found, name).to_dict("records"))
-    found.profile_bars().savefig(folder / f"{stem}_profile.png")
+    for name, table in {"steps": found.steps, "whole": found.whole, "company": found.at_once, "profile": found.profile}.items():
+        write_csv(folder / f"{stem}_{name}.csv", table.to_dict("records"))
+    plots.profile(found.profile, found.device).savefig(folder / f"{stem}_profile.png")
     of_search = {"protocol": settings(config, config.ks[0]).protocol, "seed": 0, "data": "random pixels of CIFAR-10's shape"}
     about = {"parameters": config.model_dump(), **of_search, "share": found.share, "device": found.device, "environment": environment()}
     write_json(folder / f"{stem}.json", about)

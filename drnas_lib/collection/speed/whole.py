@@ -1,14 +1,15 @@
 """Whole steps, from the batch to the metrics: one search against a plain one, and several at once."""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 
 import pandas as pd
 import torch
 
-from drnas_lib.collection.speed.clock import seconds, wait
 from drnas_lib.collection.speed.config import SpeedConfig
+from drnas_lib.collection.speed.meters import gpu_peak_mb, reset_gpu_peak, seconds
 from drnas_lib.collection.speed.plain import PlainSearch
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.data.image_set import ImageSet
@@ -19,10 +20,11 @@ from drnas_lib.spaces import SPACES
 
 SIZE, CLASSES = 32, 10
 EPOCHS = {"nb201": 100, "darts": 50}  # of the released search with K = 1
+DEFAULT_AT_ONCE = {"cpu": [1, 2], "cuda": [1, 2, 4, 8]}
 
 
 def noise(images: int) -> Dataset:
-    """Random pixels in the shapes of CIFAR-10: a step takes the same time whatever it sees."""
+    """Random pixels in the shapes of CIFAR-10, since the time of a step does not depend on the pixels."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (images, 3, SIZE, SIZE), generator=generator, dtype=torch.uint8)
     labels, row = torch.randint(CLASSES, (images,), generator=generator), DATASETS["cifar10"]
@@ -31,24 +33,24 @@ def noise(images: int) -> Dataset:
 
 
 def settings(config: SpeedConfig, k: int, seed: int = 0, **changes) -> SearchSettings:
-    """The released CIFAR-10 search with `changes`, in one stage with this `k` and all operations, eta moving from the first epoch on."""
+    """The released CIFAR-10 search with `changes`, in one stage with this `k` and all operations, without a warm-up of eta."""
     size = {name: getattr(config, name) for name in ("space", "batch_size", "cells", "channels", "precision", "device")}
     stage = dict(epochs=[EPOCHS[config.space]], k=[k], keep=[len(SPACES[config.space].operations)], arch_warmup=[0])
     return SearchConfig.of(size | stage | dict(dataset="cifar10", seed=seed) | changes).settings()
 
 
 def plain(these: SearchSettings, dataset: Dataset, device: torch.device, count: int) -> Iterator[object]:
-    """`count` steps of the plain search, one with each turn."""
+    """An iterator that takes `count` steps of the plain search."""
     return PlainSearch(these, dataset, device).steps(count)
 
 
-def ours(these: SearchSettings, dataset: Dataset, device: torch.device, count: int, capture: bool = True) -> Iterator[object]:
-    """`count` steps of the library's search, one launched with each turn."""
+def ours(these: SearchSettings, dataset: Dataset, device: torch.device, count: int, capture: bool = True) -> Iterator[int]:
+    """An iterator that launches `count` steps of the library's search, with CUDA graphs if `capture`."""
     return launched_steps(Search(these, dataset, device, capture), count)
 
 
 def launched_steps(search: Search, count: int) -> Iterator[int]:
-    """`count` steps of a search that moves weights and eta, one launched with each turn."""
+    """An iterator that launches `count` steps of a search, which train weights and eta."""
     batch_size = search.settings.batch_size
     search.step.weight_optimiser.set_lr(search.settings.weight_lr)
     train = search.train.plan(batch_size, search.order, steps=count)
@@ -59,75 +61,62 @@ Steps = Callable[[SearchSettings, Dataset, torch.device, int], Iterator[object]]
 IMPLEMENTATIONS: dict[str, Steps] = {"plain": plain, "ours": ours}
 
 
-def in_a_row(config: SpeedConfig, device: torch.device, images: int) -> int:
-    """Steps that are timed together: as configured, or one on a CPU, and on a GPU as many as make all rounds an epoch."""
-    of_epoch = images // 2 // config.batch_size
-    return config.steps or (1 if device.type == "cpu" else max(1, (of_epoch - 1) // config.repeats))
+def steps_per_round(config: SpeedConfig, device: torch.device) -> int:
+    """As configured, or one on a CPU, and on a GPU as many as make all rounds an epoch."""
+    steps_of_epoch = config.images // 2 // config.batch_size
+    return config.steps or (1 if device.type == "cpu" else max(1, (steps_of_epoch - 1) // config.repeats))
 
 
-def whole_steps(config: SpeedConfig, device: torch.device, implementations: dict[str, Steps] = IMPLEMENTATIONS) -> pd.DataFrame:
+def whole_steps(config: SpeedConfig, device: torch.device, implementations: Mapping[str, Steps] = IMPLEMENTATIONS) -> pd.DataFrame:
     """Batches, augmentation, theta, both steps, both optimisers and metrics, of all implementations in turn, for each K.
 
-    Columns: k, implementation, step_ms (median of the rounds), step_ms_min, step_ms_max, timed_steps, images_per_s (of the training
-    half; as many validation images pass), epoch_s and search_s (step_ms times their steps), gpu_peak_mb and paper_gpu_mb (Table 1; None
-    on a CPU, None for a K that it lacks).
+    Columns: k, implementation, step_ms (median of the rounds), step_ms_min, step_ms_max, timed_steps, images_per_s (training images; as
+    many validation images pass), epoch_s and search_s (extrapolated from step_ms), gpu_peak_mb and paper_gpu_mb (Table 1; None on a CPU,
+    or for a K that is not in the table).
     """
     dataset, paper, rows = noise(config.images), paper_memory(config.space), []
-    of_epoch, together = config.images // 2 // config.batch_size, in_a_row(config, device, config.images)
-    count = 1 + config.repeats * together
+    steps_of_epoch, together = config.images // 2 // config.batch_size, steps_per_round(config, device)
     for k in config.ks:
-        searches, times, peaks = {}, {}, {}
+        searches: dict[str, Iterator[object]] = {}
+        times: dict[str, list[float]] = {name: [] for name in implementations}
+        peaks: dict[str, float | None] = {}
         for name, make in implementations.items():
-            _reset_peak(device)
-            searches[name], times[name] = make(settings(config, k), dataset, device, count), []
+            reset_gpu_peak(device)
+            searches[name] = make(settings(config, k), dataset, device, 1 + config.repeats * together)
             next(searches[name])  # warms up, and captures
-            wait(device)
-            peaks[name] = _peak(device)
+            peaks[name] = gpu_peak_mb(device)
         for _ in range(config.repeats):
             for name, steps in searches.items():
-                times[name].append(1e3 * seconds(lambda steps=steps: list(islice(steps, together)), device) / together)
-        for name, steps in times.items():
-            step = statistics.median(steps)
-            spread = {"step_ms": step, "step_ms_min": min(steps), "step_ms_max": max(steps), "timed_steps": config.repeats * together}
-            time = {"images_per_s": 1e3 * config.batch_size / step, "epoch_s": of_epoch * step / 1e3}
+                times[name].append(1e3 * seconds(partial(list, islice(steps, together)), device) / together)
+        for name, measured in times.items():
+            step = statistics.median(measured)
+            spread = {"step_ms": step, "step_ms_min": min(measured), "step_ms_max": max(measured), "timed_steps": config.repeats * together}
+            speed = {"images_per_s": 1e3 * config.batch_size / step, "epoch_s": steps_of_epoch * step / 1e3}
             memory = {"gpu_peak_mb": peaks[name], "paper_gpu_mb": paper.get(k) if peaks[name] else None}
-            rows.append({"k": k, "implementation": name, **spread, **time, "search_s": EPOCHS[config.space] * time["epoch_s"], **memory})
-        searches.clear()
+            rows.append({"k": k, "implementation": name, **spread, **speed, "search_s": EPOCHS[config.space] * speed["epoch_s"], **memory})
+        searches.clear()  # frees their memory before the next ones start
     return pd.DataFrame(rows)
 
 
 def at_once(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
-    """Several searches of the first K taking turns, each with a seed of its own.
+    """Several searches of the first K taking turns, each with its own seed.
 
-    Columns: searches, step_ms (until each has done one), images_per_s (of all), over_one (time of all over the time of one).
+    Columns: searches, step_ms (for one step of each), images_per_s (of all), over_one (their time over the time of one).
     """
     dataset, rows = noise(config.images), []
-    steps = config.repeats * in_a_row(config, device, config.images)
+    steps = config.repeats * steps_per_round(config, device)
     for count in config.at_once or DEFAULT_AT_ONCE[device.type]:
         searches = [ours(settings(config, config.ks[0], seed), dataset, device, 1 + steps) for seed in range(count)]
         for search in searches:
             next(search)
-        step = 1e3 * seconds(lambda searches=searches: [list(turn) for turn in zip(*searches)], device) / steps
+        step = 1e3 * seconds(partial(list, zip(*searches)), device) / steps
         rows.append({"searches": count, "step_ms": step, "images_per_s": 1e3 * count * config.batch_size / step})
     return pd.DataFrame(rows).assign(over_one=lambda table: table.step_ms / table.step_ms.iloc[0])
 
 
-DEFAULT_AT_ONCE = {"cpu": [1, 2], "cuda": [1, 2, 4, 8]}
-
-
 def paper_memory(space: str) -> dict[int, int]:
-    """GPU memory in MB by K on CIFAR-10, from Table 1, which is of NAS-Bench-201."""
+    """GPU memory in MB by K on CIFAR-10, from Table 1 of the paper, which is of NAS-Bench-201; empty for another space."""
     if space != "nb201":
         return {}
     rows = read_json(PROJECT / "params" / "paper" / "table1.json")["rows"]
     return {row["k"]: row["gpu_memory_mb"] for row in rows if row["dataset"] == "cifar10"}
-
-
-def _reset_peak(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def _peak(device: torch.device) -> float | None:
-    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None

@@ -1,147 +1,112 @@
-"""Cells under a budget, picked from the distribution that a search has learnt: beyond the paper, which leaves it to future work.
+"""Cells under a budget, drawn from the distribution that a search has learnt: beyond the paper, which leaves it to future work.
 
-A cell's cost is any `cost(genotype) -> float`; COSTS has a row for each space and kind of cost.
+The cost of a cell is a function `cost(genotype) -> float`; COSTS has a row for each space and kind of cost.
 """
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 from drnas_lib.benchmark.table import Benchmark, place
-from drnas_lib.collection.studies import darts_costs, exploration
+from drnas_lib.collection.speed.meters import seconds
+from drnas_lib.collection.studies import exploration
 from drnas_lib.collection.studies.config import ConstrainedConfig
+from drnas_lib.collection.studies.darts_costs import quick_cost
 from drnas_lib.collection.studies.exploration import Trace
 from drnas_lib.collection.views.pareto import hypervolume
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.config.presets import ROBUST_SPACES
 from drnas_lib.errors import UserError
-from drnas_lib.genotype import Genotype, all_nb201
+from drnas_lib.genotype import Nb201Genotype, all_nb201
 from drnas_lib.nets.cost import nb201_cost
 from drnas_lib.nets.nb201_network import DiscreteNetwork
 from drnas_lib.runs.device import choose, describe
 from drnas_lib.runs.records import environment, resolve, write_csv, write_json
-from drnas_lib.spaces import SPACES
 
-KEPT = 100  # cells of a study that are written down
-CostFunction = Callable[[Genotype], float]
+KEPT = 100  # cells in the file of a study
+CostFunction = Callable[[Any], float]  # of a genotype of the space at hand
 
 
 class ConstrainedError(UserError, ValueError):
-    """The cost asked for is not known for the space, or no cell drawn is within the budget; the message says what is."""
-
-
-def latency_ms(genotype: Genotype, device: torch.device, batch_size: int, timings: int, resolution: int = 32) -> float:
-    """Median time of a forward pass of the whole benchmark network on one batch, in ms, after one that warms up."""
-    net = DiscreteNetwork(genotype).to(device).eval()
-    x = torch.zeros(batch_size, 3, resolution, resolution, device=device)
-    times = []
-    with torch.inference_mode():
-        for _ in range(timings + 1):
-            _wait(device)
-            began = time.perf_counter()
-            net(x)
-            _wait(device)
-            times.append(1e3 * (time.perf_counter() - began))
-    return statistics.median(times[1:])
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    """The cost is not known for the space, or no drawn cell is within the budget."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """`make(config)` gives the cost of a cell, in `unit`; `exact`: cheap and without noise, so every cell of the space can be asked."""
+    """`of(cell, config)` in `unit`; `exact`: cheap and without noise, so it is computed for every cell of the space."""
 
-    make: Callable[[ConstrainedConfig], CostFunction]
+    of: Callable[[Any, ConstrainedConfig], float]
     unit: str
     exact: bool = True
 
 
-def _nb201_latency(config: ConstrainedConfig) -> CostFunction:
+def latency_ms(genotype: Nb201Genotype, config: ConstrainedConfig) -> float:
+    """Median time of a forward pass of the whole benchmark network on one batch, in ms, after one that warms up."""
     device = choose(config.device)
-    return lambda cell: latency_ms(cell, device, config.batch_size, config.timings)
+    net = DiscreteNetwork(genotype).to(device).eval()
+    x = torch.zeros(config.batch_size, 3, 32, 32, device=device)
+    with torch.inference_mode():
+        times = [seconds(partial(net, x), device) for _ in range(1 + config.timings)]
+    return 1e3 * statistics.median(times[1:])
 
 
 # Of the network that the benchmark trained: 16 channels, 15 cells, 32x32 pixels, 10 classes.
-COSTS: dict[tuple[str, str], Cost] = {
-    ("nb201", "parameters"): Cost(lambda config: lambda cell: nb201_cost(cell).parameters / 1e6, "million parameters"),
-    ("nb201", "macs"): Cost(lambda config: lambda cell: nb201_cost(cell).macs / 1e6, "million multiply-adds"),
-    ("nb201", "latency_ms"): Cost(_nb201_latency, "ms per batch", exact=False),
+COSTS = {
+    ("nb201", "parameters"): Cost(lambda cell, _: nb201_cost(cell).parameters / 1e6, "million parameters"),
+    ("nb201", "macs"): Cost(lambda cell, _: nb201_cost(cell).macs / 1e6, "million multiply-adds"),
+    ("nb201", "latency_ms"): Cost(latency_ms, "ms per batch", exact=False),
 }
 # Of the two networks that the paper trains: 20 cells of 36 channels on CIFAR-10, 14 cells of 48 on ImageNet.
 OF_DARTS_CELLS = {
-    "parameters": Cost(lambda config: lambda cell: darts_costs.quick("cifar")(cell).parameters / 1e6, "million parameters"),
-    "macs": Cost(lambda config: lambda cell: darts_costs.quick("cifar")(cell).macs / 1e6, "million multiply-adds"),
-    "imagenet_macs": Cost(lambda config: lambda cell: darts_costs.quick("imagenet")(cell).macs / 1e6, "million multiply-adds on ImageNet"),
+    "parameters": Cost(lambda cell, _: quick_cost(cell, "cifar").parameters / 1e6, "million parameters"),
+    "macs": Cost(lambda cell, _: quick_cost(cell, "cifar").macs / 1e6, "million multiply-adds"),
+    "imagenet_macs": Cost(lambda cell, _: quick_cost(cell, "imagenet").macs / 1e6, "million multiply-adds on ImageNet"),
 }
 COSTS |= {(space, kind): cost for space in ("darts", *ROBUST_SPACES) for kind, cost in OF_DARTS_CELLS.items()}
 
 
 def cost_of(space: str, kind: str) -> Cost:
-    """Raises ConstrainedError where COSTS has no such row."""
+    """The row of COSTS. Raises ConstrainedError where there is none."""
     if (space, kind) not in COSTS:
         known = ", ".join(kind for of, kind in COSTS if of == space)
         raise ConstrainedError(f"cost={kind!r} is not known for the space {space!r}. Allowed are {known}.")
     return COSTS[space, kind]
 
 
-class Learnt:
-    """Cells drawn from what a run has learnt in the end."""
-
-    name = "learnt distribution"
-
-    def __init__(self, report: SearchReport):
-        trace = Trace.of(report)
-        self.space, self.beta, self.kept = trace.space, exploration.concentration(trace.eta[-1]), trace.kept[-1]
-
-    def scores(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """log(theta / (1 - theta)) (S, G, E, O)."""
-        return exploration.draw(self.beta, self.kept, count, rng)
-
-    def log_probability(self, scores: np.ndarray) -> np.ndarray:
-        """Of the winning operation on every edge, (S,), in nats."""
-        logs = exploration.log_chances(self.beta, self.kept)
-        return np.take_along_axis(logs[None], scores.argmax(-1)[..., None], -1).sum((1, 2, 3))
-
-    def sample(self, count: int, rng: np.random.Generator) -> list[Genotype]:
-        return exploration.cells(self.space, self.scores(count, rng))
+def learnt_scores(trace: Trace, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """log(theta / (1 - theta)) (S, G, E, O) of draws from the distribution after the last epoch."""
+    return exploration.draw(exploration.concentration(trace.eta[-1]), trace.kept[-1], samples, rng)
 
 
-class Uniform:
-    """Cells drawn with equal chances: of the flat prior, over all operations that the search began with."""
-
-    name = "uniform"
-
-    def __init__(self, report: SearchReport):
-        trace = Trace.of(report)
-        self.space, self.kept = trace.space, trace.kept[0]
-
-    def sample(self, count: int, rng: np.random.Generator) -> list[Genotype]:
-        return exploration.cells(self.space, np.where(self.kept, rng.random((count, *self.space.shape)), -np.inf))
+def uniform_scores(trace: Trace, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Scores (S, G, E, O) whose largest is equally likely to be any operation that the search began with."""
+    return np.where(trace.kept[0], rng.random((samples, *trace.space.shape)), -np.inf)
 
 
-def under_budget(report: SearchReport, cost: CostFunction, budget: float | None, samples: int, seed: int) -> pd.DataFrame:
-    """Draw `samples` cells from the distribution of any finished run and keep those that cost no more than `budget`.
+LEARNT, UNIFORM = "learnt distribution", "uniform"
+DISTRIBUTIONS = {LEARNT: learnt_scores, UNIFORM: uniform_scores}
 
-    A row for each distinct cell, the most probable first: what the distribution favours within the budget, without asking how good it is.
-    Columns genotype (as text), log_probability (of the operations that win on each edge, exact), draws, cost. Raises ConstrainedError
-    where none is within.
+
+def under_budget(trace: Trace, cost: CostFunction, budget: float | None, samples: int, seed: int) -> pd.DataFrame:
+    """Draw `samples` cells from the learnt distribution and keep those that cost no more than `budget`.
+
+    A row for each distinct cell, the most probable first, which needs no accuracies.
+    Columns genotype (as text), log_probability (of the operations that win on each edge, in nats, exact), draws, cost. Raises
+    ConstrainedError where no cell is within the budget.
     """
-    source = Learnt(report)
-    scores = source.scores(samples, np.random.default_rng(seed))
-    drawn = pd.DataFrame({"cell": exploration.cells(source.space, scores), "log_probability": source.log_probability(scores)})
-    rows = [
-        {"genotype": text, "log_probability": of.log_probability.max(), "draws": len(of), "cost": cost(of.cell.iloc[0])}
-        for text, of in drawn.groupby(drawn.cell.map(str), sort=False)
-    ]
-    table = pd.DataFrame(rows)
+    scores = learnt_scores(trace, samples, np.random.default_rng(seed))
+    chances = exploration.log_chances(exploration.concentration(trace.eta[-1]), trace.kept[-1])
+    winning = np.take_along_axis(chances[None], scores.argmax(-1)[..., None], -1).sum((1, 2, 3))
+    drawn = pd.DataFrame({"cell": exploration.cells(trace.space, scores), "log_probability": winning})
+    by_cell = drawn.groupby(drawn.cell.map(str).rename("genotype"), sort=False)
+    table = by_cell.agg(log_probability=("log_probability", "max"), draws=("cell", "size"), cell=("cell", "first")).reset_index()
+    table["cost"] = table.pop("cell").map(cost)
     within = table if budget is None else table[table.cost <= budget]
     if within.empty:
         raise ConstrainedError(
@@ -152,7 +117,7 @@ def under_budget(report: SearchReport, cost: CostFunction, budget: float | None,
 
 
 def with_accuracy(table: pd.DataFrame, benchmark: Benchmark, column: str) -> pd.DataFrame:
-    """The columns accuracy_pct, rank and below_pct (see benchmark.Standing) beside each genotype, from the benchmark's `column`."""
+    """Add the columns accuracy_pct, rank and below_pct (see benchmark.Standing) of each genotype, from the benchmark's `column`."""
     dataset, _, split = column.rpartition("_")
     accuracy = benchmark.frame[column].loc[table.genotype].to_numpy()
     rank, below = benchmark.ranks(accuracy, dataset, split)
@@ -160,7 +125,7 @@ def with_accuracy(table: pd.DataFrame, benchmark: Benchmark, column: str) -> pd.
 
 
 def whole_space(cost: CostFunction, benchmark: Benchmark, column: str) -> pd.DataFrame:
-    """genotype, cost and accuracy_pct of all 15,625 cells of NAS-Bench-201."""
+    """genotype, cost, accuracy_pct, rank and below_pct of all 15,625 cells of NAS-Bench-201."""
     return with_accuracy(pd.DataFrame([{"genotype": str(cell), "cost": cost(cell)} for cell in all_nb201()]), benchmark, column)
 
 
@@ -169,7 +134,7 @@ def reference(space: pd.DataFrame) -> tuple[float, float]:
     return float(space.cost.max()) * (1 + 1e-9), float(space.accuracy_pct.median())
 
 
-def recovered(report: SearchReport, space: pd.DataFrame, samples: list[int], repeats: int, seed: int) -> pd.DataFrame:
+def recovered(trace: Trace, space: pd.DataFrame, config: ConstrainedConfig) -> pd.DataFrame:
     """The share, in %, of the best possible front's hypervolume that n drawn cells recover, by distribution.
 
     `space` is `whole_space`. Columns: distribution, samples, repeat, share_pct.
@@ -177,104 +142,97 @@ def recovered(report: SearchReport, space: pd.DataFrame, samples: list[int], rep
     corner, by_cell = reference(space), space.set_index("genotype")
     best = hypervolume(space.cost.to_numpy(), space.accuracy_pct.to_numpy(), corner)
     rows = []
-    for stream, make in enumerate((Learnt, Uniform)):
-        source = make(report)
-        for count in samples:
-            for repeat in range(repeats):
-                drawn = source.sample(count, np.random.default_rng([seed, stream, count, repeat]))
+    for stream, (name, scores) in enumerate(DISTRIBUTIONS.items()):
+        for count in config.samples:
+            for repeat in range(config.repeats):
+                drawn = exploration.cells(trace.space, scores(trace, count, np.random.default_rng([config.seed, stream, count, repeat])))
                 of = by_cell.loc[list({str(cell) for cell in drawn})]
                 share = 100 * hypervolume(of.cost.to_numpy(), of.accuracy_pct.to_numpy(), corner) / best
-                rows.append({"distribution": source.name, "samples": count, "repeat": repeat, "share_pct": share})
+                rows.append({"distribution": name, "samples": count, "repeat": repeat, "share_pct": share})
     return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True)
 class Study:
-    """`picked` are cells within the budget, the most probable first; `uniform` as many drawn evenly; `space` every cell and `shares` its
-    recovery.
+    """`picked` are cells within the budget, the most probable first, and `uniform` as many drawn evenly; both without accuracies where the
+    benchmark does not have them, and `unknown` says why.
 
-    Where the benchmark does not know the space, or is not here, the first two have no accuracy and `unknown` says why; then, and where
-    the cost is measured and cannot be asked of all cells, the last two are None.
+    `space` has every cell and `shares` what draws recover of its front; both None without accuracies, or where the cost is measured, which
+    would take too long for all cells. `reduced` says how the search was reduced.
     """
 
+    config: ConstrainedConfig
     picked: pd.DataFrame
     uniform: pd.DataFrame
     space: pd.DataFrame | None
     shares: pd.DataFrame | None
     unit: str
     circumstances: str
-    unknown: str = ""
+    unknown: str
+    reduced: list[str]
+
+    def conclusion(self) -> str:
+        """Which cell comes first and how much draws recover, in sentences."""
+        said = self._with_accuracies() if "accuracy_pct" in self.picked else self._costs_alone()
+        return f"**{said}**" + (f" The search was a reduced run ({'; '.join(self.reduced)})." if self.reduced else "")
+
+    def _costs_alone(self) -> str:
+        picked, budget = self.picked.cost, self.config.budget
+        limit, ending = "", ""
+        if budget is not None:
+            limit = f" within {budget:g} {self.unit}"
+            ending = f". Drawn evenly, {100 * (self.uniform.cost <= budget).mean():.1f} % are"
+        return (
+            f"{max(self.config.samples):,} draws give {len(picked):,} distinct cells{limit}, of {picked.min():.4g} to {picked.max():.4g} "
+            f"{self.unit}; the most probable one costs {picked.iloc[0]:.4g}{ending}. How good they are is unknown here: {self.unknown}"
+        )
+
+    def _with_accuracies(self) -> str:
+        config, first, best = self.config, self.picked.iloc[0], self.picked.loc[self.picked.accuracy_pct.idxmax()]
+        of_first, of_best = (f"{cell.accuracy_pct:.2f} % ({place(cell['rank'], cell.below_pct)})" for cell in (first, best))
+        limit = "without a budget" if config.budget is None else f"within {config.budget:g} {self.unit}"
+        said = (
+            f"The most probable cell drawn {limit} reaches {of_first} on {config.accuracy_on} at {first.cost:.4g} {self.unit} "
+            f"(probability {100 * np.exp(first.log_probability):.3f} %, {100 / 15_625:.4f} % when flat); the best one drawn, known only "
+            f"with the benchmark, {of_best} at {best.cost:.4g}."
+        )
+        if self.shares is None:
+            return said
+        by_draws = self.shares.groupby(["samples", "distribution"]).share_pct.agg(["mean", "std"])
+        spread = {key: f"{mean:.1f} ± {std:.1f} %" for key, mean, std in by_draws.itertuples()}
+        parts = [f"with {count:,} draws {spread[count, LEARNT]} (uniform {spread[count, UNIFORM]})" for count in config.samples]
+        return (
+            f"{said} Of the hypervolume of the best possible front, drawing recovers {', '.join(parts)}; mean ± deviation of "
+            f"{config.repeats} repeats."
+        )
 
 
 def study(path: str, config: ConstrainedConfig) -> Study:
-    """All of the above for one run, kept beside it as constrained_<cost>_*. Raises RecordError too."""
+    """Draw cells of a finished run under the budget, and write constrained_<cost>_<data set>* into its folder.
+
+    Raises RecordError, ExplorationError, ConstrainedError.
+    """
     report, column = SearchReport.read(path), f"{config.accuracy_on}_{config.split}"
-    name = report.record["parameters"]["space"]
-    cost, (benchmark, unknown) = cost_of(name, config.cost), exploration.benchmark_of(SPACES[name])
-    ask, most = cost.make(config), max(config.samples)
-    picked = under_budget(report, ask, config.budget, most, config.seed)
-    evenly = {str(cell): cell for cell in Uniform(report).sample(most, np.random.default_rng([config.seed, 1]))}
+    cost = cost_of(report.record["parameters"]["space"], config.cost)
+    cost_of_cell = lambda cell: cost.of(cell, config)
+    trace, samples = Trace.of(report), max(config.samples)
+    benchmark, unknown = exploration.benchmark_of(trace.space)
+    picked = under_budget(trace, cost_of_cell, config.budget, samples, config.seed)
+    drawn = exploration.cells(trace.space, uniform_scores(trace, samples, np.random.default_rng([config.seed, 1])))
+    evenly = list({str(cell): cell for cell in drawn}.items())
     if not cost.exact:  # measuring takes time: as many distinct cells as the learnt distribution gave
-        evenly = dict(list(evenly.items())[: len(picked)])
-    uniform, space, shares = pd.DataFrame([{"genotype": text, "cost": ask(cell)} for text, cell in evenly.items()]), None, None
+        evenly = evenly[: len(picked)]
+    uniform, space, shares = pd.DataFrame([{"genotype": text, "cost": cost_of_cell(cell)} for text, cell in evenly]), None, None
     if benchmark is not None:
         picked, uniform = (with_accuracy(table, benchmark, column) for table in (picked, uniform))
-        space = whole_space(ask, benchmark, column) if cost.exact else None
-        shares = recovered(report, space, config.samples, config.repeats, config.seed) if cost.exact else None
+        if cost.exact:
+            space = whole_space(cost_of_cell, benchmark, column)
+            shares = recovered(trace, space, config)
     device = describe(choose(config.device))
-    said = "counted, not measured" if cost.exact else f"measured on {device}, batch of {config.batch_size}, median of {config.timings}"
-    _keep(path, config, picked, shares, said)
-    return Study(picked, uniform, space, shares, cost.unit, said, unknown)
-
-
-def _keep(path: str, config: ConstrainedConfig, picked: pd.DataFrame, shares: pd.DataFrame | None, said: str) -> None:
-    stem = resolve(path) / f"constrained_{config.cost}_{config.accuracy_on}"
-    write_csv(stem.with_name(f"{stem.name}_cells.csv"), picked.head(KEPT).to_dict("records"))
+    how = "counted, not measured" if cost.exact else f"measured on {device}, batch of {config.batch_size}, median of {config.timings}"
+    stem = f"constrained_{config.cost}_{config.accuracy_on}"
+    write_csv(resolve(path) / f"{stem}_cells.csv", picked.head(KEPT).to_dict("records"))
     if shares is not None:
-        write_csv(stem.with_name(f"{stem.name}_shares.csv"), shares.to_dict("records"))
-    about = {"parameters": config.model_dump(), "cost": said, "environment": environment()}
-    write_json(stem.with_name(f"{stem.name}.json"), about)
-
-
-def conclusion(study: Study, config: ConstrainedConfig, reduced: list[str]) -> str:
-    """What was recovered and which cell comes first, in sentences."""
-    said = _judged(study, config) if "accuracy_pct" in study.picked else _counted(study, config)
-    return f"**{said}**" + (f" The search was a reduced run ({'; '.join(reduced)})." if reduced else "")
-
-
-def _counted(study: Study, config: ConstrainedConfig) -> str:
-    first, of_all = study.picked.iloc[0], "" if config.budget is None else f" within {config.budget:g} {study.unit}"
-    said = (
-        f"{max(config.samples):,} draws give {len(study.picked):,} distinct cells{of_all}, of {study.picked.cost.min():.4g} to "
-        f"{study.picked.cost.max():.4g} {study.unit}; the most probable one costs {first.cost:.4g}"
-    )
-    if config.budget is not None:
-        said += f". Drawn evenly, {100 * (study.uniform.cost <= config.budget).mean():.1f} % are"
-    return f"{said}. How good they are is unknown here: {study.unknown}"
-
-
-def _standing(cell: pd.Series) -> str:
-    return f"{cell.accuracy_pct:.2f} % ({place(cell['rank'], cell.below_pct)})"
-
-
-def _judged(study: Study, config: ConstrainedConfig) -> str:
-    first, best = study.picked.iloc[0], study.picked.loc[study.picked.accuracy_pct.idxmax()]
-    limit = "without a budget" if config.budget is None else f"within {config.budget:g} {study.unit}"
-    said = (
-        f"The most probable cell drawn {limit} reaches {_standing(first)} on {config.accuracy_on} at "
-        f"{first.cost:.4g} {study.unit} "
-        f"(probability {100 * np.exp(first.log_probability):.3f} %, {100 / 15_625:.4f} % when flat); the best one drawn, known only "
-        f"with the benchmark, {_standing(best)} at {best.cost:.4g}."
-    )
-    if study.shares is not None:
-        table = study.shares.groupby(["samples", "distribution"]).share_pct.agg(["mean", "std"])
-        parts = [
-            f"with {count:,} draws {table.loc[(count, Learnt.name), 'mean']:.1f} ± {table.loc[(count, Learnt.name), 'std']:.1f} % "
-            f"(uniform {table.loc[(count, Uniform.name), 'mean']:.1f} ± {table.loc[(count, Uniform.name), 'std']:.1f} %)"
-            for count in config.samples
-        ]
-        said += (
-            f" Of the hypervolume of the best possible front, drawing recovers {', '.join(parts)}; "
-            f"mean ± deviation of {config.repeats} repeats."
-        )
-    return said
+        write_csv(resolve(path) / f"{stem}_shares.csv", shares.to_dict("records"))
+    write_json(resolve(path) / f"{stem}.json", {"parameters": config.model_dump(), "cost": how, "environment": environment()})
+    return Study(config, picked, uniform, space, shares, cost.unit, how, unknown, report.record["reduced"])

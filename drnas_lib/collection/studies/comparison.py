@@ -1,7 +1,8 @@
-"""Which searches make Table 4 and Table 1, and what they have found: parameters in, settings and a DataFrame of runs out. No torch."""
+"""The searches behind Table 4 and Table 1 and their results: parameters in, settings and a DataFrame of runs out. No torch."""
 
-from collections.abc import Iterable
+from collections import ChainMap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
@@ -9,39 +10,16 @@ import pandas as pd
 from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchConfig, TableSearchSettings
 from drnas_lib.benchmark.table import DATASETS as OF_THE_BENCHMARK
-from drnas_lib.config.kinds import Count, Device, FolderPath, Protocol, Scale
+from drnas_lib.collection.studies.config import DATASETS, Seeds, several
+from drnas_lib.config.kinds import Count, Device, FolderPath, PerStage, Protocol, Scale
 from drnas_lib.config.method_presets import METHODS
-from drnas_lib.config.parameters import Kind, Parameters, Truth, integers, nearest, problems_of, shown
-from drnas_lib.config.presets import FAMILIES, searched
+from drnas_lib.config.parameters import Parameters, Truth, choice, integers, one_of, problems_of
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import RunFolder, resolve
 
-DATASETS = [name for name in FAMILIES if searched("nb201", name) and name != "folder"]  # which notebooks/search.ipynb searches
-K = Annotated[list[int], integers(1)]
 MOST_TABLE_SEEDS = 10_000  # their queries at every cost that the notebook shows fit into the memory
-
-
-def names(table: Iterable[str], *more: Iterable[str]) -> Kind:
-    """Some names of the tables, as a list or as text with commas."""
-
-    def read(value: Any) -> list[str]:
-        known = [name for part in (table, *more) for name in part]
-        if isinstance(value, str):
-            value = [word.strip(" []'\"") for word in value.split(",")]
-        if not isinstance(value, list | tuple) or not value:
-            raise ValueError(f"allowed is a list of some of {', '.join(known)}.")
-        for name in value:
-            if name not in known:
-                raise ValueError(f"allowed is a list of some of {', '.join(known)}, not {shown(name)}.{nearest(name, known)}")
-        return list(dict.fromkeys(value))
-
-    words = [name for part in (table, *more) for name in part]
-    return Kind(read, (words[:1], words), ([], "", ["x"]))
-
-
-Datasets = Annotated[list[str], names(DATASETS)]
-Seeds = Annotated[list[int], integers(0)]
+Reasons = dict[tuple[str, str], str]  # (label, data set) -> why a search could not be made
 
 
 @dataclass(frozen=True)
@@ -53,42 +31,53 @@ class PlannedSearch:
     settings: SearchSettings
 
 
-class ComparisonConfig(Parameters):
-    """The parameters of notebooks/nas_bench_201.ipynb."""
+class TableOfSearches(Parameters):
+    """The parameters that both comparisons have."""
 
-    datasets: Datasets = ["digits"]
-    methods: Annotated[list[str], names(METHODS, policies.POLICIES)] = [*policies.POLICIES, *METHODS]
+    datasets: Annotated[list[str], several(choice(*DATASETS), "['cifar10', 'digits']")] = ["digits"]
     seeds: Seeds = [0]
     scale: Scale = "full"
     protocol: Protocol = "released"
-    baseline_protocol: Protocol = "paper"
     device: Device = "auto"
     at_once: Count | None = 1
     results: FolderPath = "results/search"
+    rerun: Truth = False
+
+    def searches(self) -> list[PlannedSearch]:
+        """Those that train a supernet, data set by data set, seed by seed, in the order of the table. Raises ParameterError."""
+        common = {"scale": self.scale, "device": self.device, "results": self.results}
+        return [
+            PlannedSearch(row, label, SearchConfig.of(common | {"dataset": dataset, "seed": seed} | given).settings())
+            for dataset in self.datasets
+            for seed in self.seeds
+            for row, label, given in self._rows()
+        ]
+
+    def _rows(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Row, label and own parameters of the searches for one data set and seed."""
+        raise NotImplementedError
+
+
+class ComparisonConfig(TableOfSearches):
+    """The parameters of notebooks/nas_bench_201.ipynb."""
+
+    methods: Annotated[list[str], several(one_of(ChainMap(METHODS, policies.POLICIES)), "['darts', 'drnas']")] = [
+        *policies.POLICIES,
+        *METHODS,
+    ]
+    baseline_protocol: Protocol = "paper"
     table_results: FolderPath = "results/table_search"
     table_seeds: Annotated[list[int], integers(1, MOST_TABLE_SEEDS)] = [500]
-    rerun: Truth = False
 
     def _problems(self) -> list[str]:
         if len(self.table_seeds) != 1:
             return [f"table_seeds={self.table_seeds}: allowed is how many seeds there are, one number."]
         return problems_of(self.searches)
 
-    def searches(self) -> list[PlannedSearch]:
-        """Those that train a supernet, data set by data set, seed by seed, in the order of Table 4."""
-        return [
-            PlannedSearch(method, METHODS[method].label, self._settings(dataset, method, seed))
-            for dataset in self.datasets
-            for seed in self.seeds
-            for method in METHODS
-            if method in self.methods
-        ]
-
-    def _settings(self, dataset: str, method: str, seed: int) -> SearchSettings:
-        given = {"dataset": dataset, "method": method, "protocol": self.baseline_protocol, "scale": self.scale, "seed": seed}
-        if method == "drnas":  # Table 4 is without stages
-            given |= {"protocol": self.protocol, "progressive": False}
-        return SearchConfig.of(given | {"device": self.device, "results": self.results}).settings()
+    def _rows(self) -> list[tuple[str, str, dict[str, Any]]]:
+        given = {method: {"method": method, "protocol": self.baseline_protocol} for method in METHODS if method in self.methods}
+        own = {"drnas": {"protocol": self.protocol, "progressive": False}}  # Table 4 is without stages
+        return [(method, METHODS[method].label, values | own.get(method, {})) for method, values in given.items()]
 
     def lookups(self) -> list[TableSearchSettings]:
         """Those that look cells up in the benchmark's table."""
@@ -102,49 +91,31 @@ class ComparisonConfig(Parameters):
         ]
 
 
-class PartialChannelsConfig(Parameters):
+class PartialChannelsConfig(TableOfSearches):
     """The parameters of notebooks/partial_channels.ipynb."""
 
-    datasets: Datasets = ["digits"]
-    ks: K = [1, 2, 4, 8]
+    ks: PerStage = [1, 2, 4, 8]
     progressive: Truth = True
-    seeds: Seeds = [0]
-    scale: Scale = "full"
-    protocol: Protocol = "released"
     progressive_protocol: Protocol = "paper"
-    device: Device = "auto"
-    at_once: Count | None = 1
-    results: FolderPath = "results/search"
-    rerun: Truth = False
 
     def _problems(self) -> list[str]:
         return [f"ks={self.ks}: {line}" if line.startswith("k=") else line for line in problems_of(self.searches)]
 
-    def searches(self) -> list[PlannedSearch]:
-        """One K after another, then the progressive search, for each data set and seed."""
-        kinds = [(str(k), self.protocol, {"progressive": False, "k": [k]}) for k in self.ks]
-        kinds += [("ours", self.progressive_protocol, {"progressive": True})] if self.progressive else []
-        return [
-            PlannedSearch(row, "progressive" if row == "ours" else f"K = {row}", self._settings(dataset, protocol, changes, seed))
-            for dataset in self.datasets
-            for seed in self.seeds
-            for row, protocol, changes in kinds
-        ]
-
-    def _settings(self, dataset: str, protocol: str, changes: dict, seed: int) -> SearchSettings:
-        given = {"dataset": dataset, "protocol": protocol, "scale": self.scale, "seed": seed, "device": self.device}
-        return SearchConfig.of(given | changes | {"results": self.results}).settings()
+    def _rows(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """One K after another, then the progressive search."""
+        fixed = [(str(k), f"K = {k}", {"protocol": self.protocol, "progressive": False, "k": [k]}) for k in self.ks]
+        progressive = ("ours", "progressive", {"protocol": self.progressive_protocol, "progressive": True})
+        return [*fixed, progressive] if self.progressive else fixed
 
 
 def runs(wanted: list[PlannedSearch]) -> pd.DataFrame:
-    """A row for every finished seed of these searches, seeds that were not asked for included; columns as in `_run`."""
-    rows, seen = [], set()
+    """A row for every finished seed of these searches, including seeds not in `wanted`; columns RUN_COLUMNS."""
+    by_folder: dict[Path, PlannedSearch] = {}
     for search in wanted:
-        place = resolve(search.settings.folder).parent
-        if place in seen:
-            continue
-        seen.add(place)
-        folders = sorted(place.glob("seed" + "[0-9]*"), key=lambda path: int(path.name.removeprefix("seed")))
+        by_folder.setdefault(resolve(search.settings.folder).parent, search)  # the same for all seeds
+    rows = []
+    for folder, search in by_folder.items():
+        folders = sorted(folder.glob("seed[0-9]*"), key=lambda path: int(path.name.removeprefix("seed")))
         rows += [_run(search, integrity.record(run)) for run in map(RunFolder, folders) if run.done]
     return pd.DataFrame(rows, columns=RUN_COLUMNS)
 
@@ -155,13 +126,13 @@ RUN_COLUMNS = [
 ]  # fmt: skip
 
 
-def _run(search: PlannedSearch, record: dict) -> dict:
-    dataset, stages = record["parameters"]["dataset"], record["stages"]
+def _run(search: PlannedSearch, record: dict) -> dict[str, Any]:
+    stages = record["stages"]
     gpu = [stage["gpu_peak_memory_mb"] for stage in stages if stage["gpu_peak_memory_mb"]]
     return {
         "row": search.row,
         "label": search.label,
-        "dataset": dataset,
+        "dataset": record["parameters"]["dataset"],
         "seed": record["parameters"]["seed"],
         "reduced": "; ".join(record["reduced"]),
         "protocol": record["protocol"],
@@ -177,22 +148,22 @@ def _run(search: PlannedSearch, record: dict) -> dict:
 
 
 def accuracy(record: dict, split: str) -> float | None:
-    """Of the found cell: as the benchmark has it, or after training it here; None where it was not judged."""
+    """The found cell's accuracy in %: from the benchmark, or from training it here; None where it was not evaluated."""
     evaluation, key = record.get("evaluation", {}), f"{record['parameters']['dataset']}_{split}_acc_pct"
     derived = [cell for cell in evaluation.get("cells", ()) if cell["cell"] == "derived"]
     return (derived[0] if derived else evaluation).get(key)
 
 
 def lookup_runs(lookups: list[TableSearchSettings]) -> pd.DataFrame:
-    """The seeds of the finished searches on the table, in the columns of `runs`."""
+    """The seeds of the finished searches on the benchmark's table, in the columns of `runs`."""
     rows = []
     for settings in lookups:
         folder = RunFolder(settings.folder)
         if folder.done:
             record = integrity.record(folder)
-            seconds = record["metrics"]["wall_s"] / settings.seeds
             found = integrity.table(folder.file("seeds.csv"), record)
-            found.columns = [name.removeprefix(f"{settings.dataset}_") for name in found.columns]
-            of_all = {"row": settings.method, "label": policies.LABELS[settings.method], "dataset": settings.dataset, "reduced": ""}
-            rows += [of_all | row | {"search_s": seconds, "device": "table"} for row in found.to_dict("records")]
+            found.columns = found.columns.str.removeprefix(f"{settings.dataset}_")
+            found = found.assign(row=settings.method, label=policies.LABELS[settings.method], dataset=settings.dataset, reduced="")
+            found = found.assign(search_s=record["metrics"]["wall_s"] / settings.seeds, device="table")
+            rows += found.to_dict("records")
     return pd.DataFrame(rows, columns=RUN_COLUMNS)

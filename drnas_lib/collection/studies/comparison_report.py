@@ -1,5 +1,6 @@
-"""The comparison of Table 4 and Table 1 read back from its files: tables, figures and sentences. No torch."""
+"""The comparisons of Table 4 and Table 1, read back from their files: tables, figures and sentences. No torch."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from pandas.io.formats.style import Styler
 from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import LABELS, SECONDS_PER_QUERY, TableSearchConfig
 from drnas_lib.benchmark.table import DATASETS, Benchmark
-from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, lookup_runs, runs
+from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, Reasons, lookup_runs, runs
 from drnas_lib.collection.views import comparison_plots, tables
 from drnas_lib.collection.views.tables import OPTIMUM
 from drnas_lib.runs.records import PROJECT, read_json
@@ -19,12 +20,11 @@ from drnas_lib.runs.records import PROJECT, read_json
 PAPER = PROJECT / "params" / "paper"
 RESNET = "ResNet (He et al., 2016)"
 ABSENT_TABLE = "no NAS-Bench-201 table; the conclusion says how to get it"
-Reasons = dict[tuple[str, str], str]
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
 def _rank(benchmark: Benchmark | None) -> tables.Rank:
-    """As a table shows it: '120 (99.2 %)', of several seeds the medians."""
+    """A function that formats the rank of a cell, or the medians of several, as '120 (99.2 %)'."""
     if benchmark is None:
         return tables.no_rank
 
@@ -36,47 +36,53 @@ def _rank(benchmark: Benchmark | None) -> tables.Rank:
 
 
 def _styled(table: pd.DataFrame) -> Styler:
-    """The paper's lines pale, ours strong, notes in little room."""
-    style = tables.shown(table).set_properties(**{"white-space": "nowrap"})
+    """The paper's lines pale, ours bold, notes small and wrapped."""
+    style = tables.shown(table)
+    assert isinstance(style, Styler)  # the paper's lines are always there
+    style = style.set_properties(**{"white-space": "nowrap"})
     notes = [column for column in ("note",) if column in table.columns]
     style = style.set_properties(subset=notes, **{"white-space": "normal", "min-width": "11em", "font-size": "85%"})
     weights = {"paper": "opacity: 0.65", "ours": "font-weight: bold"}
     return style.apply(lambda row: [weights.get(row.name[1], "")] * len(row), axis=1)
 
 
-def _first(text: str, length: int = 160) -> str:
+def _shortened(text: str, length: int = 160) -> str:
     return text if len(text) <= length else text[: length - 1].rsplit(" ", 1)[0] + " …"
 
 
-def _not_run(reasons: Reasons, said: str) -> str:
-    """Every reason but the one that is `said` already in full, once, behind what could not be run for it."""
-    of: dict[str, list[str]] = {}
-    for (label, dataset), why in reasons.items():
-        if why != said:
-            of.setdefault(why, []).append(f"{label} on {dataset}")
-    return "".join(f"\n\nNot run: {', '.join(names)}. {why}" for why, names in of.items())
-
-
 @dataclass(frozen=True)
-class Table4Report:
-    """`runs` has a row per finished seed, `reasons` says by (label, data set) why there is none, `missing` why there is no benchmark."""
+class TableReport:
+    """`runs` has a row for each finished seed, `reasons` says why others are missing, and `no_benchmark` why `benchmark` is None."""
 
     runs: pd.DataFrame
     reasons: Reasons
     datasets: list[str]
-    paper: dict
+    paper: list[dict]
     benchmark: Benchmark | None
-    missing: str
+    no_benchmark: str
+
+    def _conclusion(self, sentences: list[str], caution: str = "") -> Markdown:
+        """The sentences of the data sets, how to get a missing benchmark, and each other reason once, with the runs that it stopped."""
+        stopped = defaultdict(list)
+        for (label, dataset), why in self.reasons.items():
+            if why != self.no_benchmark:
+                stopped[why].append(f"{label} on {dataset}")
+        said = "\n\n".join([*sentences, self.no_benchmark] if self.no_benchmark else sentences)
+        return Markdown(said + caution + "".join(f"\n\nNot run: {', '.join(names)}. {why}" for why, names in stopped.items()))
+
+
+class Table4Report(TableReport):
+    """Table 4: all methods."""
 
     @classmethod
     def read(cls, config: ComparisonConfig, reasons: Reasons) -> "Table4Report":
-        """What is on disk for these parameters, whichever seeds."""
+        """All finished seeds of these searches, including seeds that `config` does not name."""
         parts = [part for part in (lookup_runs(config.lookups()), runs(config.searches())) if len(part)]
         found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=RUN_COLUMNS)
-        return cls(found, reasons, config.datasets, read_json(PAPER / "table4.json"), *Benchmark.found())
+        return cls(found, reasons, config.datasets, read_json(PAPER / "table4.json")["rows"], *Benchmark.found())
 
     def _labels(self) -> list[str]:
-        return list(dict.fromkeys([*(row["method"] for row in self.paper["rows"]), *self.runs.label]))
+        return list(dict.fromkeys([*(row["method"] for row in self.paper), *self.runs.label]))
 
     def _notes(self) -> dict[str, str]:
         notes = {RESNET: "no search: the paper quotes NAS-Bench-201's row of a ResNet, which is not one of its cells"}
@@ -85,8 +91,9 @@ class Table4Report:
         for label in self._labels():
             reasons = {dataset: why for (name, dataset), why in self.reasons.items() if name == label}
             if reasons:
-                notes[label] = "; ".join(f"{d}: {ABSENT_TABLE if why == self.missing else _first(why)}" for d, why in reasons.items())
-        return notes | ({OPTIMUM: ABSENT_TABLE} if self.missing else {})
+                shown = {dataset: ABSENT_TABLE if why == self.no_benchmark else _shortened(why) for dataset, why in reasons.items()}
+                notes[label] = "; ".join(f"{dataset}: {why}" for dataset, why in shown.items())
+        return notes | ({OPTIMUM: ABSENT_TABLE} if self.no_benchmark else {})
 
     def _with_optimum(self) -> pd.DataFrame:
         if self.benchmark is None:
@@ -99,116 +106,104 @@ class Table4Report:
         return pd.concat([self.runs, pd.DataFrame(best)], ignore_index=True) if len(self.runs) else pd.DataFrame(best, columns=RUN_COLUMNS)
 
     def table(self) -> Styler:
-        """Table 4, every row of the paper and what is beside it."""
-        return _styled(tables.table4(self.paper["rows"], self._with_optimum(), self._notes(), _rank(self.benchmark)))
+        """Table 4: every row of the paper, and ours."""
+        return _styled(tables.table4(self.paper, self._with_optimum(), self._notes(), _rank(self.benchmark)))
 
     def dots(self) -> Figure | Markdown:
-        """Every seed against the optimum."""
+        """Every seed's accuracy, against the optimum."""
         shown = self.runs.dropna(subset=["test_acc_pct"])
-        if not len(shown):
+        if shown.empty:
             return Markdown("No seed has an accuracy yet.")
-        return comparison_plots.seeds_against_optimum(shown, self.paper["rows"], self._labels())
+        return comparison_plots.seeds_against_optimum(shown, self.paper, self._labels())
 
     def conclusion(self) -> Markdown:
-        """One sentence for each data set, and how to get the benchmark's table where it is missing."""
-        said = [self._of(dataset) for dataset in self.datasets]
-        return Markdown("\n\n".join([*said, self.missing] if self.missing else said) + _not_run(self.reasons, self.missing))
+        """A sentence for each data set, and why other runs are missing."""
+        return self._conclusion([self._sentence(dataset) for dataset in self.datasets])
 
-    def _of(self, dataset: str) -> str:
+    def _sentence(self, dataset: str) -> str:
         found = self.runs[self.runs.dataset == dataset].dropna(subset=["test_acc_pct"])
-        if not len(found):
+        if found.empty:
             return f"**{dataset}: nothing to compare yet.**"
-        rank, parts = _rank(self.benchmark), []
+        parts = []
         for label, of in sorted(found.groupby("label").test_acc_pct, key=lambda group: -group[1].mean()):
-            place = rank(of, dataset, "test")
+            place = _rank(self.benchmark)(of, dataset, "test")
             parts.append(f"{comparison_plots.short(label)} {of.mean():.2f} %{f', rank {place}' if place else ''}, n = {len(of)}")
-        optimum = ""
+        optimum = caution = ""
         if self.benchmark is not None and dataset in DATASETS:
             best = self.benchmark.optimum(dataset, "test")[1]
             optimum = f" Ranks are those of the median seed, with the share of all cells below it; the best cell has {best:.2f} %."
-        less = sorted({reason for reason in found.reduced if reason})
-        caution = (
-            " These are reduced runs: they show that every method runs and what it costs under one budget; their accuracies, of so few "
-            "seeds and steps, rank nothing and belong in no column of the paper."
-            if less
-            else ""
-        )
+        if found.reduced.any():
+            caution = (
+                " These are reduced runs: they show that every method runs and what it costs under one budget; their accuracies, of so few "
+                "seeds and steps, rank nothing and belong in no column of the paper."
+            )
         return f"**{dataset}, test accuracy of the found cells: {'; '.join(parts)}.**{optimum}{caution}"
 
     def cost(self) -> Figure | Markdown:
-        """Seconds and memory of each search."""
+        """Time and memory of each search."""
         searched = self.runs[~self.runs.row.isin(policies.POLICIES)]
         return comparison_plots.cost(searched, self._labels()) if len(searched) else Markdown("Nothing was searched yet.")
 
 
 def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
-    """Random search and REINFORCE on the table under other costs of a query and both published rates, beside the paper's rows."""
-    (benchmark, missing), rows, lines = Benchmark.found(), {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}, {}
+    """Random search and REINFORCE on the table under other costs of a query and both published learning rates, beside the paper's rows."""
+    benchmark, missing = Benchmark.found()
     if benchmark is None:
         return Markdown(f"There is nothing to look up: {missing}")
+    paper, lines, rank = {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}, {}, _rank(benchmark)
     (seeds,) = config.table_seeds
     for method, rate in (("random", 0.001), ("reinforce", 0.001), ("reinforce", 0.5)):
         name = method if method == "random" else f"{method}, rate {rate}"
-        lines[name, "paper"] = {f"{d} test": tables.spread(**rows[LABELS[method]][f"{d}_test"]) for d in DATASETS}
+        lines[name, "paper"] = {f"{d} test": tables.spread(**paper[LABELS[method]][f"{d}_test"]) for d in DATASETS}
         for factor in FACTORS:
             line = {}
             for dataset in DATASETS:
                 given = {"dataset": dataset, "method": method, "policy_lr": rate, "seeds": seeds}
                 settings = TableSearchConfig.of(given | {"seconds_per_query": factor * SECONDS_PER_QUERY[dataset]}).settings()
-                accuracy = policies.search(settings, benchmark)[f"{dataset}_test_acc_pct"]
-                rank = _rank(benchmark)(accuracy, dataset, "test")
-                line[f"{dataset} test"] = f"{tables.measured(accuracy)}, rank {rank}, {settings.queries} queries"
+                found = policies.search(settings, benchmark)[f"{dataset}_test_acc_pct"]
+                line[f"{dataset} test"] = f"{tables.measured(found)}, rank {rank(found, dataset, 'test')}, {settings.queries} queries"
             lines[name, f"cost × {factor:g}"] = line
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.index = pd.MultiIndex.from_tuples(table.index, names=["search", ""])
     return _styled(table)
 
 
-@dataclass(frozen=True)
-class Table1Report:
-    """Partial channels: `runs` has a row per finished seed and K."""
-
-    runs: pd.DataFrame
-    reasons: Reasons
-    datasets: list[str]
-    paper: dict
-    benchmark: Benchmark | None
-    missing: str
+class Table1Report(TableReport):
+    """Table 1: every K, and the progressive search."""
 
     @classmethod
     def read(cls, config: PartialChannelsConfig, reasons: Reasons) -> "Table1Report":
-        return cls(runs(config.searches()), reasons, config.datasets, read_json(PAPER / "table1.json"), *Benchmark.found())
+        """All finished seeds of these searches, including seeds that `config` does not name."""
+        return cls(runs(config.searches()), reasons, config.datasets, read_json(PAPER / "table1.json")["rows"], *Benchmark.found())
 
     def table(self) -> Styler:
-        notes = {dataset: _first(why) for (_, dataset), why in self.reasons.items()}
-        return _styled(tables.table1(self.paper["rows"], self.runs, notes, _rank(self.benchmark)))
+        """Table 1: every row of the paper, and ours."""
+        notes = {dataset: _shortened(why) for (_, dataset), why in self.reasons.items()}
+        return _styled(tables.table1(self.paper, self.runs, notes, _rank(self.benchmark)))
 
     def memory(self) -> Figure | Markdown:
-        """Memory of every stage, the paper's GPU figures beside it where ours are GPU figures too."""
-        if not len(self.runs):
-            return Markdown("Nothing was searched yet.")
-        return comparison_plots.memory_by_stage(self.runs, self.paper["rows"])
+        """Memory of every stage, beside the paper's GPU memory where ours was measured on a GPU too."""
+        return comparison_plots.memory_by_stage(self.runs, self.paper) if len(self.runs) else Markdown("Nothing was searched yet.")
 
     def conclusion(self) -> Markdown:
-        if not len(self.runs):
-            return Markdown("**Nothing to compare yet.**" + _not_run(self.reasons))
-        said = []
-        for dataset, of_set in self.runs.groupby("dataset", sort=False):
-            first, last = of_set.iloc[0], of_set[of_set.row != "ours"].iloc[-1]
-            ratio = first.activation_mb / last.activation_mb
-            said.append(
-                f"**{dataset}: from {first.label} to {last.label} the activations that a step keeps fall from {first.activation_mb:.1f} to "
-                f"{last.activation_mb:.1f} MB, {ratio:.1f} times.**" + _progressive(of_set, first)
-            )
-        reduced = " The runs are reduced, so their accuracies are no statement about K." if (self.runs.reduced != "").any() else ""
-        return Markdown("\n\n".join([*said, self.missing] if self.missing else said) + reduced + _not_run(self.reasons, self.missing))
+        """A sentence on memory for each data set, and why other runs are missing."""
+        if self.runs.empty:
+            return self._conclusion(["**Nothing to compare yet.**"])
+        sentences = [_memory_sentence(dataset, of_set) for dataset, of_set in self.runs.groupby("dataset", sort=False)]
+        reduced = " The runs are reduced, so their accuracies are no statement about K." if self.runs.reduced.any() else ""
+        return self._conclusion(sentences, reduced)
 
 
-def _progressive(of_set: pd.DataFrame, first: pd.Series) -> str:
-    ours = of_set[of_set.row == "ours"]
-    if not len(ours):
-        return ""
-    stages = ", then ".join(
-        f"{s['activation_mb']:.1f} MB at K = {s['k']} with {s['operations_kept']} operations" for s in ours.iloc[0].stage_memory
+def _memory_sentence(dataset: str, runs: pd.DataFrame) -> str:
+    first, last = runs.iloc[0], runs[runs.row != "ours"].iloc[-1]
+    said = (
+        f"**{dataset}: from {first.label} to {last.label} the activations that a step keeps fall from {first.activation_mb:.1f} to "
+        f"{last.activation_mb:.1f} MB, {first.activation_mb / last.activation_mb:.1f} times.**"
     )
-    return f" The progressive search needs {stages}, against {first.activation_mb:.1f} MB of {first.label}."
+    progressive = runs[runs.row == "ours"]
+    if progressive.empty:
+        return said
+    stages = ", then ".join(
+        f"{s['activation_mb']:.1f} MB at K = {s['k']} with {s['operations_kept']} operations" for s in progressive.iloc[0].stage_memory
+    )
+    return f"{said} The progressive search needs {stages}, against {first.activation_mb:.1f} MB of {first.label}."

@@ -5,7 +5,6 @@
 writes results/darts_space/costs.csv, which the tables read. Without auxiliary heads; an image of 32x32 (CIFAR-10) or 224x224.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -23,26 +22,21 @@ CLASSES = {"cifar": 10, "imagenet": 1000}
 
 
 def cost(genotype: DartsGenotype, macro: str, channels: int | None = None) -> Cost:
-    """Of the network at its published depth, and width unless `channels` says otherwise; counted on the network itself."""
+    """The cost of the network at its published depth, and width unless `channels` is given; counted on the network itself."""
     with torch.device("meta"):
         net = DartsNetwork(genotype, macro, channels, classes=CLASSES[macro])
     size = MACROS[macro].image_size
     return Cost(parameters(net), macs(net, (3, size, size)))
 
 
-def quick(macro: str) -> Callable[[DartsGenotype], Cost]:
-    """The same as `cost`, in microseconds: the network's cost is a sum over the operations of its two cells, each counted once."""
-    empty = _counted(macro, "normal", "none", 0)
-
-    def of(genotype: DartsGenotype) -> Cost:
-        parts = [empty]
-        for kind in ("normal", "reduce"):
-            for source, _, operation in genotype.edges(kind):
-                strided = kind == "reduce" and source < DARTS_CELL_INPUTS
-                parts.append(_share(macro, kind, operation, 0 if strided or kind == "normal" else DARTS_CELL_INPUTS))
-        return Cost(sum(part.parameters for part in parts), sum(part.macs for part in parts))
-
-    return of
+def quick_cost(genotype: DartsGenotype, macro: str) -> Cost:
+    """The same as `cost`, in microseconds: the sum over the operations of both cells, each of which is counted once."""
+    parts = [_counted(macro, "normal", "none", 0)]
+    for kind in ("normal", "reduce"):
+        for source, _, operation in genotype.edges(kind):
+            stride_1_of_reduce = kind == "reduce" and source >= DARTS_CELL_INPUTS
+            parts.append(_share(macro, kind, operation, DARTS_CELL_INPUTS if stride_1_of_reduce else 0))
+    return Cost(sum(part.parameters for part in parts), sum(part.macs for part in parts))
 
 
 @lru_cache(maxsize=256)
@@ -55,7 +49,7 @@ def _share(macro: str, kind: str, operation: str, source: int) -> Cost:
 
 @lru_cache(maxsize=256)
 def _counted(macro: str, kind: str, operation: str, source: int) -> Cost:
-    """Of a network in which `operation` on `source` is all that one kind of cell does, and the other kind nothing."""
+    """The cost of a network with `operation` on all edges from `source` in one kind of cell, and 'none' everywhere else."""
     cells = {"normal": _filled("none", 0), "reduce": _filled("none", 0)} | {kind: _filled(operation, source)}
     return cost(DartsGenotype(cells["normal"], NODES, cells["reduce"], NODES), macro)
 
@@ -66,9 +60,10 @@ def _filled(operation: str, source: int) -> tuple[tuple[str, int], ...]:
 
 
 def rows() -> list[dict]:
-    """A row for each cell and macro network."""
-    costs = [(cell, macro, cost(cell.genotype, macro)) for cell in published().values() for macro in MACROS]
-    return [{"cell": cell.name, "network": macro, "parameters": c.parameters, "macs": c.macs} for cell, macro, c in costs]
+    """A row for each published cell and macro network."""
+    cells = [(cell.name, cell.genotype) for cell in published().values() if isinstance(cell.genotype, DartsGenotype)]
+    costs = [(name, macro, cost(genotype, macro)) for name, genotype in cells for macro in MACROS]
+    return [{"cell": name, "network": macro, "parameters": c.parameters, "macs": c.macs} for name, macro, c in costs]
 
 
 if __name__ == "__main__":

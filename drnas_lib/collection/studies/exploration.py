@@ -1,4 +1,4 @@
-"""What the learnt distribution would still explore, epoch by epoch (Figure 1): from the eta that every run keeps. NumPy and SciPy only."""
+"""The cells that the learnt distribution proposes, epoch by epoch (Figure 1), from the eta that every run records. Without torch."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import interpolate, special, stats
 
 from drnas_lib.benchmark.table import DATASETS, Benchmark, place
+from drnas_lib.collection.studies.config import ExplorationConfig
 from drnas_lib.collection.views.search_report import DIRICHLET, SearchReport
 from drnas_lib.config.space_rules import RULES
 from drnas_lib.errors import UserError
@@ -17,17 +18,17 @@ from drnas_lib.spaces.space import Space
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 FLOOR = -300.0  # of eta: below it beta stays at 5e-131, as in architecture/dirichlet.py
-ODDS = np.linspace(-30.0, 30.0, 181)  # log-odds of quantiles, over which the law of the largest is integrated
-TINY = 1e-10  # up to here P(G < x) = x^b / Gamma(b + 1) of a gamma variable with concentration b, to all digits
+LOG_ODDS = np.linspace(-30.0, 30.0, 181)  # of the quantiles over which the distribution of the largest is integrated
+TINY = 1e-10  # for x up to here P(G < x) = x^b / Gamma(b + 1) to all digits, G a gamma variable with concentration b
 
 
 class ExplorationError(UserError, ValueError):
-    """The run's method learns no distribution to sample from."""
+    """The run's method learns no Dirichlet distribution."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """`epochs` (T,), `eta` (T, G, E, O) after each, `kept` (T, G, E, O): the operations that were still in the race."""
+    """`epochs` (T,), `eta` (T, G, E, O) after each, `kept` (T, G, E, O): the operations that were not pruned yet."""
 
     space: Space
     epochs: np.ndarray
@@ -36,7 +37,7 @@ class Trace:
 
     @classmethod
     def of(cls, report: SearchReport) -> "Trace":
-        """Raises ExplorationError for a method that learns no Dirichlet distribution, RecordError for an eta.csv of another space."""
+        """The trace of a finished search. Raises ExplorationError for another method than DrNAS, RecordError for an incomplete eta.csv."""
         settings = report.record["parameters"]
         if settings["method"] not in DIRICHLET:
             raise ExplorationError(f"method={settings['method']!r} of this run learns no Dirichlet distribution. Allowed is drnas.")
@@ -52,7 +53,7 @@ class Trace:
 
 
 def _joined(rows: pd.DataFrame, epochs: np.ndarray, space: Space, available: np.ndarray) -> np.ndarray:
-    """eta (T, G, E, O) from rows of epoch, group, edge and operation, joined by these names; 0 where an operation never competed."""
+    """eta (T, G, E, O) from rows with epoch, group, edge and operation, joined by these names; 0 for operations not `available`."""
     names = [epochs, space.groups, [f"{source}-{target}" for source, target in space.edges], space.operations]
     there = rows.set_index(["epoch", "group", "edge", "operation"]).eta
     eta = there.reindex(pd.MultiIndex.from_product(names)).to_numpy().reshape(len(epochs), *space.shape)
@@ -67,7 +68,7 @@ def concentration(eta: np.ndarray) -> np.ndarray:
 
 
 def _best(scores: np.ndarray, keep: int) -> np.ndarray:
-    """True at the `keep` largest of the last axis, of equal ones the first, as the search prunes."""
+    """True at the `keep` largest of the last axis, the first of equal ones, as the search prunes."""
     rank = np.argsort(-scores, axis=-1, kind="stable")[..., :keep]
     kept = np.zeros(scores.shape, dtype=bool)
     np.put_along_axis(kept, rank, True, axis=-1)
@@ -77,8 +78,8 @@ def _best(scores: np.ndarray, keep: int) -> np.ndarray:
 def draw(beta: np.ndarray, kept: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
     """log(theta / (1 - theta)) (S, G, E, O) of `samples` draws theta ~ Dir(beta) on the kept operations, -inf elsewhere.
 
-    In logarithms, log Gamma(b) = log Gamma(b + 1) + log(U) / b, so that small concentrations do not underflow; as log-odds, so that
-    edges whose theta all round to 1 can still be told apart.
+    Gamma variables are drawn as log Gamma(b) = log Gamma(b + 1) + log(U) / b, so that small concentrations do not underflow. Log-odds
+    still differ between edges whose theta all round to 1.
     """
     shape = (samples, *beta.shape)
     logs = np.where(kept, np.log(rng.standard_gamma(beta + 1.0, shape)) + np.log1p(-rng.random(shape)) / beta, -np.inf)
@@ -88,7 +89,7 @@ def draw(beta: np.ndarray, kept: np.ndarray, samples: int, rng: np.random.Genera
 
 
 def cells(space: Space, scores: np.ndarray) -> list[Genotype]:
-    """The cell of each row of scores (S, G, E, O): the largest operation of each edge, or whatever the space's rule is."""
+    """The cell of each row of scores (S, G, E, O), by the space's rule, such as the largest operation of each edge."""
     known: dict[bytes, Genotype] = {}
     found = []
     for row in scores:
@@ -108,8 +109,8 @@ def mean_scores(beta: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def log_chances(beta: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """log P(theta_o is the largest of its edge), (..., O), -inf for dropped operations.
 
-    theta_o is the largest where G_o is, with G independent gamma variables. Given that their largest is x, it is G_o with a probability in
-    proportion to f_o(x) / F_o(x), density over distribution function; that is averaged over the law of the largest, the product of all F.
+    theta_o is the largest where G_o is, with independent gamma variables G. If the largest is x, it is G_o with a probability proportional
+    to f_o(x) / F_o(x), density over distribution function. That is averaged over x, whose distribution function is the product of all F.
     """
     result = np.full(beta.shape, -np.inf)
     for edge in np.ndindex(beta.shape[:-1]):
@@ -119,23 +120,23 @@ def log_chances(beta: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 
 def _log_chances(beta: np.ndarray) -> np.ndarray:
-    x = np.unique(_log_quantiles(beta[:, None]))  # n: log x, close enough for every one of the G, so for their largest too
+    x = np.unique(_log_quantiles(beta[:, None]))  # n: log x, a grid fine enough for each G, so for the largest too
     log_cdf = _log_cdf(beta[:, None], x)  # O n
     of_largest = log_cdf.sum(0)
     x, log_cdf, of_largest = (value[..., (of_largest > -np.inf) & (of_largest < 0)] for value in (x, log_cdf, of_largest))
     odds, first = np.unique(of_largest - np.log(-np.expm1(of_largest)), return_index=True)
     rates = beta[:, None] * x - np.exp(x) - special.gammaln(beta)[:, None] - log_cdf  # log of f / F, times x
-    shares = interpolate.pchip_interpolate(odds, special.log_softmax(rates, axis=0)[:, first], np.clip(ODDS, odds[0], odds[-1]), axis=1)
-    mean = special.logsumexp(shares + special.log_expit(ODDS) + special.log_expit(-ODDS), axis=1)
+    shares = interpolate.pchip_interpolate(odds, special.log_softmax(rates, axis=0)[:, first], np.clip(LOG_ODDS, odds[0], odds[-1]), axis=1)
+    mean = special.logsumexp(shares + special.log_expit(LOG_ODDS) + special.log_expit(-LOG_ODDS), axis=1)
     return special.log_softmax(mean)
 
 
 def _log_quantiles(beta: np.ndarray) -> np.ndarray:
-    """log x where P(G < x) has the log-odds ODDS: (O, n)."""
-    below, above = special.expit(ODDS), special.expit(-ODDS)
+    """log x (O, n) where P(G < x) has the log-odds LOG_ODDS."""
+    below, above = special.expit(LOG_ODDS), special.expit(-LOG_ODDS)
     x = np.where(below < 0.5, special.gammaincinv(beta, below), special.gammainccinv(beta, above))
     with np.errstate(divide="ignore"):
-        return np.where(x < TINY, (special.log_expit(ODDS) + special.gammaln(beta + 1.0)) / beta, np.log(x))
+        return np.where(x < TINY, (special.log_expit(LOG_ODDS) + special.gammaln(beta + 1.0)) / beta, np.log(x))
 
 
 def _log_cdf(beta: np.ndarray, log_x: np.ndarray) -> np.ndarray:
@@ -151,7 +152,7 @@ def entropy(log_probabilities: np.ndarray) -> float:
 
 
 def dirichlet_entropy(beta: np.ndarray, kept: np.ndarray) -> float:
-    """Differential entropy of theta in nats, summed over all edges; negative where it is sharp."""
+    """Differential entropy of theta in nats, summed over all edges; negative for a sharp distribution."""
     rows = zip(beta.reshape(-1, beta.shape[-1]), kept.reshape(-1, beta.shape[-1]))
     return float(sum(stats.dirichlet.entropy(row[alive]) for row, alive in rows if alive.sum() > 1))
 
@@ -160,8 +161,8 @@ def by_epoch(trace: Trace, samples: int, seed: int) -> tuple[pd.DataFrame, pd.Da
     """Two tables: a row for each epoch, and a row for each epoch and drawn cell (columns epoch, genotype).
 
     The first: mean_cell (of the Dirichlet mean), distinct_cells among the draws, choice_entropy_nats (of the operation that wins on each
-    edge, exact, summed over edges), effective_choices = its exponential, theta_entropy_nats (differential). Epoch by epoch a
-    random stream of its own: a part of the epochs gives the same draws.
+    edge, exact, summed over edges), effective_choices = its exponential, theta_entropy_nats (differential). Each epoch has its own random
+    stream, so its draws do not depend on the other epochs.
     """
     rows, drawn = [], []
     for epoch, eta, kept in zip(trace.epochs, trace.eta, trace.kept):
@@ -183,7 +184,7 @@ def by_epoch(trace: Trace, samples: int, seed: int) -> tuple[pd.DataFrame, pd.Da
 
 
 def benchmark_of(space: Space) -> tuple[Benchmark | None, str]:
-    """The table of the space's cells, or None and why there is none."""
+    """The benchmark of the space's cells, or None and why there is none."""
     if not RULES[space.name].benchmark:
         return None, f"no benchmark has the cells of space {space.name!r}; each would have to be trained."
     return Benchmark.found()
@@ -214,52 +215,47 @@ class Exploration:
     Where the benchmark does not know the space, or its table is not here, they are None and empty, and `unknown` says why.
     """
 
+    config: ExplorationConfig
     report: SearchReport
     epochs: pd.DataFrame
     accuracy: pd.DataFrame | None
     optima: dict[str, float]
     unknown: str
 
-
-def study(path: str, samples: int, seed: int, split: str) -> Exploration:
-    """The exploration of a finished run, kept beside it as exploration_*.csv. Raises RecordError, ExplorationError."""
-    report = SearchReport.read(path)
-    trace = Trace.of(report)
-    epochs, drawn = by_epoch(trace, samples, seed)
-    table, missing = benchmark_of(trace.space)
-    accuracy = table and accuracies(epochs, drawn, table, split)
-    optima = {name: table.optimum(name, split)[1] for name in DATASETS} if table else {}
-    unknown = f"The accuracy of the cells is unknown here: {missing}" if missing else ""
-    folder = RunFolder(path)
-    kept = {"exploration_epochs.csv": epochs} | ({} if accuracy is None else {"exploration_accuracy.csv": accuracy})
-    for name, rows in kept.items():
-        write_csv(folder.file(name), rows.to_dict("records"))
-    about = {"samples": samples, "seed": seed, "split": split, "environment": environment()}
-    write_json(folder.file("exploration.json"), about)
-    return Exploration(report, epochs, accuracy, optima, unknown)
-
-
-def conclusion(found: Exploration, samples: int) -> str:
-    """What the draws say of first and last epoch, in sentences."""
-    first, last, dataset = found.epochs.iloc[0], found.epochs.iloc[-1], found.report.dataset
-    reduced = found.report.record["reduced"]
-    said = (
-        f"Of {samples} draws, {first.distinct_cells} cells are distinct after epoch {first.epoch} and {last.distinct_cells} after epoch "
-        f"{last.epoch}; the distribution is as wide as {first.effective_choices:,.0f} and {last.effective_choices:,.0f} equally likely "
-        "choices."
-    )
-    if found.accuracy is not None:
-        accuracy = found.accuracy
-        of = accuracy[accuracy.dataset == (dataset if dataset in DATASETS else DATASETS[0])].sort_values("epoch")
-        start, end = of.iloc[0], of.iloc[-1]
-        said += (
-            f" The range of their accuracy on {start.dataset} goes from {start.q0_pct:.1f} to {start.q100_pct:.1f} % at first, to "
-            f"{end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (half of the draws within {end.q25_pct:.1f} to {end.q75_pct:.1f} %), and "
-            f"the cell of the mean from {_place(start)} to {_place(end)}; the best cell of all has {found.optima[start.dataset]:.2f} %. "
-            "The paper's Figure 1 draws the same range and line, and its text states no values."
+    def conclusion(self) -> str:
+        """The draws after the first and the last epoch compared, in sentences."""
+        first, last, dataset = self.epochs.iloc[0], self.epochs.iloc[-1], self.report.dataset
+        reduced = self.report.record["reduced"]
+        said = (
+            f"Of {self.config.samples} draws, {first.distinct_cells} cells are distinct after epoch {first.epoch} and "
+            f"{last.distinct_cells} after epoch {last.epoch}; the distribution is as wide as {first.effective_choices:,.0f} and "
+            f"{last.effective_choices:,.0f} equally likely choices."
         )
-    return f"**{said}**" + (f" This was a reduced run ({'; '.join(reduced)}), not the paper's." if reduced else "")
+        if self.accuracy is not None:
+            of = self.accuracy[self.accuracy.dataset == (dataset if dataset in DATASETS else DATASETS[0])].sort_values("epoch")
+            start, end = of.iloc[0], of.iloc[-1]
+            before, after = (f"{of.mean_cell_pct:.1f} % ({place(of.mean_cell_rank, of.mean_cell_below_pct)})" for of in (start, end))
+            said += (
+                f" The range of their accuracy on {start.dataset} goes from {start.q0_pct:.1f} to {start.q100_pct:.1f} % at first, to "
+                f"{end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (half of the draws within {end.q25_pct:.1f} to {end.q75_pct:.1f} %), "
+                f"and the cell of the mean from {before} to {after}; the best cell of all has {self.optima[start.dataset]:.2f} %. "
+                "The paper's Figure 1 draws the same range and line, and its text states no values."
+            )
+        return f"**{said}**" + (f" This was a reduced run ({'; '.join(reduced)}), not the paper's." if reduced else "")
 
 
-def _place(of: pd.Series) -> str:
-    return f"{of.mean_cell_pct:.1f} % ({place(of.mean_cell_rank, of.mean_cell_below_pct)})"
+def study(path: str, config: ExplorationConfig) -> Exploration:
+    """The exploration of a finished run; writes exploration*.csv and .json beside it. Raises RecordError, ExplorationError."""
+    report, folder = SearchReport.read(path), RunFolder(path)
+    trace = Trace.of(report)
+    epochs, drawn = by_epoch(trace, config.samples, config.seed)
+    table, missing = benchmark_of(trace.space)
+    accuracy = accuracies(epochs, drawn, table, config.split) if table else None
+    optima = {name: table.optimum(name, config.split)[1] for name in DATASETS} if table else {}
+    unknown = f"The accuracy of the cells is unknown here: {missing}" if missing else ""
+    write_csv(folder.file("exploration_epochs.csv"), epochs.to_dict("records"))
+    if accuracy is not None:
+        write_csv(folder.file("exploration_accuracy.csv"), accuracy.to_dict("records"))
+    about = {"samples": config.samples, "seed": config.seed, "split": config.split, "environment": environment()}
+    write_json(folder.file("exploration.json"), about)
+    return Exploration(config, report, epochs, accuracy, optima, unknown)

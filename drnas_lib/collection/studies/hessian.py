@@ -1,7 +1,7 @@
-"""The dominant eigenvalue of the Hessian of the validation loss in the architecture variables, along a search (Figures 4 and 5).
+"""The Hessian of the validation loss in the architecture variables (Figures 4 and 5).
 
-The loss depends on the architecture through theta alone, so its Hessian in theta, (E O, E O), is built from Hessian-vector products
-of the network, one for each entry, and every other variable follows from it by the exact chain rule.
+The loss depends on the architecture through theta alone. So its Hessian in theta, (E O, E O), is built from Hessian-vector products of
+the network, one for each entry, and that in every other variable follows by the exact chain rule.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ Batch = tuple[Tensor, Tensor]
 
 
 def softmax(logits: Tensor, mask: Tensor) -> Tensor:
-    """Over the kept operations of every edge, (G, E, O)."""
+    """Softmax (G, E, O) over the kept operations of every edge."""
     return logits.masked_fill(~mask, -torch.inf).softmax(-1)
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable v (G, E, O): its value at eta, and theta as a function of v and the mask, the point of the method."""
+    """A variable v (G, E, O) of a method: `start(eta, mask)` gives its value, `theta(v, mask)` the mixing weights at that value."""
 
     start: Callable[[Tensor, Tensor], Tensor]
     theta: Callable[[Tensor, Tensor], Tensor]
@@ -35,7 +35,7 @@ def _laplace_mean(eta: Tensor, mask: Tensor) -> Tensor:
     return (logs - logs.sum(-1, keepdim=True) / mask.sum(-1, keepdim=True)) * mask
 
 
-OF_DIRICHLET = {  # all at theta = E[theta], the one point of the distribution that is differentiable twice
+OF_DIRICHLET = {  # all at theta = E[theta], the point of the distribution at which the loss is differentiable twice
     "eta": Variable(lambda eta, mask: eta, lambda v, mask: dirichlet.mean(dirichlet.concentration(v), mask)),
     "beta": Variable(lambda eta, mask: dirichlet.concentration(eta), dirichlet.mean),
     "mean": Variable(lambda eta, mask: dirichlet.mean(dirichlet.concentration(eta), mask), lambda v, mask: v),
@@ -50,11 +50,11 @@ VARIABLES: dict[str, dict[str, Variable]] = {"drnas": OF_DIRICHLET, "darts": OF_
 
 
 class HessianError(UserError, ValueError):
-    """The Hessian asked for does not exist; the message says which do."""
+    """The method has no such Hessian; the message names those that exist."""
 
 
-def variable(method: str, name: str) -> Variable:
-    """Raises HessianError for a method without a twice differentiable point, or a variable that it does not have."""
+def find_variable(method: str, name: str) -> Variable:
+    """The variable `name` of a method. Raises HessianError for a method without a twice differentiable point, or without that variable."""
     if method not in VARIABLES:
         raise HessianError(f"method={method!r} of this run: theta has no twice differentiable point. Allowed are {', '.join(VARIABLES)}.")
     if name not in VARIABLES[method]:
@@ -63,9 +63,9 @@ def variable(method: str, name: str) -> Variable:
 
 
 def in_theta(net: torch.nn.Module, batches: list[Batch], theta: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean cross-entropy over `batches`, its gradient (n,) and dense Hessian (n, n) in the n kept entries of theta, not symmetrised.
+    """Mean cross-entropy over `batches` in nats, its gradient (n,) and dense Hessian (n, n) in the n kept entries of theta.
 
-    One Hessian-vector product for each entry, batch by batch, summed in float64.
+    One Hessian-vector product for each entry, batch by batch, summed in float64; the Hessian is not symmetrised.
     """
     count = int(mask.sum())
     basis = torch.eye(count, dtype=theta.dtype, device=theta.device)
@@ -84,50 +84,34 @@ def in_theta(net: torch.nn.Module, batches: list[Batch], theta: Tensor, mask: Te
     return loss, gradient, hessian
 
 
-def pull_back(of: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian: Tensor) -> Tensor:
+def pull_back(variable: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian: Tensor) -> Tensor:
     """Hessian (n, n) in the kept entries of a variable, from gradient (n,) and Hessian (n, n) in theta, all float64.
 
-    Up to second order the loss is g d + d H d / 2 with d = theta(v) - theta(v0), and so has the same Hessian at v0.
+    It is that of the model g d + d H d / 2, d = theta(v) - theta(v0), which equals the loss up to second order.
     """
-    quadratic, start = _model(of, eta.to(gradient), mask, gradient, hessian)
+    quadratic, start = _model(variable, eta.to(gradient), mask, gradient, hessian)
     return torch.autograd.functional.hessian(quadratic, start)
 
 
-def gradient_in(of: Variable, eta: Tensor, mask: Tensor, gradient: Tensor) -> Tensor:
-    """Gradient (n,) in the kept entries of a variable, from that in theta, by the same model."""
-    quadratic, start = _model(of, eta.to(gradient), mask, gradient, torch.zeros_like(gradient).diag())
+def gradient_in(variable: Variable, eta: Tensor, mask: Tensor, gradient: Tensor) -> Tensor:
+    """Gradient (n,) in the kept entries of a variable, from the gradient (n,) in theta, by the same model."""
+    quadratic, start = _model(variable, eta.to(gradient), mask, gradient, torch.zeros_like(gradient).diag())
     return torch.autograd.functional.jacobian(quadratic, start)
 
 
-def _model(of: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
-    whole = of.start(eta, mask)
-    origin = of.theta(whole, mask)[mask]
+def _model(variable: Variable, eta: Tensor, mask: Tensor, gradient: Tensor, hessian: Tensor) -> tuple[Callable[[Tensor], Tensor], Tensor]:
+    whole = variable.start(eta, mask)
+    origin = variable.theta(whole, mask)[mask]
 
     def quadratic(entries: Tensor) -> Tensor:
-        step = of.theta(whole.masked_scatter(mask, entries), mask).masked_select(mask) - origin
+        step = variable.theta(whole.masked_scatter(mask, entries), mask).masked_select(mask) - origin
         return gradient @ step + step @ hessian @ step / 2
 
     return quadratic, whole[mask]
 
 
-def product(net: torch.nn.Module, batches: list[Batch], of: Variable, eta: Tensor, mask: Tensor) -> Callable[[Tensor], Tensor]:
-    """v -> H v (n,) in a variable, by differentiating twice through theta and network: for solvers that need no dense matrix."""
-    whole, images = of.start(eta, mask), sum(len(y) for _, y in batches)
-
-    def apply(vector: Tensor) -> Tensor:
-        total = torch.zeros_like(vector)
-        for x, y in batches:
-            entries = whole[mask].detach().clone().requires_grad_()
-            loss = F.cross_entropy(net(x, of.theta(whole.masked_scatter(mask, entries), mask)), y)
-            (first,) = torch.autograd.grad(loss, entries, create_graph=True)
-            total += len(y) / images * torch.autograd.grad(first, entries, vector)[0]
-        return total
-
-    return apply
-
-
 def symmetry_defect(hessian: Tensor) -> float:
-    """Largest |H - H^T| over largest |H|: 0 in exact arithmetic."""
+    """max |H - H^T| / max |H|, which is 0 in exact arithmetic."""
     return float((hessian - hessian.T).abs().max() / hessian.abs().max().clamp_min(1e-300))
 
 

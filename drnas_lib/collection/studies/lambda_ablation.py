@@ -1,64 +1,57 @@
-"""How strongly eta is pulled to its anchor: cell and curvature for each lambda (Table 5 and Figure 5)."""
+"""The strength lambda of the regulariser: accuracy of the cell and eigenvalues for each lambda (Table 5 and Figure 5)."""
 
 import math
 
 import pandas as pd
 
 from drnas_lib.benchmark.table import DATASETS, Benchmark, Standing, place
-from drnas_lib.collection.studies import eigenvalues as hessian_study
-from drnas_lib.collection.studies.eigenvalues import Protocol
+from drnas_lib.collection.studies.eigenvalues import Protocol, study_all
 from drnas_lib.collection.views.search_report import SearchReport
+from drnas_lib.genotype import Nb201Genotype
 from drnas_lib.runs.records import PROJECT, read_json
 
-PAPER = PROJECT / "params" / "paper"
+PAPER = PROJECT / "params" / "paper" / "table5.json"
 UNKNOWN = Standing(math.nan, math.nan, math.nan, math.nan)
 
 
 def accuracies(folders: list[str]) -> pd.DataFrame:
-    """A row for each run: lam, seed, regulariser, genotype, entropy of the mean mixture, and of its cell test accuracy in %, rank among all
-    cells and share of them below it in % (see benchmark.Standing).
+    """A row for each run: lam, seed, regulariser, genotype, and the standing of its cell.
 
-    Of the data set that was searched, or of cifar10 where the benchmark does not know that one: the column `accuracy_on` says which.
-    NaN where the benchmark's table is not here, and the column `unknown` says how to get it.
+    Columns of the standing: test_acc_pct, rank, below_pct, best_pct (see benchmark.Standing), on the data set `accuracy_on`: the one
+    searched, or cifar10 where the benchmark does not have that one. NaN without the benchmark's table; `unknown` says how to get it.
     """
     rows, (table, unknown) = [], Benchmark.found()
     for folder in folders:
         report = SearchReport.read(folder)
-        settings, last = report.record["parameters"], report.history.iloc[-1]
-        on = report.dataset if report.dataset in DATASETS else DATASETS[0]
-        standing = table.standing(table.accuracy(report.genotype, on, "test"), on, "test") if table else UNKNOWN
+        settings, cell = report.record["parameters"], report.genotype
+        on, standing = report.dataset if report.dataset in DATASETS else DATASETS[0], UNKNOWN
+        if table is not None and isinstance(cell, Nb201Genotype):
+            standing = table.standing(table.accuracy(cell, on, "test"), on, "test")
         rows.append(
             {
                 "lam": settings["lam"],
                 "seed": settings["seed"],
                 "regulariser": settings["regulariser"],
-                "mean_entropy_nats": last.mean_entropy_nats,
-                "beta_max": last.beta_max,
                 "accuracy_on": on,
                 "test_acc_pct": standing.accuracy_pct,
                 "rank": standing.rank,
                 "below_pct": standing.below_pct,
                 "best_pct": standing.best_pct,
                 "unknown": unknown,
-                "genotype": str(report.genotype),
+                "genotype": str(cell),
             }
         )
     return pd.DataFrame(rows)
 
 
 def eigenvalues(folders: list[str], protocol: Protocol, device: str = "auto") -> pd.DataFrame:
-    """hessian_study.study of every run, of the loss alone: with lambda added the curves would show lambda and little else."""
-    table = hessian_study.study_all(folders, protocol, device)
+    """eigenvalues.study_all without the ridge, since with it the curves would show lambda and little else."""
+    table = study_all(folders, protocol, device)
     return table.assign(dominant=table.dominant - table.ridge, least=table.least - table.ridge, ridge=0.0)
 
 
-def paper() -> pd.DataFrame:
-    """Table 5: columns lam, test_accuracy_pct (CIFAR-10)."""
-    return pd.DataFrame(read_json(PAPER / "table5.json")["rows"])
-
-
 def beside_paper(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row for each lambda: ours as mean, deviation, median rank, median share of cells below, n and seeds, and the paper's accuracy."""
+    """A row for each lambda: our mean accuracy, deviation, median rank, median share of cells below, n and seeds; the paper's accuracy."""
     ours = runs.groupby("lam").agg(
         ours_mean_pct=("test_acc_pct", "mean"),
         ours_std_pct=("test_acc_pct", "std"),
@@ -67,7 +60,8 @@ def beside_paper(runs: pd.DataFrame) -> pd.DataFrame:
         runs=("seed", "size"),
         seeds=("seed", list),
     )
-    return ours.join(paper().set_index("lam").rename(columns={"test_accuracy_pct": "paper_pct"}))
+    paper = pd.DataFrame(read_json(PAPER)["rows"]).set_index("lam")
+    return ours.join(paper.rename(columns={"test_accuracy_pct": "paper_pct"}))
 
 
 def conclusion(runs: pd.DataFrame, reduced: list[str]) -> str:
@@ -87,7 +81,7 @@ def conclusion(runs: pd.DataFrame, reduced: list[str]) -> str:
 
 
 def curvature(table: pd.DataFrame) -> str:
-    """Where the eigenvalue ends for the smallest and the largest lambda, in a sentence."""
+    """The dominant eigenvalue after the last epoch for each lambda, in a sentence."""
     last = table[table.epoch == table.epoch.max()].groupby("lam").dominant.mean()
     parts = ", ".join(f"{value:.4g} at λ = {lam:g}" for lam, value in last.items())
     return f"**After the last epoch the dominant eigenvalue of the loss is {parts}. The paper draws Figure 5 and states no values.**"

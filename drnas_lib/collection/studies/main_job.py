@@ -1,4 +1,4 @@
-"""Whether the main job has an answer: the found cell of every seed of the search beside random cells and all-skip, trained alike."""
+"""The study behind `make search`: for every seed the found cell beside random cells and all-skip, trained by the same recipe."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ TABLE = "seeds.csv"
 
 
 def table(folders: list[str]) -> pd.DataFrame:
-    """A row for each search: accuracies in % (means over the seeds of the trainings), distance to the median random cell and its noise."""
+    """A row for each search: accuracies in % (means over training seeds), difference to the median random cell and the noise of that."""
     return pd.DataFrame([_row(SearchReport.read(folder)) for folder in folders])
 
 
@@ -39,7 +39,7 @@ def _row(report: SearchReport) -> dict:
 
 
 def sentence(rows: pd.DataFrame) -> str:
-    """How far the found cells are above the median of their random cells, over the seeds of the search."""
+    """The mean difference between the found cells and the median of their random cells, over the seeds of the search."""
     above, noise, n = rows.above_median_points, rows.noise_points, len(rows)
     mean = f"{above.mean():.1f}" + (f" ± {above.sem():.1f}" if n > 1 else "")
     return (
@@ -52,7 +52,7 @@ def sentence(rows: pd.DataFrame) -> str:
 
 
 def keep(rows: pd.DataFrame, config: MainJobConfig) -> Path:
-    """The table and its record, `<tables>/<name of the searches>/`. Returns the folder. Raises RecordError."""
+    """Write the table and its sealed record to the folder `<tables>/<name of the searches>/`, and return it. Raises RecordError."""
     searches = config.searches()
     folder, first = resolve(config.tables) / searches[0].stem, integrity.record(RunFolder(searches[0].folder))
     write_csv(folder / TABLE, rows.to_dict("records"))

@@ -24,56 +24,57 @@ def implicit_gradient(theta: np.ndarray, beta: np.ndarray, step: float = 1e-5) -
 
 
 def pathwise_gradient(beta: np.ndarray, generator: torch.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A draw theta (O,) of the search's own sampler at float64 and its d theta_i / d beta_j (O, O) by automatic differentiation."""
-    given = torch.from_numpy(beta).view(1, 1, -1).requires_grad_()
-    theta = dirichlet.sample(given, torch.ones_like(given, dtype=torch.bool), generator)
-    rows = [torch.autograd.grad(theta[0, 0, i], given, retain_graph=True)[0].flatten() for i in range(len(beta))]
+    """A draw theta (O,) of the search's sampler in float64, and its d theta_i / d beta_j (O, O) by automatic differentiation."""
+    leaf = torch.from_numpy(beta).view(1, 1, -1).requires_grad_()
+    theta = dirichlet.sample(leaf, torch.ones_like(leaf, dtype=torch.bool), generator)
+    rows = [torch.autograd.grad(theta[0, 0, i], leaf, retain_graph=True)[0].flatten() for i in range(len(beta))]
     return theta.detach().numpy().ravel(), torch.stack(rows).numpy()
 
 
 def gradient_check(draws: int, seed: int, operations: int = 5) -> pd.DataFrame:
-    """Both gradients for beta between 0.2 and 20. Columns: beta_min, beta_max, error = ||ours - eq. 3|| / ||eq. 3|| of the matrix."""
+    """Compare both gradients for beta between 0.2 and 20. Columns: beta_min, beta_max, error = ||ours - eq. 3|| / ||eq. 3||."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     rows = []
     for _ in range(draws):
         beta = np.exp(rng.uniform(np.log(0.2), np.log(20.0), operations))
         theta, ours = pathwise_gradient(beta, generator)
-        if theta.min() < 1e-6:  # the difference of a distribution function this near its end has no digits left
-            continue
-        want = implicit_gradient(theta, beta)
-        rows.append({"beta_min": beta.min(), "beta_max": beta.max(), "error": np.linalg.norm(ours - want) / np.linalg.norm(want)})
+        if theta.min() >= 1e-6:  # nearer to 0 the difference of the distribution function has no digits left
+            want = implicit_gradient(theta, beta)
+            rows.append({"beta_min": beta.min(), "beta_max": beta.max(), "error": np.linalg.norm(ours - want) / np.linalg.norm(want)})
     return pd.DataFrame(rows)
 
 
 def laplace(beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean mu (O,) and covariance (O, O) of the Laplace approximation in the softmax basis (eq. 10).
+    """Mean mu (O,) and covariance Sigma (O, O) of the Laplace approximation in the softmax basis (eq. 10).
 
     mu_k = log beta_k - mean log beta; Sigma_kl = delta_kl / beta_k - (1 / beta_k + 1 / beta_l) / O + sum(1 / beta) / O^2, of which
     the paper uses the diagonal.
     """
-    count, inverse, logs = len(beta), 1.0 / beta, np.log(beta)
-    pairs = inverse[:, None] + inverse[None, :]
-    return logs - logs.mean(), np.diag(inverse) - pairs / count + inverse.sum() / count**2
+    return _centred(np.log(beta), 1.0 / beta)
 
 
 def exact_moments(beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of log theta - mean(log theta), theta ~ Dir(beta): the same formulas with digamma for log and trigamma for the inverse."""
-    count, logs, inverse = len(beta), special.digamma(beta), special.polygamma(1, beta)
-    pairs = inverse[:, None] + inverse[None, :]
-    return logs - logs.mean(), np.diag(inverse) - pairs / count + inverse.sum() / count**2
+    """Mean and covariance of log theta - mean(log theta), theta ~ Dir(beta): digamma instead of log, trigamma instead of the inverse."""
+    return _centred(special.digamma(beta), special.polygamma(1, beta))
+
+
+def _centred(mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (O,) and covariance (O, O) of x - mean(x), where the entries of x are independent with these moments."""
+    count, pairs = len(mean), variance[:, None] + variance[None, :]
+    return mean - mean.mean(), np.diag(variance) - pairs / count + variance.sum() / count**2
 
 
 def monte_carlo_moments(beta: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The same two of `draws` draws."""
+    """The same moments, estimated from `draws` draws."""
     logs = np.log(rng.standard_gamma(beta + 1.0, (draws, len(beta)))) + np.log1p(-rng.random((draws, len(beta)))) / beta
     logs -= logs.mean(1, keepdims=True)
     return logs.mean(0), np.cov(logs.T)
 
 
 def laplace_check(levels: list[float], draws: int, seed: int, operations: int = 5) -> pd.DataFrame:
-    """Moments of the first operation at beta = (2 b, b, ..., b): a row for each level b and way.
+    """Moments of the first operation at beta = (2 b, b, ..., b), for each level b computed in three ways.
 
-    Columns: beta, way ("Laplace", "Monte Carlo", "exact"), mean and variance, both in softmax units (nats).
+    Columns: beta, way ("Laplace", "Monte Carlo", "exact"), mean (nats), variance (nats²), in the softmax basis.
     """
     rng, rows = np.random.default_rng(seed), []
     for level in levels:
@@ -85,10 +86,10 @@ def laplace_check(levels: list[float], draws: int, seed: int, operations: int = 
 
 
 def kl_against_l2(etas: np.ndarray, operations: int = 5) -> pd.DataFrame:
-    """KL(Dir(beta) || Dir(1)) beside eta^2 / 2, for one edge in two directions: one eta moves, or all move alike.
+    """KL(Dir(beta) || Dir(1)) beside eta^2 / 2 for one edge, where one eta changes or all change equally.
 
-    Columns: direction, eta, kl_nats, l2 (half the squared norm), local (eta F eta / 2, F the Fisher information of the Dirichlet at 1,
-    which both share the anchor with: diag(trigamma(1)) - trigamma(O)).
+    Columns: direction, eta, kl_nats, l2 (half the squared norm), local (eta F eta / 2, the quadratic form of the KL divergence at the
+    anchor, with the Fisher information F = diag(trigamma(1)) - trigamma(O) of Dir(1)).
     """
     fisher = np.diag(np.full(operations, special.polygamma(1, 1))) - special.polygamma(1, operations)
     rows = []
@@ -102,7 +103,7 @@ def kl_against_l2(etas: np.ndarray, operations: int = 5) -> pd.DataFrame:
 
 
 def gradient_sentence(table: pd.DataFrame) -> str:
-    """How far eq. 3 and the search's sampler agree."""
+    """The difference between eq. 3 and the search's sampler."""
     return (
         f"**Over {len(table)} draws with β between {table.beta_min.min():.2f} and {table.beta_max.max():.1f}, the gradient that the search "
         f"uses differs from eq. 3 by {table.error.median():.1e} in the median and {table.error.max():.1e} at most, relative to the norm.**"
@@ -110,7 +111,7 @@ def gradient_sentence(table: pd.DataFrame) -> str:
 
 
 def laplace_sentence(table: pd.DataFrame) -> str:
-    """Where the approximation holds."""
+    """Where the Laplace approximation holds."""
     wide = table.pivot(index="beta", columns="way", values="variance")
     ratio = wide["Laplace"] / wide["exact"]
     nearest = (wide.index.to_series() - 1.0).abs().idxmin()
@@ -123,7 +124,7 @@ def laplace_sentence(table: pd.DataFrame) -> str:
 
 
 def kl_sentence(table: pd.DataFrame) -> str:
-    """How the two penalties relate near and far from the anchor."""
+    """The ratio of the two penalties near and far from the anchor."""
     one = table[table.direction == "one operation"].set_index("eta")
     near, high, low = (one.iloc[(one.index.to_series() - at).abs().argmin()] for at in (0.2, one.index.max(), one.index.min()))
     ratio = {row.name: row.kl_nats / row.l2 for row in (near, high, low)}

@@ -65,4 +65,4 @@ def test_a_gpu_that_computes_something_else_is_a_failure(tmp_path, monkeypatch, 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about a machine without a GPU")
 def test_without_a_gpu_one_error_says_what_to_do(tmp_path, capsys):
     assert main(["--out", str(tmp_path)]) == 2
-    assert "0 CUDA devices" in (told := capsys.readouterr().err) and "--dry-run" in told and not list(tmp_path.iterdir())
+    assert "0 CUDA devices" in (error := capsys.readouterr().err) and "--dry-run" in error and not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ import torch
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.plain import PlainSearch, implementations
-from drnas_lib.collection.speed.whole import in_a_row, noise, ours, paper_memory, settings
+from drnas_lib.collection.speed.whole import noise, ours, paper_memory, settings, steps_per_round
 from drnas_lib.config.parameters import ParameterError
 
 CPU = torch.device("cpu")
@@ -49,14 +49,14 @@ def test_both_sides_have_the_same_weights_to_compute_with(space):
     assert sum(p.numel() for p in plain.parameters()) == sum(p.numel() for p in ours.parameters())
 
 
-def test_steps_in_a_row_make_an_epoch_on_a_gpu():
+def test_the_steps_of_all_rounds_make_an_epoch_on_a_gpu():
     config = SpeedConfig(repeats=5)
-    assert in_a_row(config, CPU, 50_000) == 1
-    assert in_a_row(config, torch.device("cuda"), 50_000) == 77  # 5 rounds and the first step: 386 of 390
-    assert in_a_row(SpeedConfig(steps=3), torch.device("cuda"), 50_000) == 3
+    assert steps_per_round(config, CPU) == 1
+    assert steps_per_round(config, torch.device("cuda")) == 77  # 5 rounds and the first step: 386 of 390
+    assert steps_per_round(SpeedConfig(steps=3), torch.device("cuda")) == 3
 
 
-def test_too_few_images_are_told_before_anything_runs():
+def test_too_few_images_are_refused_before_anything_runs():
     with pytest.raises(ParameterError, match="1280 or more"):
         SpeedConfig.of(dict(images=500))
 

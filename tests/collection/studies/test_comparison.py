@@ -8,7 +8,7 @@ from drnas_lib.benchmark.policies import LABELS
 from drnas_lib.benchmark.table import Benchmark, how_to_get
 from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, runs
 from drnas_lib.collection.studies.comparison_report import Table1Report, Table4Report, sensitivity
-from drnas_lib.collection.studies.comparison_run import look_up_missing, run_missing
+from drnas_lib.collection.studies.searches import look_up_missing, run_missing
 from drnas_lib.collection.views.tables import table1, table4
 from drnas_lib.config import method_presets
 from drnas_lib.config.method_presets import METHODS, MethodRow

@@ -10,6 +10,7 @@ from scipy import special
 
 from drnas_lib.benchmark.table import Benchmark, how_to_get
 from drnas_lib.collection.studies import exploration
+from drnas_lib.collection.studies.config import ExplorationConfig
 from drnas_lib.collection.studies.exploration import ExplorationError, Trace
 from drnas_lib.collection.views import study_plots
 from drnas_lib.collection.views.search_report import SearchReport
@@ -21,6 +22,7 @@ RUNS = sorted((PROJECT / "results" / "search").glob("nb201_cifar10_drnas_*/seed0
 OTHERS = sorted((PROJECT / "results" / "search").glob("[ds]*_cifar10_drnas_*/seed0"))
 FILES = ("done.json", "record.json", "history.csv", "eta.csv", "genotype.json")
 SPACE = SPACES["nb201"]
+TEN = ExplorationConfig(samples=10)
 
 
 def report(beta_rows, kept, space=SPACE):
@@ -150,9 +152,9 @@ def test_every_space_is_explored(name, kept):
 def test_the_accuracy_of_cells_that_no_benchmark_has_is_unknown(tmp_path, data_root):
     for name in FILES:
         (tmp_path / name).write_text((OTHERS[0] / name).read_text())
-    found = exploration.study(str(tmp_path), 10, 0, "test")
+    found = exploration.study(str(tmp_path), TEN)
     assert found.accuracy is None and found.unknown.startswith("The accuracy of the cells is unknown here: no benchmark has the cells")
-    assert "distinct after epoch" in exploration.conclusion(found, 10)
+    assert "distinct after epoch" in found.conclusion()
     assert study_plots.exploration_width(found.epochs, 10).axes
 
 
@@ -166,17 +168,17 @@ def test_a_run_without_a_distribution_is_refused():
 def test_the_conclusion_ranks_the_cell_of_the_mean(data_root, tmp_path):
     for name in ("done.json", "record.json", "history.csv", "eta.csv", "genotype.json"):
         (tmp_path / name).write_text((RUNS[0] / name).read_text())
-    found = exploration.study(str(tmp_path), 10, 0, "test")
+    found = exploration.study(str(tmp_path), TEN)
     last = found.accuracy[found.accuracy.dataset == "cifar10"].iloc[-1]
-    assert f"to {last.mean_cell_pct:.1f} % (rank {last.mean_cell_rank:,.0f}, better than" in exploration.conclusion(found, 10)
-    assert "the best cell of all has 94.37 %" in exploration.conclusion(found, 10)
+    assert f"to {last.mean_cell_pct:.1f} % (rank {last.mean_cell_rank:,.0f}, better than" in found.conclusion()
+    assert "the best cell of all has 94.37 %" in found.conclusion()
 
 
 def test_without_the_benchmark_the_width_is_known_and_the_accuracy_is_not(tmp_path, monkeypatch):
     for name in FILES:
         (tmp_path / name).write_text((RUNS[0] / name).read_text())
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path / "nothing"))
-    found = exploration.study(str(tmp_path), 10, 0, "test")
+    found = exploration.study(str(tmp_path), TEN)
     assert found.accuracy is None and how_to_get() in found.unknown
-    assert "distinct after epoch" in exploration.conclusion(found, 10)
+    assert "distinct after epoch" in found.conclusion()
     assert (tmp_path / "exploration_epochs.csv").exists() and not (tmp_path / "exploration_accuracy.csv").exists()

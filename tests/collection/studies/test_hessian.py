@@ -50,7 +50,7 @@ def gradient_at(net, batches, of, whole, entries, mask):
 @pytest.mark.parametrize(("method", "name", "pruned"), [*((*case, True) for case in CASES), *((m, "eta", False) for m in METHODS)])
 def test_the_dense_hessian_is_that_of_central_differences(method, name, pruned):
     net, batches, eta, mask = small(pruned)
-    of = hessian.variable(method, name)
+    of = hessian.find_variable(method, name)
     ours, whole, step = dense(net, batches, of, eta, mask), of.start(eta, mask), 1e-5
     rows = [
         (gradient_at(net, batches, of, whole, whole[mask] + unit, mask) - gradient_at(net, batches, of, whole, whole[mask] - unit, mask))
@@ -63,11 +63,27 @@ def test_the_dense_hessian_is_that_of_central_differences(method, name, pruned):
     torch.testing.assert_close(slope, gradient_at(net, batches[:1], of, whole, whole[mask], mask))
 
 
+def product(net, batches, of, eta, mask):
+    """v -> H v (n,) in a variable, by differentiating twice through theta and network."""
+    whole, images = of.start(eta, mask), sum(len(y) for _, y in batches)
+
+    def apply(vector):
+        total = torch.zeros_like(vector)
+        for x, y in batches:
+            entries = whole[mask].detach().clone().requires_grad_()
+            loss = F.cross_entropy(net(x, of.theta(whole.masked_scatter(mask, entries), mask)), y)
+            (first,) = torch.autograd.grad(loss, entries, create_graph=True)
+            total += len(y) / images * torch.autograd.grad(first, entries, vector)[0]
+        return total
+
+    return apply
+
+
 @pytest.mark.parametrize(("method", "name"), [("drnas", "eta"), ("darts", "eta"), ("drnas", "mean")])
 def test_the_top_eigenvalue_is_that_of_eigsh_on_products(method, name):
     net, batches, eta, mask = small()
-    of = hessian.variable(method, name)
-    apply, n = hessian.product(net, batches, of, eta, mask), int(mask.sum())
+    of = hessian.find_variable(method, name)
+    apply, n = product(net, batches, of, eta, mask), int(mask.sum())
     operator = LinearOperator((n, n), matvec=lambda v: apply(torch.from_numpy(v).flatten()).numpy(), dtype=np.float64)
     (top,) = eigsh(operator, k=1, which="LA", tol=1e-12, v0=np.ones(n), return_eigenvectors=False)
     assert abs(float(hessian.spectrum(dense(net, batches, of, eta, mask))[-1]) - top) <= 1e-8 * abs(top)
@@ -77,22 +93,22 @@ def test_of_a_softmax_by_hand():
     """One edge, two operations: L(theta) = a . theta gives d2L/dx2 = (a1 - a2) p (1 - p) (1 - 2 p) in the first logit."""
     eta, mask = torch.tensor([[[0.3, -0.4]]]).double(), torch.ones(1, 1, 2, dtype=torch.bool)
     a = torch.tensor([2.0, 0.5]).double()
-    found = hessian.pull_back(hessian.variable("darts", "eta"), eta, mask, a, torch.zeros(2, 2).double())
+    found = hessian.pull_back(hessian.find_variable("darts", "eta"), eta, mask, a, torch.zeros(2, 2).double())
     p = float(eta.softmax(-1)[0, 0, 0])
     assert float(found[0, 0]) == pytest.approx(1.5 * p * (1 - p) * (1 - 2 * p), rel=1e-12)
 
 
 def test_mu_is_the_softmax_parameter_of_the_dirichlet_mean():
     _, _, eta, mask = small(pruned=True)
-    mu, mean = (hessian.variable("drnas", name) for name in ("mu", "mean"))
+    mu, mean = (hessian.find_variable("drnas", name) for name in ("mu", "mean"))
     torch.testing.assert_close(mu.theta(mu.start(eta, mask), mask), mean.start(eta, mask))
 
 
 def test_what_does_not_exist_is_named():
     with pytest.raises(HessianError, match="allowed|Allowed are eta, mean, mu"):
-        hessian.variable("darts", "beta")
+        hessian.find_variable("darts", "beta")
     with pytest.raises(HessianError, match="no twice differentiable point"):
-        hessian.variable("gdas", "eta")
+        hessian.find_variable("gdas", "eta")
 
 
 @pytest.fixture
