@@ -14,8 +14,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
-# Python compiles a module when it is first imported; compiling all of them here would take half a minute.
-INSTALL := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv install --quiet --no-compile --constraint constraints.txt
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv install --quiet --constraint constraints.txt
 SNAKEMAKE := $(BIN)/snakemake
 WORKFLOW := $(VENV)/workflow
 TARGETS := table1 table2 table3 table4 table5 table6 figure1 figure2 figure3 figure4 figure5 proposition1 budgets timing
@@ -33,8 +32,9 @@ search: $(STAMP)
 	$(BIN)/papermill notebooks/search.ipynb results/notebooks/search_cluttered_digits.ipynb -k python3 $(ARGS)
 	@echo "Done: open results/notebooks/search_cluttered_digits.ipynb, for instance with 'make lab'."
 
+# Hundreds of processes import the project: they need not compile it each time.
 test: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 soak: $(STAMP)
 	$(BIN)/python -m tests.reliability $(ARGS)

@@ -89,6 +89,7 @@ def runs(results: str = RUNS) -> pd.DataFrame:
         record |= {which: record["metrics"][f"{error}_{which}"] for which in ("last", "best")}
         record["less"] = "; ".join([*record["reduced"], *record["changed"]])
     found = pd.json_normalize(records).reindex(columns=RUN_COLUMNS.values()).set_axis(list(RUN_COLUMNS), axis="columns")
+    found = found.astype(dict.fromkeys(("space", "method", "data"), object))  # text, also without any row
     sizes = {column: found[column] / 1e6 for column in ("parameters (M)", "multiply-adds (M)")}
     return found.assign(**sizes, hours=found.hours / 3600, data=found.data.str[:12]).fillna({"space": "", "method": ""})
 

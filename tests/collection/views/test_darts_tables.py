@@ -98,6 +98,14 @@ def test_only_full_runs_stand_in_the_papers_column(finished):
     tables.shown(tables.beside_paper(tables.TABLE2, results)).to_html()
 
 
+def test_without_a_training_every_table_is_there_and_says_not_run(tmp_path):
+    assert tables.runs(tmp_path).empty and tables.reduced_runs(tmp_path).empty and tables.reduced_runs(tmp_path, tables.SPACES).empty
+    for table in (tables.TABLE2, tables.TABLE3):
+        assert (tables.beside_paper(table, tmp_path).filter(like="ours: t") == "not run").any(axis=None)
+    table = tables.table6(tmp_path)
+    assert (table[table[""] == "ours"][list(tables.SPACES)] == "not run").all(axis=None)
+
+
 def test_table_6_marks_what_is_not_legible():
     table = tables.table6()
     paper = table[table[""] == "paper"].set_index("method")

@@ -18,18 +18,18 @@ from drnas_lib.collection.workflow.campaign import Plan, jobs
 from drnas_lib.collection.workflow.laptop import Progress, listing, made, main, plan_of
 from drnas_lib.runs.records import PROJECT, read_json
 
-# Of each notebook that the whole executes: its figures, the live display among them, and a part of its conclusion.
+# Of each notebook that the whole executes: its figures, with the live display where it searches, and a part of its conclusion.
 CONCLUSIONS = {
-    "search": (4, "This was a reduced run"),
-    "nas_bench_201": (3, "Table 4"),
+    "search": (5, "This was a reduced run"),
+    "nas_bench_201": (3, ""),
     "partial_channels": (2, "times."),
     "darts_space": (4, ""),
     "robust_spaces": (0, ""),
-    "exploration": (3, "cells are distinct after epoch"),
+    "exploration": (2, "cells are distinct after epoch"),
     "hessian": (3, "about ×10 for DARTS in 100 epochs"),
     "lambda_ablation": (3, "in the paper every λ"),
-    "theory": (5, "The premise"),
-    "constrained": (3, "Of the hypervolume of the best possible front"),
+    "theory": (4, "The premise"),
+    "constrained": (2, "Of the hypervolume of the best possible front"),
     "report": (8, PLACES[0]),
 }
 WITHOUT = importlib.util.find_spec("snakemake") is None
