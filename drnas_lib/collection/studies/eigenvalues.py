@@ -1,4 +1,4 @@
-"""Eigenvalues of the Hessian along a finished search (Figures 4 and 5): computed once for each snapshot, and kept beside the run."""
+"""The loop over the snapshots of a finished search: hessian.py takes the eigenvalue of each, which is kept beside the run."""
 
 import time
 from contextlib import nullcontext

@@ -1,4 +1,4 @@
-"""The Hessian of the validation loss in the architecture variables (Figures 4 and 5).
+"""The dominant eigenvalue of the Hessian of the validation loss in the architecture variables: the computation at one snapshot.
 
 The loss depends on the architecture through theta alone. So its Hessian in theta, (E O, E O), is built from Hessian-vector products of
 the network, one for each entry, and that in every other variable follows by the exact chain rule.
