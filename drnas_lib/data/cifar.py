@@ -1,22 +1,27 @@
-"""CIFAR-10 and CIFAR-100: from local parquet files, or through torchvision from its folder or its download."""
+"""CIFAR-10 and CIFAR-100: from local parquet files, or through torchvision from its folder or its download.
+
+The functions that need torchvision import it: that takes two seconds, for which no other data set has to wait.
+"""
 
 import contextlib
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow
 import pyarrow.parquet as pq
 import torch
 from torch import Tensor
-from torchvision import datasets
-from torchvision.io import ImageReadMode, decode_image
 
 from drnas_lib.data import checksums
 from drnas_lib.data.image_set import ImageSet, Loaded
 from drnas_lib.errors import DamagedData, MissingData
 
-TORCHVISION = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}
+if TYPE_CHECKING:
+    from torchvision.datasets import CIFAR10
+
+CLASSES = {"cifar10": "CIFAR10", "cifar100": "CIFAR100"}  # of torchvision.datasets
 PUBLISHED = "https://www.cs.toronto.edu/~kriz/cifar.html"
 IMAGE = "img"
 LABELS = ("label", "fine_label")  # the column's name differs between the hub's two data sets
@@ -39,7 +44,9 @@ def read_cifar(name: str, root: Path) -> Loaded:
 
 
 def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
-    reader = TORCHVISION[name]
+    from torchvision import datasets
+
+    reader = getattr(datasets, CLASSES[name])
     folder = root / reader.base_folder
     there = folder.exists()
     if not there:
@@ -63,7 +70,7 @@ def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
     return _image_set(train), _image_set(test), f"{name} as published, through torchvision."
 
 
-def _image_set(part: datasets.CIFAR10) -> ImageSet:
+def _image_set(part: "CIFAR10") -> ImageSet:
     return ImageSet(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
 
 
@@ -90,6 +97,8 @@ def read_parquet(path: Path) -> tuple[ImageSet, bool]:
 
 def _decode(content: bytes, row: int) -> Tensor:
     """uint8 (3, 32, 32)."""
+    from torchvision.io import ImageReadMode, decode_image
+
     try:  # torchvision's decoder gives the pixels that Pillow does, on images this small four times as fast
         image = decode_image(torch.frombuffer(bytearray(content), dtype=torch.uint8), ImageReadMode.RGB)  # C H W
     except RuntimeError as error:

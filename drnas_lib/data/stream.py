@@ -1,24 +1,27 @@
 """Image files read as they are needed, by worker processes that live as long as the run.
 
 The augmentation of each image has a random stream of its own, from the seed, the epoch and the image's number. So the number of workers
-changes nothing, and an epoch can be repeated.
+changes nothing, and an epoch can be repeated. The functions that need torchvision import it: that takes two seconds, for which no other
+run has to wait.
 """
 
 import hashlib
 import warnings
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
-from torchvision.transforms.functional import pil_to_tensor
 
 from drnas_lib.data.augment import IMAGENET, pixel_scale
 from drnas_lib.data.batches import WHOLE, Share, full_batches
 from drnas_lib.data.feed import UNREADABLE, Batch
 from drnas_lib.data.image_files import Files, open_rgb, refuse_many
 from drnas_lib.runs.seeds import derived
+
+if TYPE_CHECKING:
+    from torchvision.transforms import Compose
 
 MEAN, STD = IMAGENET
 JITTER = (0.4, 0.4, 0.4, 0.2)  # brightness, contrast, saturation, hue
@@ -27,14 +30,18 @@ Key = tuple[int, int]  # epoch, or a draw; number of the image
 Item = tuple[Tensor, int, list[int]]  # image, label, numbers of the unreadable files
 
 
-def train_transform(size: int, jitter: bool = True) -> transforms.Compose:
+def train_transform(size: int, jitter: bool = True) -> "Compose":
     """A random part of the image at `size`, mirrored or not, in changed colours."""
+    from torchvision import transforms
+
     colours = [transforms.ColorJitter(*JITTER)] if jitter else []
     return transforms.Compose([transforms.RandomResizedCrop(size), transforms.RandomHorizontalFlip(), *colours])
 
 
-def evaluation_transform(size: int) -> transforms.Compose:
+def evaluation_transform(size: int) -> "Compose":
     """The short side at 256/224 of `size`, then the centre."""
+    from torchvision import transforms
+
     return transforms.Compose([transforms.Resize(size * 256 // 224), transforms.CenterCrop(size)])
 
 
@@ -44,7 +51,7 @@ class ImageFileDataset(Dataset[Item]):
     In training the next readable file stands in for an unreadable one (`substitute`); in a test its label is UNREADABLE.
     """
 
-    def __init__(self, files: Files, transform: transforms.Compose, size: int, seed: int, substitute: bool):
+    def __init__(self, files: Files, transform: "Compose", size: int, seed: int, substitute: bool):
         self.files, self.transform, self.size, self.seed, self.substitute = files, transform, size, seed, substitute
 
     def __len__(self) -> int:
@@ -62,6 +69,8 @@ class ImageFileDataset(Dataset[Item]):
         return torch.zeros(3, self.size, self.size, dtype=torch.uint8), UNREADABLE, damaged
 
     def _read(self, epoch: int, number: int) -> Tensor | None:
+        from torchvision.transforms.functional import pil_to_tensor
+
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the decoder, about tags that are not used

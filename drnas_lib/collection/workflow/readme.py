@@ -18,7 +18,10 @@ SHOWN = (  # the paper's main results: place, row, column, and how the README na
 
 def lines(report: Report) -> list[str]:
     """The table of results in Markdown, and the sentence under it."""
-    rows = ["| place | method | number | paper | ours, full length | n | ours, smaller runs | verdict |", "|---|---|---|---|---|---|---|---|"]
+    rows = [
+        "| place | method | number | paper | ours, full length | n | ours, smaller runs | verdict |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for place, row, column, name in SHOWN:
         (found,) = [finding for finding in report.of(place) if (finding.number.row, finding.number.column) == (row, column)]
         cells = place, row, name, found.number.printed, found.ours, found.n or ABSENT, _smaller(found), found.verdict.value
