@@ -18,7 +18,7 @@ from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.method import Batch, Method
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.runs.precision import FLOAT32, Precision
-from drnas_lib.search.optimisers import Sgd
+from drnas_lib.search.optimisers import Adam, Sgd
 
 PERTURBATION = 1e-2  # DARTS' finite difference: the step along the gradient v is 0.01 / ||v||
 
@@ -72,7 +72,7 @@ class Bilevel:
         method: Method,
         variables: ArchVariables,
         regulariser: Regulariser,
-        arch_optimiser: torch.optim.Optimizer,
+        arch_optimiser: Adam,
         weight_optimiser: Sgd,
         generator: torch.Generator,
         second_order: bool = False,
@@ -83,7 +83,7 @@ class Bilevel:
         self.process_group, self.label_smoothing = process_group, label_smoothing
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
         self.arch_optimiser, self.weight_optimiser, self.generator = arch_optimiser, weight_optimiser, generator
-        self.learnt = [parameter for group in arch_optimiser.param_groups for parameter in group["params"]]
+        self.learnt = arch_optimiser.parameters
         self.forward = precision.forward(net)
         self.noise = cast(torch.Generator, net.generator) if getattr(net, "draws", False) else None  # random operations of the network
         self.capturable = not (second_order and self.noise)  # a graph cannot rewind a random stream

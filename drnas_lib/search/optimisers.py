@@ -46,10 +46,11 @@ class Sgd:
         torch._foreach_sub_(self.parameters, torch._foreach_mul(step, self.lr))
 
 
-class Adam(torch.optim.Optimizer):
+class Adam:
     """PyTorch's Adam with weight decay in the gradient; the count of steps is a float64 scalar on the device from the start.
 
-    `grad_clip` is the largest norm of the gradient of all parameters together.
+    `grad_clip` is the largest norm of the gradient of all parameters together. It is no torch.optim.Optimizer: the first of those imports
+    the compiler, and a search would begin two seconds later.
     """
 
     def __init__(
@@ -60,25 +61,38 @@ class Adam(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         grad_clip: float | None = None,
     ):
-        super().__init__(parameters, dict(lr=lr, betas=betas, weight_decay=weight_decay))
-        self.grad_clip = grad_clip
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                count = torch.zeros((), dtype=torch.float64, device=parameter.device)
-                moments = {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
-                self.state[parameter] = {"step": count, **moments}
+        self.parameters = tuple(parameters)
+        self.lr, self.betas, self.weight_decay, self.grad_clip = lr, betas, weight_decay, grad_clip
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
+        for parameter in self.parameters:
+            count = torch.zeros((), dtype=torch.float64, device=parameter.device)
+            moments = {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
+            self.state[parameter] = {"step": count, **moments}
 
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]  # no closure
-        moved = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        gradient: Tensors = [parameter.grad for parameter, _ in moved]
+    def step(self) -> None:
+        """Move each parameter that has a gradient."""
+        given = {parameter: parameter.grad for parameter in self.parameters if parameter.grad is not None}
+        gradient: Tensors = list(given.values())
         if self.grad_clip is not None:
             gradient = clipped(gradient, self.grad_clip)
-        for (parameter, group), g in zip(moved, gradient):
-            (first, second), state = group["betas"], self.state[parameter]
+        first, second = self.betas
+        for parameter, g in zip(given, gradient):
+            state = self.state[parameter]
             count, mean, square = state["step"].add_(1), state["exp_avg"], state["exp_avg_sq"]
-            g = g.add(parameter, alpha=group["weight_decay"])
+            g = g.add(parameter, alpha=self.weight_decay)
             mean.lerp_(g, 1 - first)
             square.mul_(second).addcmul_(g, g, value=1 - second)
             spread = square.sqrt() / (1 - second**count).sqrt() + EPS
-            parameter.sub_(mean / spread * (group["lr"] / (1 - first**count)))
+            parameter.sub_(mean / spread * (self.lr / (1 - first**count)))
+
+    def state_dict(self) -> dict:
+        """The state of each parameter by its number, as torch.optim has it."""
+        return {"state": {number: dict(self.state[parameter]) for number, parameter in enumerate(self.parameters)}}
+
+    @torch.no_grad()
+    def load_state_dict(self, saved: dict) -> None:
+        """Overwrite the state, in place. Raises KeyError for a parameter that `saved` lacks."""
+        for number, parameter in enumerate(self.parameters):
+            for name, value in self.state[parameter].items():
+                value.copy_(saved["state"][number][name])
