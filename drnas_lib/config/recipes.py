@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+from drnas_lib.config.presets import ROBUST_SPACES, STREAMED
+
 
 @dataclass(frozen=True)
 class Recipe:
     """How a network is trained: SGD with momentum, a learning rate per epoch, augmentation and regularisation.
 
-    `schedule` is a row of learning_rate.SCHEDULES. `warmup_epochs` climb to `lr` in equal steps instead of following it.
+    `schedule` is a row of retrain.schedule.SCHEDULES. `warmup_epochs` climb to `lr` in equal steps instead of following it.
     """
 
     epochs: int
@@ -51,3 +53,13 @@ def recipe_of(name: str, protocol: str) -> Recipe:
     """
     recipe = RECIPES[name]
     return replace(recipe, schedule="linear") if protocol == "paper" and recipe.schedule == "linear_tail" else recipe
+
+
+def darts_macro(dataset: str) -> str:
+    """The macro network in which a cell of the DARTS space is trained on a data set."""
+    return "imagenet" if dataset == STREAMED else "cifar"
+
+
+def usual_recipe(macro: str, space: str) -> str:
+    """The name of the recipe for a cell that a search on `space` found, or for a published one."""
+    return macro if macro in RECIPES else "robust_spaces" if space in ROBUST_SPACES else "drnas"

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from drnas_lib.config import holes, kinds, scales
 from drnas_lib.config.cells import ALLOWED, Cell, UnknownCell, find, reader
 from drnas_lib.config.parameters import Kind, Truth, checked_path, choice
-from drnas_lib.config.presets import ROBUST_SPACES, STREAMED
-from drnas_lib.config.recipes import RECIPES, TAIL_EPOCHS, Recipe, recipe_of
+from drnas_lib.config.presets import STREAMED
+from drnas_lib.config.recipes import RECIPES, TAIL_EPOCHS, Recipe, darts_macro, recipe_of, usual_recipe
 from drnas_lib.config.run_parameters import RunParameters, fewer, file_part, fingerprint
 from drnas_lib.config.space_rules import PIXELS
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
@@ -155,11 +155,11 @@ class RetrainConfig(RunParameters):
     @property
     def _macro(self) -> str:
         """The network around the cell."""
-        return "nb201" if isinstance(self._cell.genotype, Nb201Genotype) else "imagenet" if self.dataset == STREAMED else "cifar"
+        return "nb201" if isinstance(self._cell.genotype, Nb201Genotype) else darts_macro(self.dataset)
 
     @property
     def _usual_recipe(self) -> str:
-        return self._macro if self._macro in RECIPES else "robust_spaces" if self._cell.space in ROBUST_SPACES else "drnas"
+        return usual_recipe(self._macro, self._cell.space)
 
     @property
     def _recipe_name(self) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from abc import abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import PurePath
@@ -37,10 +38,10 @@ class RunParameters(Parameters):
         name: str | None
         rerun: bool
 
-    @cached_property
+    @property
+    @abstractmethod
     def _defaults(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The default settings: at full length, and at this scale."""
-        raise NotImplementedError
 
     @cached_property
     def _values(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from drnas_lib.collection.paper.readers import READERS, edges_other_than
 from drnas_lib.collection.paper.sources import Searches, Source
 from drnas_lib.config.cells import find, published
 from drnas_lib.config.method_presets import METHODS
+from drnas_lib.config.recipes import darts_macro
 
 Sources = tuple[Source, ...]
 QUOTED = of.Unavailable("quoted by the paper from other work; no cell of it is published, so nothing can be run")
@@ -53,7 +54,7 @@ def _tables_2_and_3(number: PaperNumber) -> Sources:
         return tuple(searches) or (QUOTED_COST,)
     known: list[Source]
     if number.column == "params_m":
-        known = [of.CountedSize(cell, of.network_of(dataset)) for cell in cells]
+        known = [of.CountedSize(cell, darts_macro(dataset)) for cell in cells]
     else:
         known = [of.Trainings(read, cell, dataset, protocol) for cell in cells for protocol in PROTOCOLS[number.place]]
     return (*known, *(of.FoundCellTrainings(read, search) for search in searches)) or (QUOTED,)
@@ -81,7 +82,7 @@ def _table6(number: PaperNumber) -> Sources:
 def _figures_2_and_3(number: PaperNumber) -> Sources:
     cell, dataset = number.entry["cell"], DATA[number.place]
     if number.column == "params_m":
-        return (of.CountedSize(cell, of.network_of(dataset)),)
+        return (of.CountedSize(cell, darts_macro(dataset)),)
     return (Searches.of(edges_other_than(find(cell).genotype), space="darts", dataset=dataset),)
 
 

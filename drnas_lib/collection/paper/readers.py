@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
 from drnas_lib.benchmark.table import DATASETS
 from drnas_lib.collection.studies.comparison import accuracy
+from drnas_lib.config.cells import USUAL_DECAY
 from drnas_lib.genotype import Genotype, GenotypeError, Nb201Genotype
 from drnas_lib.runs.index import Run
 
@@ -113,3 +115,11 @@ READERS: dict[str, Reader] = {  # column of a table or figure, or `value` of a c
     "eigenvalue_growth": eigenvalue_growth,
     "last_eigenvalue": last_eigenvalue,
 }
+
+
+def kind_of_search(parameters: dict[str, Any]) -> tuple:
+    """What identifies a search whatever its length: space, method, partial channels or stages, lambda, KL, R-DARTS' regularisation."""
+    stages, nb201 = parameters["stages"], parameters["space"] == "nb201"
+    ks = tuple(stage["k"] for stage in stages) if nb201 else len(stages)
+    robust = () if nb201 else (bool(parameters.get("drop_path")), parameters["weight_decay"] > USUAL_DECAY)
+    return parameters["space"], parameters["method"], ks, parameters["lam"], parameters.get("regulariser") == "kl", robust

@@ -6,6 +6,7 @@ or one on data that stand in for the paper's, is kept with the reason why it is 
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,11 +17,11 @@ from typing import Any
 from drnas_lib.benchmark.policies import TableSearchConfig
 from drnas_lib.collection.paper import commands
 from drnas_lib.collection.paper.commands import Command
-from drnas_lib.collection.paper.readers import Reader
+from drnas_lib.collection.paper.readers import Reader, kind_of_search
 from drnas_lib.collection.views import darts_tables
 from drnas_lib.config import scales
-from drnas_lib.config.cells import USUAL_DECAY
-from drnas_lib.config.presets import FAMILIES, ROBUST_SPACES, STREAMED
+from drnas_lib.config.presets import FAMILIES
+from drnas_lib.config.recipes import darts_macro, usual_recipe
 from drnas_lib.config.retrain import RetrainConfig, RetrainSettings
 from drnas_lib.config.scales import FULL, LAPTOP
 from drnas_lib.config.search import SearchConfig, SearchSettings
@@ -66,14 +67,14 @@ class Unavailable(Source):
 
 
 @dataclass(frozen=True)
-class FromRuns(Source):
+class FromRuns(Source, ABC):
     """Base class of the sources that read each of their values from a run."""
 
     read: Reader
 
+    @abstractmethod
     def runs(self, results: RunIndex) -> Iterator[tuple[Run, str, str]]:
         """Run, scale and the reason why it is not comparable."""
-        raise NotImplementedError
 
     def values(self, results: RunIndex) -> list[Measured]:
         found = ((self.read(run), run, scale, reason) for run, scale, reason in self.runs(results))
@@ -90,22 +91,9 @@ def _training_settings(**given: str | int) -> RetrainSettings:
     return RetrainConfig.of(given).settings()
 
 
-def network_of(dataset: str) -> str:
-    """The DARTS space's macro network for a data set."""
-    return "imagenet" if dataset == STREAMED else "cifar"
-
-
 def comparable_data(dataset: str, wanted: str) -> bool:
     """Whether a run on `dataset` may stand, as reduced, where the paper has `wanted`: the same data or embedded ones."""
     return dataset == wanted or FAMILIES.get(dataset) == "own"
-
-
-def kind_of_search(parameters: dict[str, Any]) -> tuple:
-    """What identifies a search whatever its length: space, method, partial channels or stages, lambda, KL, R-DARTS' regularisation."""
-    stages, nb201 = parameters["stages"], parameters["space"] == "nb201"
-    ks = tuple(stage["k"] for stage in stages) if nb201 else len(stages)
-    robust = () if nb201 else (bool(parameters.get("drop_path")), parameters["weight_decay"] > USUAL_DECAY)
-    return parameters["space"], parameters["method"], ks, parameters["lam"], parameters.get("regulariser") == "kl", robust
 
 
 @dataclass(frozen=True)
@@ -176,7 +164,7 @@ class Trainings(FromRuns):
 
     def _scale_of(self, run: Run) -> str | None:
         for scale in SCALES:
-            if scale in scales.for_training(network_of(self.dataset), self.dataset):
+            if scale in scales.for_training(darts_macro(self.dataset), self.dataset):
                 of_run = {"genotype": self.cell, "dataset": self.dataset, "protocol": self.protocol, "seed": run.seed, "scale": scale}
                 settings = _training_settings(**of_run)
                 if run.parameters.get("fingerprint") == settings.fingerprint and run.reduced == (*settings.reduced, *settings.changed):
@@ -208,9 +196,10 @@ class FoundCellTrainings(FromRuns):
 
     def _scale_of(self, run: Run, searched_at: str | None) -> str | None:
         search = self.search.settings()
-        recipe = "imagenet" if search.dataset == STREAMED else "robust_spaces" if search.space in ROBUST_SPACES else "drnas"
+        macro = darts_macro(search.dataset)
+        recipe = usual_recipe(macro, search.space)
         trained_so = run.dataset == search.dataset and run.parameters.get("recipe_name") == recipe
-        if not trained_so or searched_at not in scales.for_training(network_of(search.dataset), search.dataset):
+        if not trained_so or searched_at not in scales.for_training(macro, search.dataset):
             return None
         usual = _training_settings(genotype=ANY_CELL, dataset=search.dataset, recipe=recipe, scale=searched_at)
         return searched_at if run.reduced == (*usual.reduced, *usual.changed) else None

@@ -1,5 +1,6 @@
 """The searches behind Table 4 and Table 1 and their results: parameters in, settings and a DataFrame of runs out. No torch."""
 
+from abc import abstractmethod
 from collections import ChainMap
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,9 @@ class TableOfSearches(Parameters):
             for row, label, given in self._rows()
         ]
 
+    @abstractmethod
     def _rows(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Row, label and own parameters of the searches for one data set and seed."""
-        raise NotImplementedError
 
 
 class ComparisonConfig(TableOfSearches):

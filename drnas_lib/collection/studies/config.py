@@ -1,5 +1,6 @@
 """The parameters of the study notebooks: a finished run, or the searches that a study makes where none is named."""
 
+from abc import abstractmethod
 from typing import Annotated, Any
 
 from drnas_lib.config import kinds, scales
@@ -58,9 +59,9 @@ class StudyOfSearches(Parameters):
     device: Device = "auto"
     results: FolderPath = "results/search"
 
+    @abstractmethod
     def searches(self) -> list[SearchSettings]:
         """The searches to make. Raises ParameterError."""
-        raise NotImplementedError
 
     def search(self, **changes: Any) -> SearchSettings:
         """The settings of one search. Raises ParameterError."""
