@@ -1,6 +1,7 @@
 """drnas_lib.collection.site.executed: what the index says of a notebook."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -26,6 +27,11 @@ def test_every_committed_notebook_is_known(name):
     assert found.length in (executed.FULL, executed.REDUCED, executed.READS, executed.MEASURES) and found.source in executed.ORDER
     assert found.title and found.sentence.endswith(("?", ".")) and "**" not in found.sentence
     assert found.length == executed.REDUCED or not name.endswith("_cpu") or found.source == "speed"
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_no_committed_notebook_names_a_path_of_the_machine_that_made_it(name):
+    assert not re.findall(r"(?<![\w.:/])/(?:home|mnt|opt|root|tmp|work|Users)/[^\s\"']*", COMMITTED[name].read_text())
 
 
 @pytest.mark.parametrize(
