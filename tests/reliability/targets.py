@@ -18,7 +18,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from drnas_lib.benchmark import policies
-from drnas_lib.benchmark.policies import TableSearchConfig
+from drnas_lib.benchmark.policies import TableSearchSettings
 from drnas_lib.benchmark.table import ACCURACY_COLUMNS, Benchmark, BenchmarkError, MissingBenchmark
 from drnas_lib.collection.studies import eigenvalues
 from drnas_lib.collection.studies.config import HessianPart
@@ -166,7 +166,7 @@ def of_the_table(place: Path, monkey) -> dict[str, Target]:
     """`monkey` sets the environment."""
     path = benchmark(place / "data")
     monkey.setenv("DRNAS_DATA", str(place / "data"))
-    these, others = (TableSearchConfig.of({"seeds": 3, "method": m, "results": str(place / m)}).settings() for m in ("random", "reinforce"))
+    these, others = (TableSearchSettings.of(seeds=3, method=m, results=str(place / m)) for m in ("random", "reinforce"))
     done, other = (RunFolder(settings.folder).path for settings in (these, others))
     for settings in (these, others):
         policies.run(settings)

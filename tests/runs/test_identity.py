@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from drnas_lib.benchmark import policies
-from drnas_lib.benchmark.policies import TableSearchConfig
+from drnas_lib.benchmark.policies import TableSearchSettings
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
@@ -155,7 +155,7 @@ def test_a_cell_of_the_same_name_is_told_apart():
 
 
 def test_a_search_on_the_table_names_the_setting(tmp_path, data_root):
-    few = TableSearchConfig.of({"seeds": 2, "results": str(tmp_path)}).settings()
+    few = TableSearchSettings.of(seeds=2, results=str(tmp_path))
     policies.run(few)
     with pytest.raises(RecordError, match="seeds was 2, is 3; .*|seeds was 2, is 3. Choose another folder"):
         policies.run(replace(few, seeds=3))
