@@ -7,13 +7,13 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from drnas_lib.config import holes, kinds, scales
+from drnas_lib.config import kinds, scales
 from drnas_lib.config.cells import ALLOWED, Cell, UnknownCell, find, reader
+from drnas_lib.config.image_rules import HOLE_PIXELS, PIXELS, scaled_hole
 from drnas_lib.config.parameters import Kind, Truth, checked_path, choice
 from drnas_lib.config.presets import STREAMED
 from drnas_lib.config.recipes import RECIPES, TAIL_EPOCHS, Recipe, darts_macro, recipe_of, usual_recipe
 from drnas_lib.config.run_parameters import RunParameters, fewer, file_part, fingerprint
-from drnas_lib.config.space_rules import PIXELS
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
 from drnas_lib.runs.records import RecordError
 
@@ -171,7 +171,7 @@ class RetrainConfig(RunParameters):
         published = recipe | {name: MACROS[self._macro][name] for name in SHAPE} | {"subset": None}
         scaled = scales.training(self.scale, self._macro, self.dataset, published)
         if self.dataset != STREAMED:  # the hole covers the same share of an image of any size
-            scaled = scaled | {"cutout": holes.scaled(scaled["cutout"], self._pixels)}
+            scaled = scaled | {"cutout": scaled_hole(scaled["cutout"], self._pixels)}
         return published, scaled
 
     def settings(self) -> RetrainSettings:
@@ -231,7 +231,7 @@ class RetrainConfig(RunParameters):
         for name in OF_THE_RECIPE:
             value, usual = values[name], published[name]
             if value != usual and not (name == "epochs" and value < usual):
-                why = f", as {self._pixels} is to {holes.OF_THE_RECIPES} pixels" if name == "cutout" and self.cutout is None else ""
+                why = f", as {self._pixels} is to {HOLE_PIXELS} pixels" if name == "cutout" and self.cutout is None else ""
                 yield f"{name} {value} instead of {usual}{why}"
         yield from (f"{values[name]} instead of {published[name]} {name}" for name in SHAPE if values[name] > published[name])
         if self.precision != "float32":

@@ -10,15 +10,13 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from drnas_lib.config import holes
+from drnas_lib.config.image_rules import INDEX_LIST_COMMAND, PIXELS, largest_hole
 from drnas_lib.config.parameters import Parameters, reject
 from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.scales import FULL
-from drnas_lib.config.space_rules import PIXELS
 from drnas_lib.runs.records import PROJECT, RunFolder, resolve
 
 LONGEST_STEM = 100
-INDEX_LIST_COMMAND = "python -m drnas_lib.data.index_lists"
 
 
 class RunParameters(Parameters):
@@ -75,8 +73,9 @@ class RunParameters(Parameters):
             yield f"subset={values['subset']} {of_data}: make index lists instead ({INDEX_LIST_COMMAND}) and name them."
         if streamed and values["cutout"]:
             yield f"cutout={values['cutout']} {of_data}: streamed images get no hole. Allowed is cutout=0."
-        if not streamed:
-            yield from holes.problems(values["cutout"], self._pixels)
+        if not streamed and values["cutout"] > (most := largest_hole(self._pixels)):
+            why = f"a hole must leave at least half of the image, so allowed are even numbers from 0 to {most}"
+            yield f"cutout={values['cutout']} with images of {self._pixels} pixels a side: {why}."
         yield from share_problems(self.processes, values["batch_size"])
 
     def _name_and_folder(self, parts: list[str], differences: dict[str, Any]) -> tuple[str, str]:

@@ -7,14 +7,14 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from drnas_lib.config import kinds, method_presets, scales, space_rules, streamed
+from drnas_lib.config import kinds, method_presets, scales, space_rules
+from drnas_lib.config.image_rules import IndexLists, streamed_problems, streamed_reductions
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import Truth, choice, integers, number, one_of
 from drnas_lib.config.presets import FAMILIES, STREAMED, preset, searched, usually_progressive
 from drnas_lib.config.run_parameters import RunParameters, fewer, file_part, fingerprint
 from drnas_lib.config.search_settings import SearchSettings, StageSettings
 from drnas_lib.config.space_rules import MOST_OPERATIONS, RULES, SHRINKS
-from drnas_lib.config.streamed import IndexLists
 
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 CHOICES = (  # settings for which no protocol has a default
@@ -116,7 +116,7 @@ class SearchConfig(RunParameters):
             yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
         yield from self._image_problems()
         if self.dataset == STREAMED:
-            yield from streamed.problems(self.index_lists, values)
+            yield from streamed_problems(self.index_lists, values)
         yield from space_rules.problems(self.space, self.method, self.progressive, values)
         if self._pixels % (shrinks := SHRINKS[values["macro"]]):
             size, macro = self._pixels, values["macro"]
@@ -236,7 +236,7 @@ class SearchConfig(RunParameters):
         yield from fewer(values["cells"], full["cells"], RULES[self.space].cells)
         yield from fewer(values["channels"], full["channels"], "channels")
         if self.dataset == STREAMED:
-            yield from streamed.reductions(self.index_lists, self._pixels)
+            yield from streamed_reductions(self.index_lists, self._pixels)
 
 
 def _fingerprint(values: dict[str, Any]) -> str:

@@ -6,9 +6,9 @@ from contextlib import closing, nullcontext
 
 import torch
 
+from drnas_lib.config.image_rules import PIXELS
 from drnas_lib.config.presets import READ_FROM_FOLDERS
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.config.space_rules import PIXELS
 from drnas_lib.data.search_images import StreamedDataset, described, read
 from drnas_lib.data.sources import Dataset
 from drnas_lib.genotype import genotype_from_json
