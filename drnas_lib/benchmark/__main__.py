@@ -9,13 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from drnas_lib.benchmark import check
-from drnas_lib.benchmark.convert import KNOWN, ConversionError, rows
-from drnas_lib.benchmark.table import COLUMNS, FILE_NAME, Benchmark, BenchmarkError, MissingBenchmark
+from drnas_lib.benchmark.convert import KNOWN, rows
+from drnas_lib.benchmark.table import COLUMNS, FILE_NAME, Benchmark
+from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.runs.records import RecordError, atomic_write, data_root
 
 
 def _official(options: argparse.Namespace) -> pd.DataFrame:
-    """The frame of a Benchmark from the official files; progress goes to stderr. Raises ConversionError, BenchmarkError."""
+    """The frame of a Benchmark from the official files; progress goes to stderr. Raises DamagedData."""
     cells = []
     for row in rows(options.source, options.trust_pickle):
         cells.append(row)
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         print(options.does(options))
-    except (ConversionError, MissingBenchmark, BenchmarkError, RecordError, OSError) as error:
+    except (MissingData, DamagedData, RecordError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

@@ -4,6 +4,7 @@ The functions that need torchvision import it: that takes two seconds, for which
 """
 
 import contextlib
+import hashlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from drnas_lib.data import checksums
 from drnas_lib.data.image_set import ImageSet, Loaded
 from drnas_lib.errors import DamagedData, MissingData
 
@@ -27,6 +27,7 @@ IMAGE = "img"
 LABELS = ("label", "fine_label")  # the column's name differs between the hub's two data sets
 JPEG = b"\xff\xd8\xff"  # the first bytes of such a file
 SIZE = 32
+SUMS = "SHA256SUMS"  # beside parquet files: the sums that `sha256sum *.parquet` once found
 
 
 def read_cifar(name: str, root: Path) -> Loaded:
@@ -39,7 +40,7 @@ def read_cifar(name: str, root: Path) -> Loaded:
         return _published(name, root, files)
     (train, train_lossy), (test, test_lossy) = (read_parquet(file) for file in files)
     stored = "stored as JPEG, so pixels differ slightly from the original" if train_lossy or test_lossy else "lossless"
-    checked = f", checked by {checksums.SUMS}" if files[0].with_name(checksums.SUMS).exists() else ""
+    checked = f", checked by {SUMS}" if files[0].with_name(SUMS).exists() else ""
     return train, test, f"{name} from local parquet files, {stored}{checked}."
 
 
@@ -74,11 +75,28 @@ def _image_set(part: "CIFAR10") -> ImageSet:
     return ImageSet(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
 
 
+def check_sum(path: Path) -> bool:
+    """True if SHA256SUMS beside `path` has its sum, False where there is no such file or line. Raises DamagedData for another sum."""
+    sums = path.with_name(SUMS)
+    if not sums.exists():
+        return False
+    try:
+        lines = (line.partition(" ") for line in sums.read_text(errors="replace").splitlines())
+        expected = {name.lstrip(" *").removeprefix("./"): digest for digest, _, name in lines}.get(path.name)
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DamagedData(f"{path} cannot be checked by {sums}: {error}") from error
+    if expected is not None and found != expected.lower():
+        raise DamagedData(f"{path}: SHA-256 {found}, by {sums} it was {expected}. Copy it again, or correct {SUMS}.")
+    return expected is not None
+
+
 def read_parquet(path: Path) -> tuple[ImageSet, bool]:
     """The images of a file in the hub's layout, and whether any of them is stored with loss. Raises MissingData, DamagedData."""
     if not path.exists():
         raise MissingData(f"{path} is missing, and both train.parquet and test.parquet are needed. Put it beside the other one.")
-    checksums.check(path)
+    check_sum(path)
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         label = next((column for column in LABELS if column in table.column_names), None)

@@ -6,7 +6,7 @@ import pytest
 
 from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchSettings, cells, draws, genotype, random_search, reinforce, run
-from drnas_lib.benchmark.table import MissingBenchmark
+from drnas_lib.errors import MissingData
 from drnas_lib.genotype import all_nb201
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import PROJECT, RecordError, read_json
@@ -102,6 +102,6 @@ def test_without_the_table_a_finished_search_is_kept(tmp_path, data_root, monkey
     record = read_json(tmp_path / "nb201_cifar10_random_seeds2" / "record.json")
     assert record["protocol"] and record["device"] and len(record["data"]["fingerprint"]) == 64
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(MissingBenchmark):
+    with pytest.raises(MissingData):
         policies.run(these, rerun=True)
     pd.testing.assert_frame_equal(policies.run(these), before)
