@@ -13,7 +13,7 @@ from drnas_lib.data.batches import DeviceImages, full_batches
 from drnas_lib.data.image_files import Files
 from drnas_lib.data.image_set import SPLITS, ImageSet, subset
 from drnas_lib.data.sources import Dataset
-from drnas_lib.data.streamed_images import StreamedImages
+from drnas_lib.data.stream import StreamedImages
 from drnas_lib.errors import DamagedData
 from drnas_lib.runs.records import data_root, resolve
 

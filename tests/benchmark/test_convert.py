@@ -10,8 +10,7 @@ import nats_bench
 import pandas as pd
 import pytest
 
-from drnas_lib.benchmark.__main__ import main
-from drnas_lib.benchmark.check import differences, verdict
+from drnas_lib.benchmark.__main__ import differences, main, verdict
 from drnas_lib.benchmark.convert import MEASURED, rows
 from drnas_lib.benchmark.table import ACCURACY_COLUMNS, COLUMNS, Benchmark
 from drnas_lib.errors import DamagedData
