@@ -14,13 +14,10 @@ def given_parameters(names: dict[str, Any], known: Iterable[str]) -> dict[str, A
 
     In IPython, whose `In` holds the cells that were run, that is what the parameter cells assign; elsewhere every plain value.
     """
-    known, assigned = set(known), _assigned(names.get("In", []))
-
-    def may_be_misspelt(name: str, value: Any) -> bool:
-        plain = type(value) in PLAIN and not name.startswith("_") and name not in OF_IPYTHON
-        return plain and (assigned is None or name in assigned)
-
-    return {name: value for name, value in names.items() if name in known or may_be_misspelt(name, value)}
+    plain = {name for name, value in names.items() if type(value) in PLAIN and not name.startswith("_") and name not in OF_IPYTHON}
+    assigned = _assigned(names.get("In", []))
+    taken = {*known, *(plain if assigned is None else plain & assigned)}
+    return {name: value for name, value in names.items() if name in taken}
 
 
 def _assigned(cells: list[str]) -> set[str] | None:

@@ -53,7 +53,7 @@ def load(folder: Path, identity: Identity, device: torch.device) -> dict | None:
             problems.append(f"{path.name}: {error}")
             continue
         if content["fingerprint"] != identity.key:
-            differences = identity.differs_from(content.get("made_of"))
+            differences = identity.differs_from(content["made_of"])
             raise CheckpointError(f"{path} belongs to a run with other settings or data: {differences}. {WHAT_TO_DO}.")
         if problems:
             warnings.warn(f"damaged checkpoint skipped, continuing from epoch {content['epoch']}: {'; '.join(problems)}", stacklevel=2)

@@ -58,8 +58,6 @@ class Space:
         if tuple(scores.shape) != self.shape:
             raise ValueError(f"scores of space {self.name!r} must have shape {self.shape}, got {tuple(scores.shape)}")
         rows = scores.tolist()
-        for group, of_group in zip(self.groups, rows, strict=True):
-            for edge, of_edge in zip(self.edges, of_group, strict=True):
-                if any(math.isnan(score) for score in of_edge):
-                    raise ValueError(f"scores of group {group!r}, edge {edge[0]}->{edge[1]} contain NaN: {of_edge}")
+        if any(math.isnan(score) for group in rows for edge in group for score in edge):
+            raise ValueError(f"scores of space {self.name!r} contain NaN: {rows}")
         return self.decode(self.operations, rows)

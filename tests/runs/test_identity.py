@@ -16,9 +16,8 @@ from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.errors import MissingData
 from drnas_lib.retrain import run as retrain_run
-from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
-from drnas_lib.runs.identity import Identity, images_differ, settings_differ
+from drnas_lib.runs.identity import images_differ, settings_differ
 from drnas_lib.runs.records import RecordError, RunFolder
 from drnas_lib.search import run as search_run
 
@@ -133,12 +132,6 @@ def test_images_that_changed_before_a_run_was_finished(made, pictures):
     made(1)
     (pictures / "cat" / "0.png").unlink()
     assert "checkpoint-00001" in (said := told(made)) and "the images were 80 images of 2 classes" in said and "they are 79" in said
-
-
-def test_a_checkpoint_of_before_does_not_say_of_what_it_is(tmp_path):
-    checkpoint.write(tmp_path / "checkpoint-00001", {"fingerprint": "theirs", "epoch": 1, "state": {}})
-    assert "written by an older version" in told(lambda: checkpoint.load(tmp_path, Identity("mine"), CPU))
-    assert checkpoint.load(tmp_path, Identity("theirs"), CPU) == {}, "its own it still is"
 
 
 def test_settings_that_one_version_only_has():
