@@ -41,10 +41,7 @@ def _compare(options: argparse.Namespace) -> str:
 
 
 def differences(table: pd.DataFrame, official: pd.DataFrame) -> pd.DataFrame:
-    """A row for every number of a cell, in the order of the official index; both frames are those of a Benchmark.
-
-    Columns arch, column, table, official, difference: table - official, in points of a per cent; of the index in whole numbers.
-    """
+    """A row (arch, column, table, official, difference in points of a per cent) for every number, in the order of the official index."""
     archs = official.sort_values("index").index
     both = pd.DataFrame({"table": table.loc[archs].stack(), "official": official.loc[archs].stack()})
     both = both.rename_axis(["arch", "column"]).reset_index()

@@ -36,10 +36,7 @@ MEASURED = {  # where the packages keep a column: the data set and epochs of the
 
 
 def rows(source: Path, trust_pickle: bool) -> Iterator[dict]:
-    """Yield the rows of an official file or folder, one cell after the other. Raises DamagedData.
-
-    Opening a pickle runs the code in it, so nothing is opened without `trust_pickle`.
-    """
+    """Yield the rows of an official file or folder; opening its pickles runs code, hence `trust_pickle`. Raises DamagedData."""
     if not source.exists():
         raise DamagedData(f"{source} does not exist; expected {KNOWN}")
     if source.suffix not in READERS and not (source / META_FILE).is_file():

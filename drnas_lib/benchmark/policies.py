@@ -146,10 +146,7 @@ def search(settings: TableSearchSettings, table: Benchmark) -> pd.DataFrame:
 
 
 def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
-    """The results by seed, computed if they are missing: writes seeds.csv, record.json, and done.json last.
-
-    Raises RunLocked, RecordError, MissingData, DamagedData.
-    """
+    """The results by seed, computed if missing; done.json is written last. Raises RunLocked, RecordError, MissingData, DamagedData."""
     folder = RunFolder(settings.folder)
     if folder.done and not rerun:
         return _finished(folder, settings)

@@ -203,10 +203,7 @@ class Parameters(BaseModel):
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
-        """Check `values`; a name left out keeps its default. Raises ParameterError with all problems at once.
-
-        Combinations are checked only where each value by itself is allowed.
-        """
+        """Check `values`, then their combinations; a name left out keeps its default. Raises ParameterError with all problems at once."""
         known = cls.model_fields
         unknown = [name for name in values if name not in known]
         problems = [f"{_unquoted(name)}={shown(values[name])}: there is no such parameter.{nearest(name, known)}" for name in unknown]

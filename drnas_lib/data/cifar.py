@@ -31,10 +31,7 @@ SUMS = "SHA256SUMS"  # beside parquet files: the sums that `sha256sum *.parquet`
 
 
 def read_cifar(name: str, root: Path) -> Loaded:
-    """Train and test: parquet files where one of the two is there, else the published files, downloaded if absent.
-
-    Raises MissingData where there are neither files nor a network, DamagedData for files that cannot be used.
-    """
+    """Train and test from parquet files, if one of both is there, or else as published. Raises MissingData, DamagedData."""
     files = [root / name / f"{part}.parquet" for part in ("train", "test")]
     if not any(file.exists() for file in files):
         return _published(name, root, files)

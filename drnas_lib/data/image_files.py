@@ -23,14 +23,11 @@ NAMED = 5  # files, in a message
 
 @dataclass(frozen=True)
 class Files:
-    """The image files below `root`, class by class and in the order of their names.
-
-    `names` are bytes of one width, relative to `root`: a million Python strings would be copied into every worker process.
-    """
+    """The image files below `root`, class by class and in the order of their names."""
 
     root: Path
     classes: tuple[str, ...]
-    names: np.ndarray  # (N,) bytes
+    names: np.ndarray  # (N,) bytes relative to `root`: a million strings would be copied into every worker process
     labels: np.ndarray  # (N,) int64
     digest: str  # SHA-256 of names and sizes; the pixels of a million images are not read for it
 
@@ -148,10 +145,7 @@ def chosen(files: Files, path: Path) -> Files:
 
 
 def open_rgb(path: Path) -> Image.Image:
-    """An image as RGB without transparency, upright as the camera was held; grey of 16 bits is scaled.
-
-    Raises whatever the decoder raises for a file that is no whole image.
-    """
+    """An image as opaque RGB, upright as the camera was held; grey of 16 bits is scaled. Raises whatever the decoder raises."""
     with Image.open(path) as file:
         image = ImageOps.exif_transpose(file)
     if image.mode.startswith("I;16"):

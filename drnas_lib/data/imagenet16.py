@@ -45,10 +45,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def read_imagenet16(root: Path, train: dict[str, str] = TRAIN_MD5, test: dict[str, str] = TEST_MD5) -> Loaded:
-    """Train, and the official validation images as test; every file's MD5 is checked before it is unpickled.
-
-    Raises MissingData, DamagedData.
-    """
+    """Train, and the official validation images as test; MD5 sums are checked before unpickling. Raises MissingData, DamagedData."""
     folder = root / FOLDER
     missing = [name for name in (*train, *test) if not (folder / name).exists()]
     if missing:

@@ -23,15 +23,12 @@ SearchImages = DeviceImages | StreamedImages
 
 @dataclass(frozen=True)
 class StreamedDataset:
-    """ImageNet, or a folder of its form: some files of train/ for the weights, others of them for eta. No image is in memory.
-
-    `reduced`: a sentence where train/ is not all of ImageNet.
-    """
+    """ImageNet, or a folder of its form: some files of train/ for the weights, others for eta. No image is in memory."""
 
     train: Files
     valid: Files
     source: str  # a sentence that says what was chosen
-    reduced: tuple[str, ...]
+    reduced: tuple[str, ...]  # a sentence where train/ is not all of ImageNet
     name: str = STREAMED
     channels: int = 3
 

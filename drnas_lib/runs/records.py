@@ -61,10 +61,7 @@ def data_root() -> Path:
 
 
 def atomic_write(path: Path, data: bytes | str) -> None:
-    """Write a file beside `path`, then rename it to `path`: a reader sees the old content or the new one.
-
-    Raises RecordError if the disk is full or the folder cannot be written; the old file is kept.
-    """
+    """Write beside `path`, then rename: a reader sees the old file or the new one. Raises RecordError, which leaves the old one."""
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
