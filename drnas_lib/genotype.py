@@ -47,6 +47,8 @@ class Nb201Genotype:
     @classmethod
     def parse(cls, text: str) -> Self:
         """A cell in the benchmark's form NB201_TEXT, in which `op~s` reads node s. Raises GenotypeError."""
+        if not isinstance(text, str):
+            raise GenotypeError(f"a cell must be a text such as {NB201_TEXT!r}, got {shown(text)}")
         forms, nodes = NB201_TEXT.split("+"), text.split("+")
         if len(nodes) != len(forms):
             raise GenotypeError(f"expected {len(forms)} nodes joined by '+', as in {NB201_TEXT!r}; got {len(nodes)} in {shown(text)}")
@@ -71,14 +73,6 @@ class Nb201Genotype:
     def to_json(self) -> dict:
         """A dict of plain JSON types; `genotype_from_json` reads it back."""
         return {"space": "nb201", "cell": str(self)}
-
-    @classmethod
-    def from_json(cls, data: dict) -> Self:
-        """The inverse of `to_json`. Raises GenotypeError."""
-        cell = _field(data, "cell")
-        if not isinstance(cell, str):
-            raise GenotypeError(f"'cell' must be a text such as {NB201_TEXT!r}, got {shown(cell)}")
-        return cls.parse(cell)
 
 
 DARTS_TEXT = "normal: op~0 op~1 | op~0 op~2 | ...; reduce: op~0 op~1 | ..."
@@ -140,24 +134,22 @@ class DartsGenotype:
         listed = lambda name: [list(entry) if isinstance(entry, tuple) else entry for entry in getattr(self, name)]
         return {"space": "darts"} | {name: listed(name) for name in DARTS_FIELDS}
 
-    @classmethod
-    def from_json(cls, data: dict) -> Self:
-        """The inverse of `to_json`. Raises GenotypeError."""
-        return cls(*(_field(data, name) for name in DARTS_FIELDS))
-
 
 Genotype = Nb201Genotype | DartsGenotype
-KINDS: dict[str, type[Nb201Genotype] | type[DartsGenotype]] = {"nb201": Nb201Genotype, "darts": DartsGenotype}
 
 
 def genotype_from_json(data: Any) -> Genotype:
     """The cell that `to_json` wrote. Raises GenotypeError."""
     if not isinstance(data, dict):
         raise GenotypeError(f"a genotype is a JSON object, got {type(data).__name__}: {shown(data)}")
-    space = _field(data, "space")
-    if not isinstance(space, str) or space not in KINDS:
-        raise GenotypeError(f"unknown space {shown(space)}; allowed: {', '.join(KINDS)}")
-    return KINDS[space].from_json(data)
+    try:
+        if data["space"] == "nb201":
+            return Nb201Genotype.parse(data["cell"])
+        if data["space"] == "darts":
+            return DartsGenotype(*(data[name] for name in DARTS_FIELDS))
+    except KeyError as error:
+        raise GenotypeError(f"{error} is missing; the keys found are {', '.join(map(shown, data)) or 'none'}") from error
+    raise GenotypeError(f"unknown space {shown(data['space'])}; allowed: nb201, darts")
 
 
 def all_nb201() -> Iterator[Nb201Genotype]:
@@ -212,9 +204,3 @@ def _checked_cell(entries: Any, concat: Any, kind: str) -> tuple[DartsCell, tupl
     if not concat or len(set(concat)) != len(concat) or not set(concat) <= set(computed):
         raise GenotypeError(f"{kind}_concat: expected distinct nodes out of {', '.join(map(str, computed))}, got {list(concat)}")
     return tuple((operation, source) for operation, source in entries), tuple(concat)
-
-
-def _field(data: dict, name: str) -> Any:
-    if name not in data:
-        raise GenotypeError(f"{name!r} is missing; the keys found are {', '.join(map(shown, data)) or 'none'}")
-    return data[name]

@@ -139,7 +139,7 @@ def test_darts_cell_that_cannot_be_is_refused(change, message):
         ({}, "'space' is missing; the keys found are none"),
         ({"space": "nb101"}, "unknown space 'nb101'; allowed: nb201, darts"),
         ({"space": "nb201", "arch": DRNAS}, "'cell' is missing; the keys found are 'space', 'arch'"),
-        ({"space": "nb201", "cell": 3}, "'cell' must be a text"),
+        ({"space": "nb201", "cell": 3}, "a cell must be a text"),
         ({"space": "darts", "normal": [], "normal_concat": [2]}, "'reduce' is missing"),
     ],
 )

@@ -121,10 +121,7 @@ class RunParameters(Parameters):
         yield from share_problems(self.processes, values["batch_size"])
 
     def _name_and_folder(self, parts: list[str], differences: dict[str, Any]) -> tuple[str, str]:
-        """The name of the run, made of `parts` and the differences from the defaults, and its folder, relative to the project.
-
-        Raises ParameterError if the run's images are missing.
-        """
+        """Name and folder of the run, by `parts` and differences from the defaults. Raises ParameterError if its images are missing."""
         parts = [*parts, *([self.scale] if self.scale != FULL else [])]
         for name, value in differences.items():
             if value is not None:
