@@ -16,8 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from drnas_lib.data.augment import IMAGENET, pixel_scale
-from drnas_lib.data.batches import WHOLE, Plan, Share, full_batches, planned_steps
-from drnas_lib.data.feed import UNREADABLE, Batch
+from drnas_lib.data.batches import WHOLE, Batch, MemoryFeed, Plan, Share, full_batches, planned_steps
 from drnas_lib.data.image_files import Files, open_rgb, refuse_many
 from drnas_lib.runs.seeds import derived
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 MEAN, STD = IMAGENET
 JITTER = (0.4, 0.4, 0.4, 0.2)  # brightness, contrast, saturation, hue
 TEST_BATCH = 250
+UNREADABLE = -100  # the label of a test image that could not be read; cross_entropy ignores it
 SEEDS = 2**31  # of the views in a plan
 Key = tuple[int, int]  # epoch, or a draw; number of the image
 Item = tuple[Tensor, int, list[int]]  # image, label, numbers of the unreadable files
@@ -144,7 +144,7 @@ class FileReader:
 
 
 class StreamFeed:
-    """Training and test files as a Feed. Raises DamagedData, with names, where more than 1 % of the files cannot be read."""
+    """Training and test files, like MemoryFeed. Raises DamagedData, with names, where more than 1 % of the files cannot be read."""
 
     def __init__(
         self, train: Files, test: Files, size: int, batch_size: int, seed: int, device: torch.device, workers: int, share: Share = WHOLE
@@ -172,6 +172,9 @@ class StreamFeed:
         for images, labels in reader.read(keys):
             yield reader.normalised(images.to(self.device, non_blocking=True)), labels.to(self.device, non_blocking=True)
         refuse_many(reader.files.root, reader.unreadable, len(reader))
+
+
+Feed = MemoryFeed | StreamFeed  # what a training reads
 
 
 class StreamedImages(FileReader):

@@ -11,11 +11,11 @@ from torch import nn
 from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.retrain import RetrainSettings
 from drnas_lib.data import image_files, stream
-from drnas_lib.data.batches import Share
-from drnas_lib.data.feed import Feed, MemoryFeed
+from drnas_lib.data.batches import MemoryFeed, Share
 from drnas_lib.data.image_set import subset
 from drnas_lib.data.search_images import described
 from drnas_lib.data.sources import load
+from drnas_lib.data.stream import Feed
 from drnas_lib.genotype import Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_network import DartsNetwork

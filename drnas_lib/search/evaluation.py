@@ -10,7 +10,7 @@ import torch
 from drnas_lib.benchmark.table import Benchmark
 from drnas_lib.config.recipes import RECIPES
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.data.feed import MemoryFeed
+from drnas_lib.data.batches import MemoryFeed
 from drnas_lib.data.search_images import StreamedDataset, described
 from drnas_lib.data.sources import Dataset
 from drnas_lib.errors import MissingData
