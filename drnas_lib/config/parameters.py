@@ -32,15 +32,11 @@ class ParameterError(UserError, ValueError):
 
 @dataclass(frozen=True, eq=False)  # compared and hashed by identity, since typing hashes it and lists have no hash
 class Kind:
-    """What a parameter accepts, as in `seed: Annotated[int, integer(0)]`.
+    """What a parameter accepts, as in `seed: Annotated[int, integer(0)]`."""
 
-    read: value -> checked value; raises ValueError, which says what is allowed.
-    inside: the smallest and the largest allowed values; outside: values just beyond them. The tests try both.
-    """
-
-    read: Callable[[Any], Any]
-    inside: tuple
-    outside: tuple
+    read: Callable[[Any], Any]  # value -> checked value; raises ValueError, which says what is allowed
+    inside: tuple  # the smallest and the largest allowed values; the tests try these and those outside
+    outside: tuple  # values just beyond them
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self.read, handler(source))

@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow
@@ -17,9 +16,6 @@ from torch import Tensor
 
 from drnas_lib.data.image_set import ImageSet, Loaded
 from drnas_lib.errors import DamagedData, MissingData
-
-if TYPE_CHECKING:
-    from torchvision.datasets import CIFAR10
 
 CLASSES = {"cifar10": "CIFAR10", "cifar100": "CIFAR100"}  # of torchvision.datasets
 PUBLISHED = "https://www.cs.toronto.edu/~kriz/cifar.html"
@@ -51,7 +47,7 @@ def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
         print(f"Downloading {reader.url} to {root}", flush=True)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar would fill the notebook
-            train, test = (reader(root, train=part, download=True) for part in (True, False))
+            parts = [reader(root, train=part, download=True) for part in (True, False)]
     except (OSError, RuntimeError) as error:
         if there:
             raise DamagedData(
@@ -65,11 +61,9 @@ def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
             f"data('{root}', download=True)\". Parquet files with the columns img and label do as well. "
             "DRNAS_DATA=FOLDER names another root."
         ) from error
-    return _image_set(train), _image_set(test), f"{name} as published, through torchvision."
-
-
-def _image_set(part: "CIFAR10") -> ImageSet:
-    return ImageSet(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
+    images = [torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in parts]
+    train, test = (ImageSet(of_part, torch.tensor(part.targets)) for of_part, part in zip(images, parts))
+    return train, test, f"{name} as published, through torchvision."
 
 
 def check_sum(path: Path) -> bool:

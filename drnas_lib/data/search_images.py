@@ -75,18 +75,16 @@ def described(dataset: Dataset | StreamedDataset, unreadable: Sequence[str] = ()
 
 def halves(dataset: Dataset | StreamedDataset, settings: SearchSettings, device: torch.device) -> tuple[SearchImages, SearchImages]:
     """The images of the weights and those of eta. Raises ValueError where either are fewer than a batch."""
-    of_weights: SearchImages
-    of_eta: SearchImages
     if isinstance(dataset, StreamedDataset):
         assert settings.image_size is not None, "the settings of streamed images name their size"
         views = settings.image_size, settings.seed, device, settings.workers
-        of_weights, of_eta = StreamedImages(dataset.train, *views), StreamedImages(dataset.valid, *views)
+        found: list[SearchImages] = [StreamedImages(files, *views) for files in (dataset.train, dataset.valid)]
     else:
         augment = dataset.augmentation(settings.cutout)
-        of_weights, of_eta = (DeviceImages(part, augment, device) for part in parts(dataset, settings.subset, settings.split))
-    full_batches(len(of_weights), settings.batch_size, " for the weights")
-    full_batches(len(of_eta), settings.batch_size, " for eta")
-    return of_weights, of_eta
+        found = [DeviceImages(part, augment, device) for part in parts(dataset, settings.subset, settings.split)]
+    for images, whose in zip(found, ("the weights", "eta")):
+        full_batches(len(images), settings.batch_size, f" for {whose}")
+    return found[0], found[1]
 
 
 def parts(dataset: Dataset, amount: int | None, split: str) -> tuple[ImageSet, ImageSet]:

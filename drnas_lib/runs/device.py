@@ -1,10 +1,9 @@
 """The device of a run: chosen, described, and set up so that equal seeds give equal bits.
 
-A CPU computes small networks with one thread: a step is thousands of operators of microseconds each, with OpenMP's barrier after each, and
-where other programs keep a core busy, the barrier waits for them. Measured on two idle cores, the second thread makes a search step of 2^17
-values 1.2 times as fast, of 2^19 1.4 times, of 2^20 1.6 times. Sums over a batch are split among the threads, so their number decides the
-last digits of a result; one thread gives the same digits on any number of cores. The record has the number. Threads wait without spinning
-(see drnas_lib/__init__.py). OMP_NUM_THREADS overrides the choice.
+A CPU computes small networks with one thread: OpenMP's barrier after each operator of microseconds waits for a core that others keep busy.
+On two idle cores the second thread makes a search step of 2^17 values 1.2 times as fast, of 2^19 1.4 times, of 2^20 1.6 times.
+The number of threads, which the record has, decides the last digits of sums over a batch; one thread gives the same ones on any number
+of cores. Threads wait without spinning (see drnas_lib/__init__.py). OMP_NUM_THREADS overrides the choice.
 """
 
 import ctypes
