@@ -12,7 +12,7 @@ from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.search_images import read
-from drnas_lib.data.streamed_images import StreamedImages
+from drnas_lib.data.stream import StreamedImages
 from drnas_lib.distributed.launch import start
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, DistributedGroup
 from drnas_lib.runs import checkpoint

@@ -167,7 +167,7 @@ def test_images_from_files_are_copied_when_they_arrive_and_never_in_a_step(setti
         search = Search(these, StreamedDataset(images, images, "photographs", ()), CUDA, capture=False)
         assert a_step(search, device) == []
         search.launcher._arrive(True)
-        assert files(device.reports) == {"aten.copy_ copies between host and device @ streamed_images.py"}
+        assert files(device.reports) == {"aten.copy_ copies between host and device @ stream.py"}
 
 
 # Trainings

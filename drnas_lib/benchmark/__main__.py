@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from drnas_lib.benchmark import check
-from drnas_lib.benchmark.convert import KNOWN, ConversionError, rows
-from drnas_lib.benchmark.table import COLUMNS, FILE_NAME, Benchmark, BenchmarkError, MissingBenchmark
+from drnas_lib.benchmark.convert import DECIMALS, KNOWN, rows
+from drnas_lib.benchmark.table import COLUMNS, FILE_NAME, Benchmark
+from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.runs.records import RecordError, atomic_write, data_root
+
+SHOWN = 5  # cells that are named
+ROUNDING = 1.01 * 10**-DECIMALS  # points of a per cent: the most that rounding changes
 
 
 def _official(options: argparse.Namespace) -> pd.DataFrame:
-    """The frame of a Benchmark from the official files; progress goes to stderr. Raises ConversionError, BenchmarkError."""
+    """The frame of a Benchmark from the official files; progress goes to stderr. Raises DamagedData."""
     cells = []
     for row in rows(options.source, options.trust_pickle):
         cells.append(row)
@@ -32,9 +35,32 @@ def _convert(options: argparse.Namespace) -> str:
 
 
 def _compare(options: argparse.Namespace) -> str:
-    agree, report = check.verdict(check.differences(Benchmark.load(options.table).frame, _official(options)))
+    agree, report = verdict(differences(Benchmark.load(options.table).frame, _official(options)))
     report = f"{options.table} against {options.source}: {report}"
     return report if agree else sys.exit(report)
+
+
+def differences(table: pd.DataFrame, official: pd.DataFrame) -> pd.DataFrame:
+    """A row (arch, column, table, official, difference in points of a per cent) for every number, in the order of the official index."""
+    archs = official.sort_values("index").index
+    both = pd.DataFrame({"table": table.loc[archs].stack(), "official": official.loc[archs].stack()})
+    both = both.rename_axis(["arch", "column"]).reset_index()
+    return both.assign(difference=both.table - both.official)
+
+
+def verdict(found: pd.DataFrame) -> tuple[bool, str]:
+    """Whether table and official files agree but for rounding, and a report of the `differences` found."""
+    largest = found.loc[found.difference.abs().idxmax()]
+    report = f"The largest difference is {abs(largest.difference):.4f}"
+    wrong = found[found.difference.abs() > ROUNDING]
+    if wrong.empty:
+        return True, f"All {found.arch.nunique():,} cells agree. {report}."
+    cells = wrong.arch.drop_duplicates()
+    of_first = wrong[wrong.arch.isin(cells.head(SHOWN))]
+    head = f"{len(cells):,} of {found.arch.nunique():,} cells differ. {report}, in {largest.column} of {largest.arch}. The first:"
+    lines = [f"  {row.arch} {row.column}: {row.table:.10g}, officially {row.official:.10g}" for row in of_first.itertuples()]
+    more = [f"  and {len(cells) - SHOWN:,} more cells"] if len(cells) > SHOWN else []
+    return False, "\n".join([head, *lines, *more])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         print(options.does(options))
-    except (ConversionError, MissingBenchmark, BenchmarkError, RecordError, OSError) as error:
+    except (MissingData, DamagedData, RecordError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

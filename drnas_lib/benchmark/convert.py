@@ -12,7 +12,7 @@ from typing import Any
 
 import nats_bench
 
-from drnas_lib.errors import UserError
+from drnas_lib.errors import DamagedData
 
 DECIMALS = 4  # of a per cent; one image of 10,000 is 0.01
 META_FILE = "meta.pickle.pbz2"
@@ -35,21 +35,14 @@ MEASURED = {  # where the packages keep a column: the data set and epochs of the
 }
 
 
-class ConversionError(UserError, ValueError):
-    """An official file that cannot be read or lacks what the table needs. The message says what to do."""
-
-
 def rows(source: Path, trust_pickle: bool) -> Iterator[dict]:
-    """Yield the rows of an official file or folder, one cell after the other. Raises ConversionError.
-
-    Opening a pickle runs the code in it, so nothing is opened without `trust_pickle`.
-    """
+    """Yield the rows of an official file or folder; opening its pickles runs code, hence `trust_pickle`. Raises DamagedData."""
     if not source.exists():
-        raise ConversionError(f"{source} does not exist; expected {KNOWN}")
+        raise DamagedData(f"{source} does not exist; expected {KNOWN}")
     if source.suffix not in READERS and not (source / META_FILE).is_file():
-        raise ConversionError(f"{source} cannot be read here; expected {KNOWN}")
+        raise DamagedData(f"{source} cannot be read here; expected {KNOWN}")
     if not trust_pickle:
-        raise ConversionError(
+        raise DamagedData(
             f"{source} holds Python pickles, and opening a pickle runs whatever code it contains. Make sure that it is "
             "the official file (its name carries the end of its md5 sum), then say so with --trust-pickle"
         )
@@ -100,13 +93,13 @@ def _accuracies(api: Any, index: int) -> dict[str, float]:
 
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
-    """Turn the packages' own errors, which name neither the cell nor a remedy, into ConversionError."""
+    """Turn the packages' own errors, which name neither the cell nor a remedy, into DamagedData."""
     try:
         yield
     except DAMAGED as error:
-        raise ConversionError(f"{where}: damaged or not there ({error}). Unpack or download it again and compare its md5 sum.") from error
+        raise DamagedData(f"{where}: damaged or not there ({error}). Unpack or download it again and compare its md5 sum.") from error
     except INCOMPLETE as error:
-        raise ConversionError(
+        raise DamagedData(
             f"{where}: its package does not find what the table needs ({error!r}). Unpack the whole archive; the first release, v1.0, "
             "lacks trials: take v1.1 or NATS-Bench."
         ) from error

@@ -7,19 +7,17 @@ at once; each has a random stream of its own, so its result does not depend on t
 """
 
 import hashlib
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from drnas_lib.benchmark.table import DATASETS, Benchmark
-from drnas_lib.config.kinds import FolderPath, Positive
-from drnas_lib.config.parameters import Parameters, Truth, choice, integer, number, one_of, reject
+from drnas_lib.benchmark.table import Benchmark
+from drnas_lib.config.run_parameters import fingerprint
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
 from drnas_lib.runs import integrity
 from drnas_lib.runs.identity import settings_differ
@@ -34,8 +32,9 @@ PROTOCOL = "best 12-epoch validation accuracy within the budget, judged after 20
 # A query costs a 12-epoch training. 120 s on CIFAR-10's 25,000 images is our assumption, 100 queries in 12,000 s; the other two follow from
 # the images of an epoch: 50,000, and 151,700 of a quarter of the pixels.
 SECONDS_PER_QUERY = {"cifar10": 120.0, "cifar100": 240.0, "imagenet16-120": 182.0}
-
-MOST_QUERIES = 10**7  # of all seeds together: half a gigabyte of draws
+BUDGET_S = 12_000.0
+SEEDS = 500
+POLICY_LR = 0.001  # the official script; the command in its documentation has 0.5
 Uniforms = NDArray[np.float64]
 
 
@@ -102,49 +101,34 @@ class TableSearchSettings:
     policy_lr: float
     folder: str
 
+    @classmethod
+    def of(
+        cls,
+        dataset: str = "cifar10",
+        method: str = "random",
+        seeds: int = SEEDS,
+        seconds_per_query: float | None = None,
+        policy_lr: float = POLICY_LR,
+        results: str = "results/table_search",
+    ) -> Self:
+        """The settings of this module but for the arguments; the name of the folder says what differs."""
+        usual = {"seeds": SEEDS, "seconds_per_query": None, "policy_lr": POLICY_LR}
+        given = {"seeds": seeds, "seconds_per_query": seconds_per_query, "policy_lr": policy_lr}
+        changed = [f"{name.replace('_', '-')}{value:.12g}" for name, value in given.items() if value != usual[name]]
+        folder = f"{results}/{'_'.join(['nb201', dataset, method, *changed])}"
+        return cls(dataset, method, seeds, BUDGET_S, seconds_per_query or SECONDS_PER_QUERY[dataset], policy_lr, folder)
+
     @property
     def queries(self) -> int:
         return int(self.budget_s // self.seconds_per_query)
 
     @property
     def fingerprint(self) -> str:
-        values = {name: value for name, value in asdict(self).items() if name != "folder"}
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        return fingerprint({name: value for name, value in asdict(self).items() if name != "folder"})
 
     def as_dict(self) -> dict:
         """The parameters in a record."""
         return asdict(self) | {"queries": self.queries}
-
-
-Seconds = Annotated[float, number("seconds above 0", lambda value: value > 0)]
-
-
-class TableSearchConfig(Parameters):
-    """The parameters of a search on the table; None means as in this module."""
-
-    dataset: Annotated[str, choice(*DATASETS)] = "cifar10"
-    method: Annotated[str, one_of(POLICIES)] = "random"
-    seeds: Annotated[int, integer(1)] = 500
-    budget_s: Seconds = 12_000.0
-    seconds_per_query: Seconds | None = None
-    policy_lr: Positive = 0.001  # the official script; the command in its documentation has 0.5
-    results: FolderPath = "results/table_search"
-    rerun: Truth = False
-
-    def settings(self) -> TableSearchSettings:
-        """Raises ParameterError where the budget does not pay for one query."""
-        cost = self.seconds_per_query or SECONDS_PER_QUERY[self.dataset]
-        if cost > self.budget_s:
-            what = f"budget_s={self.budget_s} with seconds_per_query={cost}: that pays for no query"
-            reject([f"{what}. Allowed is {cost} or more."])
-        if self.seeds * self.budget_s / cost > MOST_QUERIES:
-            what = f"seeds={self.seeds} with budget_s={self.budget_s}, seconds_per_query={cost}: too many queries"
-            reject([f"{what}. Allowed are {MOST_QUERIES:,} of all seeds together: lower seeds or budget_s."])
-        usual = type(self)(dataset=self.dataset, method=self.method)
-        changed = [f"{n.replace('_', '-')}{getattr(self, n):.12g}" for n in ("seeds", "budget_s", "seconds_per_query", "policy_lr")
-                   if getattr(self, n) not in (getattr(usual, n), None)]  # fmt: skip
-        stem = "_".join(["nb201", self.dataset, self.method, *changed])
-        return TableSearchSettings(self.dataset, self.method, self.seeds, self.budget_s, cost, self.policy_lr, f"{self.results}/{stem}")
 
 
 def search(settings: TableSearchSettings, table: Benchmark) -> pd.DataFrame:
@@ -162,10 +146,7 @@ def search(settings: TableSearchSettings, table: Benchmark) -> pd.DataFrame:
 
 
 def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
-    """The results by seed, computed if they are missing: writes seeds.csv, record.json, and done.json last.
-
-    Raises RunLocked, RecordError, MissingBenchmark, BenchmarkError.
-    """
+    """The results by seed, computed if missing; done.json is written last. Raises RunLocked, RecordError, MissingData, DamagedData."""
     folder = RunFolder(settings.folder)
     if folder.done and not rerun:
         return _finished(folder, settings)
@@ -181,12 +162,12 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
         metrics = {f"{name}_{what}": float(accuracies[name].agg(what)) for name in accuracies for what in ("mean", "std")}  # std: n - 1
         for split in ("valid", "test"):
             metrics[f"optimum_{settings.dataset}_{split}_acc_pct"] = table.optimum(settings.dataset, split)[1]
-        fingerprint = hashlib.sha256(table.frame.to_csv().encode()).hexdigest()
+        digest = hashlib.sha256(table.frame.to_csv().encode()).hexdigest()
         record = {
             "parameters": settings.as_dict(),
             "protocol": PROTOCOL,
             "metrics": metrics | {"wall_s": time.perf_counter() - began},
-            "data": {"name": settings.dataset, "fingerprint": fingerprint, "source": "the NAS-Bench-201 table; no image is read"},
+            "data": {"name": settings.dataset, "fingerprint": digest, "source": "the NAS-Bench-201 table; no image is read"},
             "device": "CPU, NumPy",
             "environment": environment(),
         }

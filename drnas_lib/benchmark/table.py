@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from drnas_lib.errors import UserError
-from drnas_lib.genotype import GenotypeError, Nb201Genotype, all_nb201
+from drnas_lib.errors import DamagedData, MissingData
+from drnas_lib.genotype import Nb201Genotype, all_nb201
 from drnas_lib.runs.records import data_root, resolve
 
 FILE_NAME = "nas_bench_201.csv.gz"
@@ -30,14 +30,6 @@ ACCURACY_COLUMNS = (
     *(f"{dataset}_valid_12" for dataset in DATASETS),
 )
 COLUMNS = ("index", "arch", *ACCURACY_COLUMNS)
-
-
-class MissingBenchmark(UserError, FileNotFoundError):
-    """The table is not there. The message says where it was looked for and how to make it."""
-
-
-class BenchmarkError(UserError, ValueError):
-    """The table is damaged or does not hold what was asked for. The message says what and where."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,7 @@ def _floored(below_pct: float) -> str:
 
 def how_to_get(path: Path | None = None) -> str:
     """The message where the table is missing: the path looked for, the command that makes the table, and what that costs."""
-    path = data_root() / FILE_NAME if path is None else path
+    path = path or data_root() / FILE_NAME
     return (
         f"no NAS-Bench-201 table at {path}. Download and unpack NATS-tss-v1_0-3ffb9-simple.tar, linked at "
         "https://github.com/D-X-Y/NATS-Bench, and run: "
@@ -98,7 +90,7 @@ def how_to_get(path: Path | None = None) -> str:
 
 
 class Benchmark:
-    """The table of `frame`, columns `COLUMNS`, a row for each of the 15,625 cells. Raises BenchmarkError."""
+    """The table of `frame`, columns `COLUMNS`, a row for each of the 15,625 cells. Raises DamagedData."""
 
     def __init__(self, frame: pd.DataFrame, source: str | Path = "the table"):
         _check(frame, source)
@@ -106,14 +98,14 @@ class Benchmark:
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "Benchmark":
-        """The table in `path`, by default the one in the data root. Raises MissingBenchmark, BenchmarkError."""
+        """The table in `path`, by default the one in the data root. Raises MissingData, DamagedData."""
         path = data_root() / FILE_NAME if path is None else resolve(path)
         if not path.is_file():
-            raise MissingBenchmark(how_to_get(path))
+            raise MissingData(how_to_get(path))
         try:
             frame = pd.read_csv(path)
         except (OSError, EOFError, zlib.error, ValueError) as error:
-            raise BenchmarkError(f"{path} is damaged ({error}); convert or copy it again") from error
+            raise DamagedData(f"{path} is damaged ({error}); convert or copy it again") from error
         return cls(frame, path)
 
     @classmethod
@@ -121,31 +113,26 @@ class Benchmark:
         """The table in the data root, or None and the reason: it is not there, or damaged."""
         try:
             return cls.load(), ""
-        except (MissingBenchmark, BenchmarkError) as error:
+        except (MissingData, DamagedData) as error:
             return None, str(error)
 
-    def query(self, genotype: Nb201Genotype) -> dict[str, float]:
-        """The row of a cell: `index`, its number in the benchmark, and its accuracies in per cent by ACCURACY_COLUMNS."""
-        (row,) = self.frame.loc[[str(genotype)]].to_dict("records")
-        return row
-
     def accuracy(self, genotype: Nb201Genotype, dataset: str, split: str) -> float:
-        """Accuracy in per cent on a data set of `DATASETS` and a split of `SPLITS`. Raises BenchmarkError."""
-        return float(self.frame.at[str(genotype), _column(dataset, split)])
+        """Accuracy in per cent on a data set of `DATASETS` and a split of `SPLITS`."""
+        return float(self.frame.at[str(genotype), f"{dataset}_{split}"])
 
     def optimum(self, dataset: str, split: str) -> tuple[Nb201Genotype, float]:
-        """The best cell and its accuracy in per cent; of equal ones the benchmark's first. Raises BenchmarkError."""
-        column = self.frame[_column(dataset, split)]
+        """The best cell and its accuracy in per cent; of equal ones the benchmark's first."""
+        column = self.frame[f"{dataset}_{split}"]
         return Nb201Genotype.parse(column.idxmax()), float(column.max())
 
     def ranks(self, accuracies: ArrayLike, dataset: str, split: str) -> tuple[NDArray, NDArray]:
-        """The ranks (N,) of accuracies (N,) in per cent, and the shares (N,) of all cells below, as in Standing. Raises BenchmarkError."""
-        ordered = np.sort(self.frame[_column(dataset, split)].to_numpy())
+        """The ranks (N,) of accuracies (N,) in per cent, and the shares (N,) of all cells below, as in Standing."""
+        ordered = np.sort(self.frame[f"{dataset}_{split}"].to_numpy())
         above = len(ordered) - np.searchsorted(ordered, accuracies, side="right")
         return 1 + above, 100 * np.searchsorted(ordered, accuracies, side="left") / len(ordered)
 
     def standing(self, accuracy_pct: float, dataset: str, split: str) -> Standing:
-        """The standing of a cell by its accuracy. Raises BenchmarkError."""
+        """The standing of a cell by its accuracy."""
         (rank,), (below,) = self.ranks([accuracy_pct], dataset, split)
         return Standing(float(accuracy_pct), int(rank), float(below), self.optimum(dataset, split)[1])
 
@@ -158,37 +145,21 @@ class Benchmark:
         return Standing(accuracy, rank, below, self.optimum(dataset, split)[1])
 
 
-def _column(dataset: str, split: str) -> str:
-    if dataset not in DATASETS:
-        raise BenchmarkError(f"NAS-Bench-201 has no data set {dataset!r}; it has {', '.join(DATASETS)}")
-    if split not in SPLITS:
-        raise BenchmarkError(f"unknown split {split!r}; allowed: {', '.join(SPLITS)}")
-    return f"{dataset}_{split}"
-
-
 def _check(frame: pd.DataFrame, source: str | Path) -> None:
     if tuple(frame.columns) != COLUMNS:
         missing = ", ".join(column for column in COLUMNS if column not in frame.columns) or "none"
         extra = ", ".join(str(column) for column in frame.columns if column not in COLUMNS) or "none"
-        raise BenchmarkError(
-            f"{source}: expected the columns {', '.join(COLUMNS)} in this order; missing: {missing}; not expected: {extra}"
-        )
-    repeated = frame["arch"][frame["arch"].duplicated()]
-    if len(repeated):
-        raise BenchmarkError(f"{source}: {len(repeated)} cells appear more than once, the first is {repeated.iloc[0]}")
-    known = {str(genotype) for genotype in all_nb201()}
-    if len(frame) != len(known):
-        raise BenchmarkError(f"{source}: expected {len(known):,} cells, found {len(frame):,}")
-    for arch in frame["arch"][~frame["arch"].isin(known)]:
-        try:
-            Nb201Genotype.parse(str(arch))
-        except GenotypeError as error:
-            raise BenchmarkError(f"{source}: {error}") from error
+        raise DamagedData(f"{source}: expected the columns {', '.join(COLUMNS)} in this order; missing: {missing}; not expected: {extra}")
+    known = [str(genotype) for genotype in all_nb201()]
+    surplus = frame["arch"].value_counts().sub(pd.Series(1, known), fill_value=0)
+    if len(wrong := surplus[surplus != 0]):
+        found = f"found {len(frame):,} rows; missing, repeated or no cell is {wrong.index[-1]}"
+        raise DamagedData(f"{source}: expected each of the {len(known):,} cells once, {found}")
     if set(frame["index"]) != set(range(len(known))):
-        raise BenchmarkError(f"{source}: the column 'index' must hold each number from 0 to {len(known) - 1} once")
+        raise DamagedData(f"{source}: the column 'index' must hold each number from 0 to {len(known) - 1} once")
     for column in ACCURACY_COLUMNS:
         values = pd.to_numeric(frame[column], errors="coerce")
         wrong = frame.loc[~values.between(0, 100)]  # NaN is not between
         if len(wrong):
             arch, value = wrong.iloc[0]["arch"], wrong.iloc[0][column]
-            raise BenchmarkError(f"{source}: {column} of {arch} is {value!r}, not an accuracy in per cent (0 to 100)")
+            raise DamagedData(f"{source}: {column} of {arch} is {value!r}, not an accuracy in per cent (0 to 100)")

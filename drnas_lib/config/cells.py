@@ -19,13 +19,12 @@ from typing import Any
 
 from drnas_lib.config.parameters import nearest
 from drnas_lib.errors import UserError, shown
-from drnas_lib.genotype import DartsGenotype, Genotype, GenotypeError, Nb201Genotype, genotype_from_json
+from drnas_lib.genotype import DARTS_FIELDS, DartsGenotype, Genotype, GenotypeError, Nb201Genotype, genotype_from_json
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import PROJECT, RecordError, RunFolder, resolve
 
-FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")  # in the order of the authors' namedtuple
-EXPECTED = f"expected Genotype({', '.join(f'{name}=...' for name in FIELDS)}) and nothing else"
-MOST_NODES = 100  # of a range: a larger one is a typing error, and would fill the memory
+EXPECTED = f"expected Genotype({', '.join(f'{name}=...' for name in DARTS_FIELDS)}) and nothing else"
+RANGE = re.compile(r"(list\(|tuple\()?range\((\d{1,2}),\s*(\d{1,2})\)(?(1)\))")  # with list(...) or tuple(...) around it, or not
 
 
 def reader(text: str) -> Callable[[str], Genotype] | None:
@@ -35,11 +34,12 @@ def reader(text: str) -> Callable[[str], Genotype] | None:
 
 def from_python(text: str) -> DartsGenotype:
     """`Genotype(...)`, with or without a name before it. Raises GenotypeError."""
-    call = _expression(text)
-    if not isinstance(call, ast.Call) or _name_of(call.func) != "Genotype" or len(call.args) > len(FIELDS):
+    call = _expression(RANGE.sub(lambda found: str([*range(int(found[2]), int(found[3]))]), text))
+    name = getattr(call.func, "id", getattr(call.func, "attr", None)) if isinstance(call, ast.Call) else None
+    if not isinstance(call, ast.Call) or name != "Genotype" or len(call.args) > len(DARTS_FIELDS):
         raise GenotypeError(f"{EXPECTED}; got {shown(text)}")
-    nodes = dict(zip(FIELDS, call.args)) | {str(keyword.arg): keyword.value for keyword in call.keywords}
-    if set(nodes) != set(FIELDS):
+    nodes = dict(zip(DARTS_FIELDS, call.args)) | {str(keyword.arg): keyword.value for keyword in call.keywords}
+    if set(nodes) != set(DARTS_FIELDS):
         raise GenotypeError(f"{EXPECTED}; got {', '.join(nodes) or 'nothing'} in it")
     return DartsGenotype(**{name: _value(node, name) for name, node in nodes.items()})
 
@@ -63,25 +63,11 @@ def _expression(text: str) -> ast.expr:
     return value
 
 
-def _name_of(function: ast.expr) -> str | None:
-    return getattr(function, "id", getattr(function, "attr", None))
-
-
 def _value(node: ast.expr, name: str) -> Any:
-    """The value of a literal, or of range(...), list(...) or tuple(...) of one. Raises GenotypeError."""
     try:
-        if isinstance(node, ast.Call) and (called := getattr(node.func, "id", "")) in ("range", "list", "tuple") and not node.keywords:
-            inner = [_value(argument, name) for argument in node.args]
-            return _nodes(inner, name) if called == "range" else [entry for part in inner for entry in part]
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise GenotypeError(f"{name}: expected plain values such as [('sep_conv_3x3', 0), ...] or range(2, 6) ({error})") from error
-
-
-def _nodes(bounds: list, name: str) -> tuple[int, ...]:
-    if not 1 <= len(bounds) <= 2 or not all(type(bound) is int and 0 <= bound <= MOST_NODES for bound in bounds):
-        raise GenotypeError(f"{name}: expected a range of nodes such as range(2, 6), got range({', '.join(map(shown, bounds))})")
-    return tuple(range(*bounds))
 
 
 READERS: dict[str, Callable[[str], Genotype]] = {
@@ -119,11 +105,7 @@ class Cell:
 
 def published() -> dict[str, Cell]:
     """The cells in params/genotypes by name, in lower case."""
-    return {name: _published(path) for name, path in _files().items()}
-
-
-def _files() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(PUBLISHED.glob("*.json"))}
+    return {path.stem: _published(path) for path in sorted(PUBLISHED.glob("*.json"))}
 
 
 def _published(path: Path) -> Cell:
@@ -138,29 +120,21 @@ def find(description: str) -> Cell:
     """The cell of a description: a name, a path or text. Raises UnknownCell, GenotypeError, RecordError."""
     if read := reader(description):
         genotype = read(description)
-        return Cell(_name(genotype), genotype, "given as text")
-    files = _files()
-    if (name := description.strip().lower()) in files:
-        return _published(files[name])
+        text = str(genotype)
+        of_nb201 = isinstance(genotype, Nb201Genotype)
+        name = f"nb201-{_plain(text)}" if of_nb201 else f"darts-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        return Cell(name, genotype, "given as text")
+    if (name := description.strip().lower()) in (names := [path.stem for path in sorted(PUBLISHED.glob("*.json"))]):
+        return _published(PUBLISHED / f"{name}.json")
     path = resolve(description)
     if os.path.isfile(path):
-        return _of_file(path)
+        content = integrity.read(path)
+        return Cell(_plain(path.stem), _genotype(content.get("genotype", content), path), f"the file {path.name}")
     if os.path.isdir(path):
         return _of_run(path)
     if "/" in description or description.endswith(".json"):
         raise UnknownCell(f"there is neither a file nor a folder {path}; {ALLOWED}")
-    raise UnknownCell(f"no published cell has this name.{nearest(name, files)} Published are {', '.join(files)}; {ALLOWED}")
-
-
-def _name(genotype: Genotype) -> str:
-    """A name for a cell that was given as text."""
-    text = str(genotype)
-    return f"nb201-{_plain(text)}" if isinstance(genotype, Nb201Genotype) else f"darts-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def _of_file(path: Path) -> Cell:
-    content = integrity.read(path)
-    return Cell(_plain(path.stem), _genotype(content.get("genotype", content), path), f"the file {path.name}")
+    raise UnknownCell(f"no published cell has this name.{nearest(name, names)} Published are {', '.join(names)}; {ALLOWED}")
 
 
 def _genotype(content: Any, path: Path) -> Genotype:
@@ -188,7 +162,7 @@ def _of_run(path: Path) -> Cell:
 def _method(searched: dict) -> str:
     """The name in Table 6: DARTS with drop path, or with more weight decay than usual, is R-DARTS (Zela et al., 2020)."""
     if searched["method"] != "darts":
-        return {"drnas": "DrNAS"}.get(searched["method"], searched["method"])
+        return searched["method"].replace("drnas", "DrNAS")
     if searched.get("drop_path"):
         return "R-DARTS (DP)"
     return "R-DARTS (L2)" if searched.get("weight_decay", USUAL_DECAY) > USUAL_DECAY else "DARTS"

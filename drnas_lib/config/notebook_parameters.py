@@ -10,17 +10,11 @@ OF_IPYTHON = ("In", "Out")  # its only plain values that do not start with an un
 
 
 def given_parameters(names: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """The known names, whatever their value, and every other plain value that may be a misspelt parameter.
-
-    In IPython, whose `In` holds the cells that were run, that is what the parameter cells assign; elsewhere every plain value.
-    """
-    known, assigned = set(known), _assigned(names.get("In", []))
-
-    def may_be_misspelt(name: str, value: Any) -> bool:
-        plain = type(value) in PLAIN and not name.startswith("_") and name not in OF_IPYTHON
-        return plain and (assigned is None or name in assigned)
-
-    return {name: value for name, value in names.items() if name in known or may_be_misspelt(name, value)}
+    """The known names, and other plain values that may be misspelt parameters: in IPython only what the parameter cells assign."""
+    plain = {name for name, value in names.items() if type(value) in PLAIN and not name.startswith("_") and name not in OF_IPYTHON}
+    assigned = _assigned(names.get("In", []))
+    taken = {*known, *(plain if assigned is None else plain & assigned)}
+    return {name: value for name, value in names.items() if name in taken}
 
 
 def _assigned(cells: list[str]) -> set[str] | None:

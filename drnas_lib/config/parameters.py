@@ -32,15 +32,11 @@ class ParameterError(UserError, ValueError):
 
 @dataclass(frozen=True, eq=False)  # compared and hashed by identity, since typing hashes it and lists have no hash
 class Kind:
-    """What a parameter accepts, as in `seed: Annotated[int, integer(0)]`.
+    """What a parameter accepts, as in `seed: Annotated[int, integer(0)]`."""
 
-    read: value -> checked value; raises ValueError, which says what is allowed.
-    inside: the smallest and the largest allowed values; outside: values just beyond them. The tests try both.
-    """
-
-    read: Callable[[Any], Any]
-    inside: tuple
-    outside: tuple
+    read: Callable[[Any], Any]  # value -> checked value; raises ValueError, which says what is allowed
+    inside: tuple  # the smallest and the largest allowed values; the tests try these and those outside
+    outside: tuple  # values just beyond them
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self.read, handler(source))
@@ -203,10 +199,7 @@ class Parameters(BaseModel):
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Self:
-        """Check `values`; a name left out keeps its default. Raises ParameterError with all problems at once.
-
-        Combinations are checked only where each value by itself is allowed.
-        """
+        """Check `values`, then their combinations; a name left out keeps its default. Raises ParameterError with all problems at once."""
         known = cls.model_fields
         unknown = [name for name in values if name not in known]
         problems = [f"{_unquoted(name)}={shown(values[name])}: there is no such parameter.{nearest(name, known)}" for name in unknown]

@@ -91,47 +91,31 @@ class Stages:
     arch_warmup: list[int]
 
 
-STAGES: dict[tuple[str, str, str, bool], Stages] = {
+# (space, protocol, progressive) -> the stages of a search on the paper's data sets.
+STAGES: dict[tuple[str, str, bool], Stages] = {
     # Table 4 came from the code's plain script: 100 epochs, all channels, eta free from the start.
-    ("nb201", "published", "released", False): Stages([100], [1], [5], [0]),
+    ("nb201", "released", False): Stages([100], [1], [5], [0]),
     # The code's progressive script.
-    ("nb201", "published", "released", True): Stages([50, 50], [4, 2], [5, 3], [10, 10]),
+    ("nb201", "released", True): Stages([50, 50], [4, 2], [5, 3], [10, 10]),
     # Section 4.1: two stages of 25 epochs, halving operations and K; Table 1's 949 MB is the memory of K = 8. Its warm-up is the code's.
-    ("nb201", "published", "paper", True): Stages([25, 25], [8, 4], [5, 3], [10, 10]),
+    ("nb201", "paper", True): Stages([25, 25], [8, 4], [5, 3], [10, 10]),
     # The same epochs without stages: the text has no such run on this space.
-    ("nb201", "published", "paper", False): Stages([50], [1], [5], [0]),
-    # Chosen here: short, with the published proportions.
-    ("nb201", "own", "released", False): Stages([40], [1], [5], [0]),
-    ("nb201", "own", "released", True): Stages([20, 20], [4, 2], [5, 3], [4, 4]),
-    ("nb201", "own", "paper", True): Stages([20, 20], [8, 4], [5, 3], [4, 4]),
-    ("nb201", "own", "paper", False): Stages([40], [1], [5], [0]),
-    # The code's script: 'none' is not among the candidates, and the second stage widens by half.
-    ("darts", "published", "released", True): Stages([25, 25], [6, 4], [7, 4], [10, 10]),
+    ("nb201", "paper", False): Stages([50], [1], [5], [0]),
+    # The code's script: 'none' is not among the candidates, and the second stage widens by half; on ImageNet it widens to K_ON_IMAGENET.
+    ("darts", "released", True): Stages([25, 25], [6, 4], [7, 4], [10, 10]),
     # Section 4.2: 8 operations to 4, K from 6 to 3. Its warm-up is the code's.
-    ("darts", "published", "paper", True): Stages([25, 25], [6, 3], [8, 4], [10, 10]),
-    ("darts", "published", "released", False): Stages([50], [1], [7], [10]),
-    ("darts", "published", "paper", False): Stages([50], [1], [8], [10]),
-    ("darts", "imagenet", "released", True): Stages([25, 25], [6, 3], [7, 4], [10, 10]),
-    ("darts", "imagenet", "paper", True): Stages([25, 25], [6, 3], [8, 4], [10, 10]),
-    ("darts", "imagenet", "released", False): Stages([50], [1], [7], [10]),
-    ("darts", "imagenet", "paper", False): Stages([50], [1], [8], [10]),
-    ("darts", "own", "released", True): Stages([20, 20], [6, 4], [7, 4], [4, 4]),
-    ("darts", "own", "paper", True): Stages([20, 20], [6, 3], [8, 4], [4, 4]),
-    ("darts", "own", "released", False): Stages([40], [1], [7], [4]),
-    ("darts", "own", "paper", False): Stages([40], [1], [8], [4]),
-    **{
-        (space, family, protocol, False): Stages([epochs], [1], [operations], [0])
-        for space, operations in ROBUST_SPACES.items()
-        for family, epochs in (("published", 50), ("own", 20))
-        for protocol in DISAGREEMENTS
-    },
+    ("darts", "paper", True): Stages([25, 25], [6, 3], [8, 4], [10, 10]),
+    ("darts", "released", False): Stages([50], [1], [7], [10]),
+    ("darts", "paper", False): Stages([50], [1], [8], [10]),
+    **{(s, protocol, False): Stages([50], [1], [n], [0]) for s, n in ROBUST_SPACES.items() for protocol in DISAGREEMENTS},
 }
-PROGRESSIVE_BY_DEFAULT = {"paper": True, "released": False}  # the text describes the stages; the code's Table 4 had none
+K_ON_IMAGENET = [6, 3]
+OWN_EPOCHS, OWN_WARMUP = dict.fromkeys(ROBUST_SPACES, 20) | {"nb201": 40, "darts": 40}, 4  # on data of one's own: short, chosen here
 
 
 def usually_progressive(space: str, protocol: str) -> bool:
-    """Whether a search has stages by default: always in the DARTS space, never in S1 to S4, which have nothing to prune."""
-    return {"nb201": PROGRESSIVE_BY_DEFAULT[protocol], "darts": True}.get(space, False)
+    """Always in the DARTS space, never in S1 to S4, which have nothing to prune; else as in the text, while the code's Table 4 had none."""
+    return space == "darts" or (space == "nb201" and protocol == "paper")
 
 
 def searched(space: str, dataset: str) -> bool:
@@ -142,8 +126,13 @@ def searched(space: str, dataset: str) -> bool:
 def preset(space: str, dataset: str, protocol: str, progressive: bool) -> dict[str, Any]:
     """The protocol's stage lists and all other settings."""
     family = FAMILIES[dataset]
-    stages = STAGES.get((space, family, protocol, progressive)) or STAGES[space, family, protocol, False]
+    stages = STAGES.get((space, protocol, progressive)) or STAGES[space, protocol, False]
     settings = vars(stages) | SETTINGS[space, family] | DISAGREEMENTS[protocol]
+    if family == "own":
+        many = len(stages.epochs)
+        settings |= {"epochs": [OWN_EPOCHS[space] // many] * many, "arch_warmup": [min(rest, OWN_WARMUP) for rest in stages.arch_warmup]}
+    elif family == "imagenet" and progressive:
+        settings |= {"k": K_ON_IMAGENET}
     if (space, dataset) == MAIN_JOB:
         settings |= OF_MAIN_JOB | {name: [epochs // 2 for epochs in settings[name]] for name in ("epochs", "arch_warmup")}
     settings |= {"derive": "mean" if space == "nb201" else DERIVE[protocol]}

@@ -48,9 +48,7 @@ TAIL_EPOCHS = 5  # of the schedule linear_tail
 
 
 def recipe_of(name: str, protocol: str) -> Recipe:
-    """The recipe of the paper's text or of the released code. They differ on ImageNet: the text's "linear decay" is plain, the code's is
-    steeper and ends in five slow epochs.
-    """
+    """The recipe of the text or of the released code; on ImageNet the text has a plain linear decay, the code one with a slow tail."""
     recipe = RECIPES[name]
     return replace(recipe, schedule="linear") if protocol == "paper" and recipe.schedule == "linear_tail" else recipe
 

@@ -7,13 +7,13 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from drnas_lib.config import holes, kinds, scales
+from drnas_lib.config import kinds, scales
 from drnas_lib.config.cells import ALLOWED, Cell, UnknownCell, find, reader
-from drnas_lib.config.parameters import Kind, Truth, checked_path, choice
+from drnas_lib.config.image_rules import HOLE_PIXELS, PIXELS, scaled_hole
+from drnas_lib.config.parameters import Kind, checked_path, choice
 from drnas_lib.config.presets import STREAMED
 from drnas_lib.config.recipes import RECIPES, TAIL_EPOCHS, Recipe, darts_macro, recipe_of, usual_recipe
-from drnas_lib.config.run_parameters import RunParameters, fewer, file_part, fingerprint
-from drnas_lib.config.space_rules import PIXELS
+from drnas_lib.config.run_parameters import RunParameters, RunSettings, fewer, file_part, fingerprint
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
 from drnas_lib.runs.records import RecordError
 
@@ -43,8 +43,8 @@ CHOICES = ("genotype", "dataset", "protocol", "scale", "seed", "device", "precis
 NOT_OF_THE_RESULT = ("genotype", "cell", "device", "workers", "data_folder", "index_list", "scale")
 
 
-@dataclass(frozen=True)
-class RetrainSettings:
+@dataclass(frozen=True, kw_only=True)
+class RetrainSettings(RunSettings):
     """Every value that a training needs, and the folder of the run."""
 
     genotype: str  # the parameter: a name, a path or a cell as text
@@ -53,37 +53,14 @@ class RetrainSettings:
     cell_source: str
     published: bool
     paper_rows: dict
-    space: str  # of the search that found the cell, with its method; empty if this project did not search it
-    method: str
-    dataset: str
-    protocol: str
     recipe_name: str
     recipe: Recipe
-    macro: str
-    channels: int
-    cells: int
     image_size: int
-    subset: int | None
-    seed: int
-    device: str
-    workers: int
-    data_folder: str | None
     index_list: str | None
-    stem: str
-    folder: str  # of the run, relative to the project
-    reduced: tuple[str, ...]  # reasons why the run is smaller than the recipe's; empty for a full one
-    changed: tuple[str, ...]  # other differences from the recipe
-    fingerprint: str  # a hash of everything that the result depends on
-    scale: str = "full"  # which decides the settings, except those in `changed`
-    precision: str = "float32"  # of matrix products and convolutions
 
     @property
     def batch_size(self) -> int:
         return self.recipe.batch_size
-
-    def as_dict(self) -> dict:
-        """A dict of plain JSON types."""
-        return asdict(self)
 
 
 class RetrainConfig(RunParameters):
@@ -91,33 +68,14 @@ class RetrainConfig(RunParameters):
 
     genotype: Genotype = "DrNAS_cifar10"
     dataset: kinds.Dataset = "cifar10"
-    data_folder: kinds.FolderPath | None = None
-    image_size: kinds.Pixels | None = None
     index_list: kinds.FolderPath | None = None
-    protocol: kinds.Protocol = "released"
     recipe: RecipeName | None = None
-    scale: kinds.Scale = "full"
-    seed: kinds.Seed = 0
-    device: kinds.Device = "auto"
     precision: kinds.Precision = "float32"
-    processes: kinds.Count = 1
-    workers: kinds.Workers = 4
     results: kinds.FolderPath = "results/retrain"
-    name: kinds.Name | None = None
-    rerun: Truth = False
     epochs: kinds.Epochs | None = None
-    subset: kinds.Count | None = None
-    batch_size: kinds.BatchSize | None = None
-    cells: kinds.Cells | None = None
-    channels: kinds.Channels | None = None
     lr: kinds.Positive | None = None
     warmup_epochs: kinds.CountOrZero | None = None
-    weight_decay: kinds.NotNegative | None = None
-    grad_clip: kinds.Positive | None = None
-    label_smoothing: kinds.Fraction | None = None
     auxiliary: kinds.NotNegative | None = None
-    drop_path: kinds.Fraction | None = None
-    cutout: kinds.Cutout | None = None
 
     def _problems(self) -> list[str]:
         try:
@@ -171,7 +129,7 @@ class RetrainConfig(RunParameters):
         published = recipe | {name: MACROS[self._macro][name] for name in SHAPE} | {"subset": None}
         scaled = scales.training(self.scale, self._macro, self.dataset, published)
         if self.dataset != STREAMED:  # the hole covers the same share of an image of any size
-            scaled = scaled | {"cutout": holes.scaled(scaled["cutout"], self._pixels)}
+            scaled = scaled | {"cutout": scaled_hole(scaled["cutout"], self._pixels)}
         return published, scaled
 
     def settings(self) -> RetrainSettings:
@@ -231,7 +189,7 @@ class RetrainConfig(RunParameters):
         for name in OF_THE_RECIPE:
             value, usual = values[name], published[name]
             if value != usual and not (name == "epochs" and value < usual):
-                why = f", as {self._pixels} is to {holes.OF_THE_RECIPES} pixels" if name == "cutout" and self.cutout is None else ""
+                why = f", as {self._pixels} is to {HOLE_PIXELS} pixels" if name == "cutout" and self.cutout is None else ""
                 yield f"{name} {value} instead of {usual}{why}"
         yield from (f"{values[name]} instead of {published[name]} {name}" for name in SHAPE if values[name] > published[name])
         if self.precision != "float32":

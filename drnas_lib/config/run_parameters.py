@@ -6,37 +6,77 @@ import os
 import re
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from drnas_lib.config import holes
-from drnas_lib.config.parameters import Parameters, reject
+from drnas_lib.config import kinds
+from drnas_lib.config.image_rules import INDEX_LIST_COMMAND, PIXELS, largest_hole
+from drnas_lib.config.parameters import Parameters, Truth, reject
 from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.scales import FULL
-from drnas_lib.config.space_rules import PIXELS
 from drnas_lib.runs.records import PROJECT, RunFolder, resolve
 
 LONGEST_STEM = 100
-INDEX_LIST_COMMAND = "python -m drnas_lib.data.index_lists"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """The values that a search and a training share, complete."""
+
+    space: str  # of the search; of a trained cell: that of the search which found it, empty if no search of this project did
+    method: str  # likewise
+    dataset: str
+    protocol: str
+    scale: str = "full"  # which decides the settings, except those in `changed`
+    seed: int
+    device: str
+    precision: str = "float32"  # of matrix products and convolutions
+    workers: int
+    data_folder: str | None
+    macro: str
+    channels: int
+    cells: int
+    subset: int | None
+    stem: str
+    folder: str  # of the run, relative to the project
+    reduced: tuple[str, ...]  # reasons why the run is smaller than the protocol's or recipe's; empty for a full one
+    changed: tuple[str, ...] = ()  # other differences from the defaults
+    fingerprint: str  # a hash of everything that the result depends on
+
+    def as_dict(self) -> dict:
+        """A dict of plain JSON types."""
+        return asdict(self)
 
 
 class RunParameters(Parameters):
-    """The parameters of a search or a training. A subclass declares them, in the order of its notebook, and gives their defaults.
+    """The parameters that a search and a training share; None: the default of protocol, or recipe, and scale.
 
     A setting is what a run uses for a parameter: the value of the caller, otherwise the default of the protocol at this scale.
     """
 
-    if TYPE_CHECKING:  # the fields of both subclasses
-        dataset: str
-        data_folder: str | None
-        image_size: int | None
-        scale: str
-        seed: int
-        processes: int
-        results: str
-        name: str | None
-        rerun: bool
+    dataset: kinds.Dataset
+    data_folder: kinds.FolderPath | None = None
+    image_size: kinds.Pixels | None = None
+    protocol: kinds.Protocol = "released"
+    scale: kinds.Scale = "full"
+    seed: kinds.Seed = 0
+    device: kinds.Device = "auto"
+    processes: kinds.Count = 1
+    workers: kinds.Workers = 4
+    results: kinds.FolderPath
+    name: kinds.Name | None = None
+    rerun: Truth = False
+    subset: kinds.Count | None = None
+    batch_size: kinds.BatchSize | None = None
+    cells: kinds.Cells | None = None
+    channels: kinds.Channels | None = None
+    weight_decay: kinds.NotNegative | None = None
+    grad_clip: kinds.Positive | None = None
+    label_smoothing: kinds.Fraction | None = None
+    drop_path: kinds.Fraction | None = None
+    cutout: kinds.Cutout | None = None
 
     @property
     @abstractmethod
@@ -75,15 +115,13 @@ class RunParameters(Parameters):
             yield f"subset={values['subset']} {of_data}: make index lists instead ({INDEX_LIST_COMMAND}) and name them."
         if streamed and values["cutout"]:
             yield f"cutout={values['cutout']} {of_data}: streamed images get no hole. Allowed is cutout=0."
-        if not streamed:
-            yield from holes.problems(values["cutout"], self._pixels)
+        if not streamed and values["cutout"] > (most := largest_hole(self._pixels)):
+            why = f"a hole must leave at least half of the image, so allowed are even numbers from 0 to {most}"
+            yield f"cutout={values['cutout']} with images of {self._pixels} pixels a side: {why}."
         yield from share_problems(self.processes, values["batch_size"])
 
     def _name_and_folder(self, parts: list[str], differences: dict[str, Any]) -> tuple[str, str]:
-        """The name of the run, made of `parts` and the differences from the defaults, and its folder, relative to the project.
-
-        Raises ParameterError if the run's images are missing.
-        """
+        """Name and folder of the run, by `parts` and differences from the defaults. Raises ParameterError if its images are missing."""
         parts = [*parts, *([self.scale] if self.scale != FULL else [])]
         for name, value in differences.items():
             if value is not None:

@@ -64,11 +64,10 @@ def for_training(network: str, dataset: str) -> tuple[str, ...]:
 def search(scale: str, space: str, dataset: str, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings of a search at a scale; the scale is one of `for_search`.
 
-    At the laptop scale the learning rate of eta grows so that rate x number of eta steps stays what the protocol has at full length.
-    Adam moves eta by about its rate in each step, whatever the size of the gradient, so that product is how far eta can move, and with
-    fewer steps at the same rate the Dirichlet would stay flat. The number of steps is (images / 2 / batch size) x (epochs - warm-up),
-    summed over the stages, of the protocol and of the scale. DrNAS, released protocol, CIFAR-10: 3e-4 x 100 x 390 = 6e-3 x 50 x 39.
-    The rate is rounded to three digits. The rate of ENAS' controller follows the same rule: it takes a fixed number of steps per epoch.
+    At the laptop scale the rate of eta grows so that rate x number of eta steps stays what the protocol has: Adam moves eta by about its
+    rate in each step, so with fewer steps at the same rate the Dirichlet would stay flat. Steps: (images / 2 / batch size) x (epochs -
+    warm-up), summed over the stages. DrNAS, released protocol, CIFAR-10: 3e-4 x 100 x 390 = 6e-3 x 50 x 39. The rate of ENAS' controller
+    follows the same rule: it takes a fixed number of steps per epoch.
     """
     if scale == FULL:
         return settings

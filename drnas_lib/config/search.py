@@ -7,14 +7,14 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from drnas_lib.config import kinds, method_presets, scales, space_rules, streamed
+from drnas_lib.config import kinds, method_presets, scales, space_rules
+from drnas_lib.config.image_rules import IndexLists, streamed_problems, streamed_reductions
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import Truth, choice, integers, number, one_of
 from drnas_lib.config.presets import FAMILIES, STREAMED, preset, searched, usually_progressive
 from drnas_lib.config.run_parameters import RunParameters, fewer, file_part, fingerprint
 from drnas_lib.config.search_settings import SearchSettings, StageSettings
 from drnas_lib.config.space_rules import MOST_OPERATIONS, RULES, SHRINKS
-from drnas_lib.config.streamed import IndexLists
 
 STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 CHOICES = (  # settings for which no protocol has a default
@@ -35,21 +35,11 @@ class SearchConfig(RunParameters):
 
     space: Annotated[str, choice(*RULES)] = "nb201"
     dataset: kinds.Dataset = "cluttered_digits"
-    data_folder: kinds.FolderPath | None = None
-    image_size: kinds.Pixels | None = None
     index_lists: IndexLists | None = None
     method: Annotated[str, one_of(METHODS)] = "drnas"
-    protocol: kinds.Protocol = "released"
     progressive: Truth | None = None
-    scale: kinds.Scale = "full"
-    seed: kinds.Seed = 0
-    device: kinds.Device = "auto"
-    processes: kinds.Count = 1
-    workers: kinds.Workers = 4
     precision: kinds.Precision | None = None
     results: kinds.FolderPath = "results/search"
-    name: kinds.Name | None = None
-    rerun: Truth = False
     snapshots: kinds.CountOrZero = 0
     evaluate: Annotated[str, choice("table", "train", "none")] | None = None
     train_epochs: kinds.Epochs | None = None
@@ -59,10 +49,6 @@ class SearchConfig(RunParameters):
     k: kinds.PerStage | None = None
     keep: Annotated[list[int], integers(1, MOST_OPERATIONS)] | None = None
     arch_warmup: Annotated[list[int], integers(0)] | None = None
-    subset: kinds.Count | None = None
-    batch_size: kinds.BatchSize | None = None
-    cells: kinds.Cells | None = None
-    channels: kinds.Channels | None = None
     macro: Annotated[str, choice(*SHRINKS)] | None = None
     weight_lr: kinds.Positive | None = None
     weight_lr_min: kinds.NotNegative | None = None
@@ -71,11 +57,6 @@ class SearchConfig(RunParameters):
     lr_after_widening: Annotated[str, choice("continued", "restart_epoch", "restart_cosine")] | None = None
     momentum: kinds.Fraction | None = None
     nesterov: Truth | None = None
-    weight_decay: kinds.NotNegative | None = None
-    grad_clip: kinds.Positive | None = None
-    label_smoothing: kinds.Fraction | None = None
-    drop_path: kinds.Fraction | None = None
-    cutout: kinds.Cutout | None = None
     arch_lr: kinds.Positive | None = None
     arch_grad_clip: kinds.Positive | None = None
     # Beyond these bounds the start decides the cell.
@@ -116,7 +97,7 @@ class SearchConfig(RunParameters):
             yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
         yield from self._image_problems()
         if self.dataset == STREAMED:
-            yield from streamed.problems(self.index_lists, values)
+            yield from streamed_problems(self.index_lists, values)
         yield from space_rules.problems(self.space, self.method, self.progressive, values)
         if self._pixels % (shrinks := SHRINKS[values["macro"]]):
             size, macro = self._pixels, values["macro"]
@@ -236,7 +217,7 @@ class SearchConfig(RunParameters):
         yield from fewer(values["cells"], full["cells"], RULES[self.space].cells)
         yield from fewer(values["channels"], full["channels"], "channels")
         if self.dataset == STREAMED:
-            yield from streamed.reductions(self.index_lists, self._pixels)
+            yield from streamed_reductions(self.index_lists, self._pixels)
 
 
 def _fingerprint(values: dict[str, Any]) -> str:

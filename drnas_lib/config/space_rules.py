@@ -6,9 +6,6 @@ from typing import Any
 
 from drnas_lib.config.presets import ROBUST_SPACES
 
-PIXELS = {"cluttered_digits": 16, "digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16}  # a side
-PIXELS |= {"folder": 32, "imagenet": 224}  # by default
-
 
 @dataclass(frozen=True)
 class Rules:

@@ -22,23 +22,17 @@ def pixel_scale(mean: Sequence[float], std: Sequence[float], device: torch.devic
 
 @dataclass(frozen=True)
 class Augment:
-    """`size` pixels a side; `pad` zeros around the image before cropping; `cutout` the side of the hole, 0 for none.
-
-    `mean` and `std` of each channel, of pixels scaled to 0..1.
-    """
+    """The augmentation of images of `size` pixels a side, and their normalisation."""
 
     size: int
-    pad: int
+    pad: int  # zeros around the image before cropping
     flip: bool
-    cutout: int
-    mean: tuple[float, ...]
+    cutout: int  # the side of the hole; 0: none
+    mean: tuple[float, ...]  # of each channel, of pixels 0..1
     std: tuple[float, ...]
 
     def draw(self, steps: int, batch: int, generator: torch.Generator, holes: float = 1.0) -> Tensor:
-        """(S, B, 5) int32 on the CPU: crop offsets in 0..2 pad, mirrored 0/1, centre of the hole in 0..size-1.
-
-        `holes` is the share of the images that get a hole, drawn at random.
-        """
+        """(S, B, 5) int32 on the CPU, see DRAWS; offsets in 0..2 pad, centres in 0..size-1. `holes`: the share of images with a hole."""
         limits = (2 * self.pad + 1, 2 * self.pad + 1, 2 if self.flip else 1, self.size, self.size)
         columns = [torch.randint(limit, (steps, batch), generator=generator, dtype=torch.int32) for limit in limits]
         draws = torch.stack(columns, -1)

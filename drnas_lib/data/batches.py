@@ -1,13 +1,18 @@
-"""`DeviceImages`: a data set held on the device as bytes, and the batches of an epoch."""
+"""`DeviceImages`: a data set held on the device as bytes, and the batches of an epoch; `MemoryFeed`: those of a training."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from drnas_lib.data.augment import Augment, pixel_scale
 from drnas_lib.data.image_set import ImageSet
+from drnas_lib.data.sources import Dataset
+from drnas_lib.runs.seeds import derived
+
+Batch = tuple[Tensor, Tensor]  # x float32 (B, C, H, W), y int64 (B,), on the device
+TEST_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,6 @@ class Plan:
 
     def part(self, share: Share) -> "Plan":
         """The share of every batch."""
-        if share.of == 1:
-            return self
         mine = slice(share.rank, None, share.of)
         return Plan(self.index[:, mine].contiguous(), self.draws[:, mine].contiguous())
 
@@ -83,7 +86,7 @@ class DeviceImages:
         draws = self.augment.draw(steps, batch_size, generator, holes)
         return Plan(index.to(self.device), draws.to(self.device))
 
-    def batch(self, plan: Plan, step: int | Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, plan: Plan, step: int | Tensor) -> Batch:
         """x float32 (B, C, H, W) and y (B,) of one step; `step` may be a tensor on the device."""
         index, draws = _row(plan.index, step), _row(plan.draws, step)  # B; B 5
         return self.augment.apply(self.padded, index, draws, self.mean, self.std), self.labels[index]
@@ -92,7 +95,7 @@ class DeviceImages:
         """The holder of an epoch's plan, from which the steps take their batches."""
         return ResidentEpoch(self)
 
-    def evaluation(self, batch_size: int, shuffle: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+    def evaluation(self, batch_size: int, shuffle: torch.Generator | None = None) -> Iterator[Batch]:
         """All images without augmentation, in order or in one that `shuffle` draws on the CPU; the last batch may be smaller."""
         order = torch.arange(len(self)) if shuffle is None else torch.randperm(len(self), generator=shuffle)
         inner = slice(self.augment.pad, self.augment.pad + self.augment.size)
@@ -117,10 +120,39 @@ class ResidentEpoch:
     def fetch(self) -> None:
         """Does nothing: all images are on the device."""
 
-    def batch(self, number: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, number: Tensor) -> Batch:
         """x and y of the step `number`, which lies on the device."""
         assert self.plan is not None, "begin() sets the plan"
         return self.images.batch(self.plan, number)
+
+
+class MemoryFeed:
+    """The batches of a training, from a data set on the device. Raises ValueError without a whole batch.
+
+    The batches of an epoch follow from the seed and the epoch's number alone, so a run can start at any epoch; an incomplete last one is
+    left out. `unreadable` names the files that could not be read.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, cutout: int, seed: int, device: torch.device, share: Share = WHOLE):
+        assert dataset.test is not None, "a training is judged on test images"
+        self.classes, self.batch_size, self.seed, self.share = dataset.classes, batch_size, seed, share
+        augment = dataset.augmentation(cutout)
+        self.images = DeviceImages(dataset.train, augment, device)
+        self.tests = DeviceImages(dataset.test, replace(augment, pad=0), device)  # they are never augmented
+        self.steps = full_batches(len(self.images), batch_size)
+        self.unreadable: list[str] = []
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The augmented training batches of an epoch."""
+        plan = self.images.plan(self.batch_size, torch.Generator().manual_seed(derived(self.seed, epoch))).part(self.share)
+        for step in range(self.steps):
+            yield self.images.batch(plan, step)
+
+    def test(self) -> Iterator[Batch]:
+        """All test images, without augmentation."""
+        for number, batch in enumerate(self.tests.evaluation(TEST_BATCH)):
+            if number % self.share.of == self.share.rank:
+                yield batch
 
 
 def distinct(rows: int, count: int, below: int, generator: torch.Generator) -> Tensor:

@@ -4,9 +4,9 @@ The functions that need torchvision import it: that takes two seconds, for which
 """
 
 import contextlib
+import hashlib
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow
@@ -14,12 +14,8 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from drnas_lib.data import checksums
 from drnas_lib.data.image_set import ImageSet, Loaded
 from drnas_lib.errors import DamagedData, MissingData
-
-if TYPE_CHECKING:
-    from torchvision.datasets import CIFAR10
 
 CLASSES = {"cifar10": "CIFAR10", "cifar100": "CIFAR100"}  # of torchvision.datasets
 PUBLISHED = "https://www.cs.toronto.edu/~kriz/cifar.html"
@@ -27,19 +23,17 @@ IMAGE = "img"
 LABELS = ("label", "fine_label")  # the column's name differs between the hub's two data sets
 JPEG = b"\xff\xd8\xff"  # the first bytes of such a file
 SIZE = 32
+SUMS = "SHA256SUMS"  # beside parquet files: the sums that `sha256sum *.parquet` once found
 
 
 def read_cifar(name: str, root: Path) -> Loaded:
-    """Train and test: parquet files where one of the two is there, else the published files, downloaded if absent.
-
-    Raises MissingData where there are neither files nor a network, DamagedData for files that cannot be used.
-    """
+    """Train and test from parquet files, if one of both is there, or else as published. Raises MissingData, DamagedData."""
     files = [root / name / f"{part}.parquet" for part in ("train", "test")]
     if not any(file.exists() for file in files):
         return _published(name, root, files)
     (train, train_lossy), (test, test_lossy) = (read_parquet(file) for file in files)
     stored = "stored as JPEG, so pixels differ slightly from the original" if train_lossy or test_lossy else "lossless"
-    checked = f", checked by {checksums.SUMS}" if files[0].with_name(checksums.SUMS).exists() else ""
+    checked = f", checked by {SUMS}" if files[0].with_name(SUMS).exists() else ""
     return train, test, f"{name} from local parquet files, {stored}{checked}."
 
 
@@ -53,7 +47,7 @@ def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
         print(f"Downloading {reader.url} to {root}", flush=True)
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar would fill the notebook
-            train, test = (reader(root, train=part, download=True) for part in (True, False))
+            parts = [reader(root, train=part, download=True) for part in (True, False)]
     except (OSError, RuntimeError) as error:
         if there:
             raise DamagedData(
@@ -67,18 +61,33 @@ def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
             f"data('{root}', download=True)\". Parquet files with the columns img and label do as well. "
             "DRNAS_DATA=FOLDER names another root."
         ) from error
-    return _image_set(train), _image_set(test), f"{name} as published, through torchvision."
+    images = [torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in parts]
+    train, test = (ImageSet(of_part, torch.tensor(part.targets)) for of_part, part in zip(images, parts))
+    return train, test, f"{name} as published, through torchvision."
 
 
-def _image_set(part: "CIFAR10") -> ImageSet:
-    return ImageSet(torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets))
+def check_sum(path: Path) -> bool:
+    """True if SHA256SUMS beside `path` has its sum, False where there is no such file or line. Raises DamagedData for another sum."""
+    sums = path.with_name(SUMS)
+    if not sums.exists():
+        return False
+    try:
+        lines = (line.partition(" ") for line in sums.read_text(errors="replace").splitlines())
+        expected = {name.lstrip(" *").removeprefix("./"): digest for digest, _, name in lines}.get(path.name)
+        with open(path, "rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DamagedData(f"{path} cannot be checked by {sums}: {error}") from error
+    if expected is not None and found != expected.lower():
+        raise DamagedData(f"{path}: SHA-256 {found}, by {sums} it was {expected}. Copy it again, or correct {SUMS}.")
+    return expected is not None
 
 
 def read_parquet(path: Path) -> tuple[ImageSet, bool]:
     """The images of a file in the hub's layout, and whether any of them is stored with loss. Raises MissingData, DamagedData."""
     if not path.exists():
         raise MissingData(f"{path} is missing, and both train.parquet and test.parquet are needed. Put it beside the other one.")
-    checksums.check(path)
+    check_sum(path)
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         label = next((column for column in LABELS if column in table.column_names), None)

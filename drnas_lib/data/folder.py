@@ -1,4 +1,4 @@
-"""Any folder of images: <folder>/<class>/*, or <folder>/train/<class>/* and <folder>/test/<class>/*."""
+"""Any folder of images, held in memory: <folder>/<class>/*, or <folder>/train/<class>/* and <folder>/test/<class>/*."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,75 +7,50 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from drnas_lib.data.image_files import ENDINGS, named, open_rgb, refuse_many
+from drnas_lib.data.image_files import TRAIN, Files, named, open_rgb, refuse_many, scan, train_and_test
 from drnas_lib.data.image_set import ImageSet, Loaded, every_fifth
 from drnas_lib.errors import DamagedData, MissingData
 
 TEST_NAMES = ("test", "val", "valid", "validation")
-LAYOUT = "Put the images of each class into a folder of its own, as in FOLDER/cat/*.jpg, FOLDER/dog/*.png."
 FEWEST = 5  # images of a class from which every fifth can be taken
 
 
 def read_folder(folder: Path, size: int) -> Loaded:
     """Every image as RGB, upright, its short side scaled to `size` and the centre cropped.
 
-    Without train/, every fifth image of a class is for testing. Unreadable files are counted and named in the source.
-    Raises DamagedData where they are more than 1 % or a class has too few others; MissingData for an absent or empty folder, or one that
-    has train/ but nothing to test on.
+    Without train/, every fifth image of a class is for testing. Unreadable files are counted and named in the source. Raises DamagedData
+    where they are more than 1 % or a class has too few others; MissingData for a folder that is absent, or has no images or only train/.
     """
-    if not folder.is_dir():
-        raise MissingData(f"there is no folder {folder}. {LAYOUT}")
-    roots = _parts(folder)
-    classes = sorted({path.name for root in roots for path in root.glob("[!.]*") if path.is_dir()})  # hidden: of systems and editors
-    if len(classes) < 2:
-        raise MissingData(f"{folder} needs one folder of images per class, at least two; found {', '.join(classes) or 'none'}. {LAYOUT}")
-    parts = [_read(root, classes, size, fewest=1 if len(roots) == 2 else FEWEST) for root in roots]
-    unreadable = [name for _, damaged in parts for name in damaged]
-    if len(parts) == 2:
-        train, test = parts[0][0], parts[1][0]
-    else:
-        whole = parts[0][0]
-        chosen = every_fifth(whole.labels)
-        train, test = whole[~chosen], whole[chosen]
-    readable = len(train.labels) + len(test.labels)
-    refuse_many(folder, unreadable, readable + len(unreadable))
-    source = f"{readable} images of {len(classes)} classes from an image folder, {size}x{size}"
+    split = (folder / TRAIN).is_dir()
+    if split and not any((folder / name).is_dir() for name in TEST_NAMES):
+        wanted = f"Add {'/, '.join(TEST_NAMES)}/, or move the classes out of {TRAIN}/: then every fifth image is for testing."
+        raise MissingData(f"{folder} has {TRAIN}/ but nothing beside it to test on. {wanted}")
+    files = train_and_test(folder, TEST_NAMES) if split else (scan(folder),)
+    parts = [_read(part, size, fewest=1 if split else FEWEST) for part in files]
+    unreadable, total = [name for _, damaged in parts for name in damaged], sum(map(len, files))
+    refuse_many(folder, unreadable, total)
+    train, test = parts[0][0], parts[-1][0]
+    if not split:
+        chosen = every_fifth(train.labels)
+        train, test = train[~chosen], train[chosen]
+    source = f"{total - len(unreadable)} images of {len(files[0].classes)} classes from an image folder, {size}x{size}"
     return train, test, source + (f"; {named(unreadable)} unreadable." if unreadable else ".")
 
 
-def _parts(folder: Path) -> list[Path]:
-    """The folder itself, or its parts for training and for testing."""
-    if not (folder / "train").is_dir():
-        return [folder]
-    tests = [folder / name for name in TEST_NAMES if (folder / name).is_dir()]
-    if not tests:
-        raise MissingData(
-            f"{folder} has train/ but no {'/, '.join(TEST_NAMES)}/ beside it to test on. Add one, or move the classes out of train/: then "
-            "every fifth image is for testing."
-        )
-    return [folder / "train", tests[0]]
-
-
-def _read(root: Path, classes: list[str], size: int, fewest: int) -> tuple[ImageSet, list[str]]:
-    """The images below `root` and the names of those that cannot be read."""
-    files = [
-        (path, label)
-        for label, name in enumerate(classes)
-        for path in sorted((root / name).rglob("*"))
-        if path.suffix.lower() in ENDINGS and not any(part.startswith(".") for part in path.relative_to(root).parts)
-    ]
+def _read(files: Files, size: int, fewest: int) -> tuple[ImageSet, list[str]]:
+    """The images and the names of the files that cannot be read."""
     with ThreadPoolExecutor() as pool:
-        decoded = list(pool.map(lambda entry: _decode(entry[0], size), files))
-    damaged = [str(path.relative_to(root)) for image, (path, _) in zip(decoded, files) if image is None]
-    kept = [(image, label) for image, (_, label) in zip(decoded, files) if image is not None]
-    counts = np.bincount([label for _, label in kept], minlength=len(classes))
-    scarce = [f"{name} ({count})" for name, count in zip(classes, counts) if count < fewest]
+        decoded = list(pool.map(lambda number: _decode(files.root / files.name(number), size), range(len(files))))
+    readable = np.array([image is not None for image in decoded])
+    damaged, labels = [files.name(number) for number, whole in enumerate(readable) if not whole], files.labels[readable]
+    counts = np.bincount(labels, minlength=len(files.classes))
+    scarce = [f"{name} ({count})" for name, count in zip(files.classes, counts) if count < fewest]
     if scarce:
         because = f"; unreadable: {named(damaged)}" if damaged else ""
         what = f"each class needs {fewest} readable images; see {', '.join(scarce)}{because}"
-        raise DamagedData(f"{root}: {what}. Add images to these classes, or remove them.")
-    images = torch.from_numpy(np.stack([image for image, _ in kept])).permute(0, 3, 1, 2).contiguous()
-    return ImageSet(images, torch.tensor([label for _, label in kept])), damaged
+        raise DamagedData(f"{files.root}: {what}. Add images to these classes, or remove them.")
+    images = np.stack([image for image in decoded if image is not None])
+    return ImageSet(torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)), damaged
 
 
 def _decode(path: Path, size: int) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,18 @@ from drnas_lib.runs import integrity
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 IMAGENET = (1_281_167, 1000)  # training images and classes of ILSVRC2012
 TRAIN, TESTS = "train", ("val", "test", "valid", "validation")
+LAYOUT = "Put the images of each class into a folder of its own, as in FOLDER/cat/*.jpg, FOLDER/dog/*.png."
 UNREADABLE_PCT = 1.0  # more than this is not an accident
 NAMED = 5  # files, in a message
 
 
 @dataclass(frozen=True)
 class Files:
-    """The image files below `root`, class by class and in the order of their names.
-
-    `names` are bytes of one width, relative to `root`: a million Python strings would be copied into every worker process.
-    """
+    """The image files below `root`, class by class and in the order of their names."""
 
     root: Path
     classes: tuple[str, ...]
-    names: np.ndarray  # (N,) bytes
+    names: np.ndarray  # (N,) bytes relative to `root`: a million strings would be copied into every worker process
     labels: np.ndarray  # (N,) int64
     digest: str  # SHA-256 of names and sizes; the pixels of a million images are not read for it
 
@@ -49,7 +48,7 @@ class Files:
 def scan(root: Path) -> Files:
     """All images of <root>/<class>/. Raises MissingData where there are not two classes, or a class has no image."""
     if not root.is_dir():
-        raise MissingData(f"there is no folder {root}. It must hold a folder of images for every class.")
+        raise MissingData(f"there is no folder {root}. {LAYOUT}")
     classes = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     if len(classes) < 2:
         raise MissingData(
@@ -69,9 +68,13 @@ def scan(root: Path) -> Files:
 
 
 def _images(folder: Path) -> list[tuple[str, int]]:
-    """Names and sizes in bytes, sorted by name."""
-    entries = (entry for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith("."))
-    return sorted((entry.name, entry.stat().st_size) for entry in entries if entry.name.lower().endswith(ENDINGS))
+    """Names below `folder` and sizes in bytes, sorted by name; what is hidden is of systems and editors."""
+    found = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [os.path.join(place, name) for name in names if name.lower().endswith(ENDINGS) and not name.startswith(".")]
+        found += [(os.path.relpath(path, folder), os.path.getsize(path)) for path in paths if os.path.isfile(path)]
+    return sorted(found, key=lambda image: image[0].split(os.sep))
 
 
 def only_train(folder: Path) -> Files:
@@ -81,9 +84,9 @@ def only_train(folder: Path) -> Files:
     return scan(folder / TRAIN)
 
 
-def train_and_test(folder: Path) -> tuple[Files, Files]:
-    """<folder>/train/<class>/ and <folder>/val/<class>/ (or test). Raises MissingData, DamagedData where their classes differ."""
-    tests = [folder / name for name in TESTS if (folder / name).is_dir()]
+def train_and_test(folder: Path, test_names: Sequence[str] = TESTS) -> tuple[Files, Files]:
+    """<folder>/train/<class>/ and the first folder of `test_names`. Raises MissingData, DamagedData where their classes differ."""
+    tests = [folder / name for name in test_names if (folder / name).is_dir()]
     if not tests:
         raise _lacking(folder)
     train, test = only_train(folder), scan(tests[0])
@@ -132,25 +135,17 @@ def chosen(files: Files, path: Path) -> Files:
         raise DamagedData(f"{path} is not an index list; make one with python -m drnas_lib.data.index_lists")
     if content["listing_sha256"] != listing_digest(files):
         raise DamagedData(f"{path} was made from other files than those in {files.root}. Make it again, or use its own folder.")
-    counts = np.bincount(files.labels, minlength=len(files.classes))
-    for name, count in zip(files.classes, counts):
-        _check_positions(content["images"].get(name), count, f"{path}: class {name}")
+    for name, count in zip(files.classes, np.bincount(files.labels, minlength=len(files.classes))):
+        positions: Any = content["images"].get(name)
+        whole = isinstance(positions, list) and all(type(i) is int and 0 <= i < count for i in positions)
+        # A number beyond the class would silently be an image of another one.
+        if not whole or not positions or len(set(positions)) < len(positions):
+            raise DamagedData(f"{path}: class {name} needs distinct numbers from 0 to {count - 1}. Make the list again.")
     return files.select(content["images"])
 
 
-def _check_positions(positions: Any, images: int, where: str) -> None:
-    """One position in a class or more, none twice: a number beyond the class would silently be an image of another one."""
-    if not isinstance(positions, list) or not positions or not all(type(i) is int and 0 <= i < images for i in positions):
-        raise DamagedData(f"{where} needs a list of numbers from 0 to {images - 1}. Make the list again, or use its own folder.")
-    if len(set(positions)) < len(positions):
-        raise DamagedData(f"{where} names an image twice. Make the list again.")
-
-
 def open_rgb(path: Path) -> Image.Image:
-    """An image as RGB without transparency, upright as the camera was held; grey of 16 bits is scaled.
-
-    Raises whatever the decoder raises for a file that is no whole image.
-    """
+    """An image as opaque RGB, upright as the camera was held; grey of 16 bits is scaled. Raises whatever the decoder raises."""
     with Image.open(path) as file:
         image = ImageOps.exif_transpose(file)
     if image.mode.startswith("I;16"):

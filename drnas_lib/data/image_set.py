@@ -44,10 +44,7 @@ def every_fifth(labels: Tensor) -> Tensor:
 
 
 def halves(images: ImageSet, shuffled: bool) -> tuple[ImageSet, ImageSet]:
-    """First half for the weights, second half for eta, as the released code splits the training set.
-
-    `shuffled`: the order of the files is random already. Otherwise one fixed permutation comes first, or each half would lack classes.
-    """
+    """The first half for the weights, the second for eta, as in the released code; files that are not `shuffled` are permuted first."""
     if not shuffled:
         images = images[torch.randperm(len(images.labels), generator=torch.Generator().manual_seed(ORDER_SEED))]
     middle = len(images.labels) // 2
@@ -74,10 +71,7 @@ SPLITS = {
 
 
 def subset(images: ImageSet, count: int, seed: int) -> ImageSet:
-    """`count` images in random order, the same number of each class as far as the classes have them.
-
-    Raises ValueError where there are fewer images.
-    """
+    """`count` images in random order, of each class equally many as far as it has them. Raises ValueError where there are fewer."""
     there = len(images.labels)
     if not 0 < count <= there:
         raise ValueError(f"subset={count}: the training set has {there} images. Allowed are 1 to {there}, and None for all")

@@ -13,7 +13,7 @@ from drnas_lib.data.batches import DeviceImages, full_batches
 from drnas_lib.data.image_files import Files
 from drnas_lib.data.image_set import SPLITS, ImageSet, subset
 from drnas_lib.data.sources import Dataset
-from drnas_lib.data.streamed_images import StreamedImages
+from drnas_lib.data.stream import StreamedImages
 from drnas_lib.errors import DamagedData
 from drnas_lib.runs.records import data_root, resolve
 
@@ -23,15 +23,12 @@ SearchImages = DeviceImages | StreamedImages
 
 @dataclass(frozen=True)
 class StreamedDataset:
-    """ImageNet, or a folder of its form: some files of train/ for the weights, others of them for eta. No image is in memory.
-
-    `reduced`: a sentence where train/ is not all of ImageNet.
-    """
+    """ImageNet, or a folder of its form: some files of train/ for the weights, others for eta. No image is in memory."""
 
     train: Files
     valid: Files
     source: str  # a sentence that says what was chosen
-    reduced: tuple[str, ...]
+    reduced: tuple[str, ...]  # a sentence where train/ is not all of ImageNet
     name: str = STREAMED
     channels: int = 3
 
@@ -78,18 +75,16 @@ def described(dataset: Dataset | StreamedDataset, unreadable: Sequence[str] = ()
 
 def halves(dataset: Dataset | StreamedDataset, settings: SearchSettings, device: torch.device) -> tuple[SearchImages, SearchImages]:
     """The images of the weights and those of eta. Raises ValueError where either are fewer than a batch."""
-    of_weights: SearchImages
-    of_eta: SearchImages
     if isinstance(dataset, StreamedDataset):
         assert settings.image_size is not None, "the settings of streamed images name their size"
         views = settings.image_size, settings.seed, device, settings.workers
-        of_weights, of_eta = StreamedImages(dataset.train, *views), StreamedImages(dataset.valid, *views)
+        found: list[SearchImages] = [StreamedImages(files, *views) for files in (dataset.train, dataset.valid)]
     else:
         augment = dataset.augmentation(settings.cutout)
-        of_weights, of_eta = (DeviceImages(part, augment, device) for part in parts(dataset, settings.subset, settings.split))
-    full_batches(len(of_weights), settings.batch_size, " for the weights")
-    full_batches(len(of_eta), settings.batch_size, " for eta")
-    return of_weights, of_eta
+        found = [DeviceImages(part, augment, device) for part in parts(dataset, settings.subset, settings.split)]
+    for images, whose in zip(found, ("the weights", "eta")):
+        full_batches(len(images), settings.batch_size, f" for {whose}")
+    return found[0], found[1]
 
 
 def parts(dataset: Dataset, amount: int | None, split: str) -> tuple[ImageSet, ImageSet]:

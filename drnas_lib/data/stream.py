@@ -1,8 +1,9 @@
-"""Image files read as they are needed, by worker processes that live as long as the run.
+"""Image files read as they are needed, by worker processes that live as long as the run: `StreamFeed` of a training, `StreamedImages` of a
+search, with the interface of DeviceImages.
 
-The augmentation of each image has a random stream of its own, from the seed, the epoch and the image's number. So the number of workers
-changes nothing, and an epoch can be repeated. The functions that need torchvision import it: that takes two seconds, for which no other
-run has to wait.
+The augmentation of each image has a random stream of its own, from the seed, the image's number, and its epoch or the draw in a plan. So
+the number of workers changes nothing, an epoch can be repeated, and a checkpoint of a search needs only the stream that draws the plans.
+Functions import torchvision where they need it: that takes two seconds, for which no other run has to wait.
 """
 
 import hashlib
@@ -15,8 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from drnas_lib.data.augment import IMAGENET, pixel_scale
-from drnas_lib.data.batches import WHOLE, Share, full_batches
-from drnas_lib.data.feed import UNREADABLE, Batch
+from drnas_lib.data.batches import WHOLE, Batch, MemoryFeed, Plan, Share, full_batches, planned_steps
 from drnas_lib.data.image_files import Files, open_rgb, refuse_many
 from drnas_lib.runs.seeds import derived
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MEAN, STD = IMAGENET
 JITTER = (0.4, 0.4, 0.4, 0.2)  # brightness, contrast, saturation, hue
 TEST_BATCH = 250
+UNREADABLE = -100  # the label of a test image that could not be read; cross_entropy ignores it
+SEEDS = 2**31  # of the views in a plan
 Key = tuple[int, int]  # epoch, or a draw; number of the image
 Item = tuple[Tensor, int, list[int]]  # image, label, numbers of the unreadable files
 
@@ -142,7 +144,7 @@ class FileReader:
 
 
 class StreamFeed:
-    """Training and test files as a Feed. Raises DamagedData, with names, where more than 1 % of the files cannot be read."""
+    """Training and test files, like MemoryFeed. Raises DamagedData, with names, where more than 1 % of the files cannot be read."""
 
     def __init__(
         self, train: Files, test: Files, size: int, batch_size: int, seed: int, device: torch.device, workers: int, share: Share = WHOLE
@@ -170,6 +172,71 @@ class StreamFeed:
         for images, labels in reader.read(keys):
             yield reader.normalised(images.to(self.device, non_blocking=True)), labels.to(self.device, non_blocking=True)
         refuse_many(reader.files.root, reader.unreadable, len(reader))
+
+
+Feed = MemoryFeed | StreamFeed  # what a training reads
+
+
+class StreamedImages(FileReader):
+    """`files` as views of `size` pixels a side, cut at random and mirrored, without changed colours; `workers` processes read them."""
+
+    def __init__(self, files: Files, size: int, seed: int, device: torch.device, workers: int):
+        super().__init__(ImageFileDataset(files, train_transform(size, jitter=False), size, seed, substitute=True), device, workers)
+
+    def plan(
+        self, batch_size: int, generator: torch.Generator, steps: int | None = None, replacement: bool = False, holes: float = 1.0
+    ) -> Plan:
+        """Draw an epoch: (S, B) images and (S, B) seeds, on the CPU. By default one pass, an incomplete last batch left out.
+
+        With `replacement`, `steps` batches from as many passes as needed, each in a new order, as the released ImageNet search takes its
+        validation batches. `holes` has no effect: there is no cutout. Raises ValueError where the files are fewer than a batch.
+        """
+        steps, one_pass = planned_steps(len(self), batch_size, steps, replacement), full_batches(len(self), batch_size)
+        passes = [torch.randperm(len(self), generator=generator)[: one_pass * batch_size] for _ in range(-(-steps // one_pass))]
+        index = torch.cat(passes)[: steps * batch_size].view(steps, batch_size)
+        return Plan(index, torch.randint(SEEDS, (steps, batch_size), generator=generator))
+
+    def batch(self, plan: Plan, step: int) -> Batch:
+        """x float32 (B, 3, size, size) and y (B,) of one step, read at once and in this process."""
+        images, labels = self.noted(collate([self.images[key] for key in keys(plan, step)]))
+        return self.normalised(images.to(self.device)), labels.to(self.device)
+
+    def epoch(self) -> "StreamedEpoch":
+        """The holder of the next batch, from which the steps take it."""
+        return StreamedEpoch(self)
+
+
+def keys(plan: Plan, step: int) -> list[Key]:
+    """The draw and the number of each image in a batch of the plan."""
+    return list(zip(plan.draws[step].tolist(), plan.index[step].tolist()))
+
+
+class StreamedEpoch:
+    """The images of the next step, in tensors on the device that keep their addresses: a captured CUDA graph reads each new batch."""
+
+    def __init__(self, images: StreamedImages):
+        self.images = images
+        self.coming: Iterator[Batch] = iter(())
+        self.here: Batch | None = None  # uint8 (B, 3, size, size) and labels (B,)
+
+    def begin(self, plan: Plan) -> None:
+        """Let the workers read an epoch."""
+        self.coming = self.images.read(keys(plan, step) for step in range(len(plan.index)))
+
+    def fetch(self) -> None:
+        """Copy the next batch to the device; wait for the workers where they have not read it yet."""
+        images, labels = next(self.coming)
+        if self.here is None:
+            device = self.images.device
+            self.here = torch.empty_like(images, device=device), torch.empty_like(labels, device=device)
+        for resident, value in zip(self.here, (images, labels)):
+            resident.copy_(value, non_blocking=True)
+
+    def batch(self, number: Tensor) -> Batch:
+        """x and y of the batch that was fetched last, whatever its number."""
+        assert self.here is not None, "fetch() sets the batch"
+        images, labels = self.here
+        return self.images.normalised(images), labels
 
 
 def source(train: Files, test: Files, size: int, listed: str | None) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.config.recipes import Recipe
-from drnas_lib.data.feed import UNREADABLE, Feed
+from drnas_lib.data.stream import UNREADABLE, Feed
 from drnas_lib.errors import UserError
 from drnas_lib.nets.darts_network import DropPath
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup

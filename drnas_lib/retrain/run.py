@@ -11,19 +11,19 @@ from torch import nn
 from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.retrain import RetrainSettings
 from drnas_lib.data import image_files, stream
-from drnas_lib.data.batches import Share
-from drnas_lib.data.feed import Feed, MemoryFeed
+from drnas_lib.data.batches import MemoryFeed, Share
 from drnas_lib.data.image_set import subset
 from drnas_lib.data.search_images import described
 from drnas_lib.data.sources import load
+from drnas_lib.data.stream import Feed
 from drnas_lib.genotype import Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_network import DartsNetwork
 from drnas_lib.nets.nb201_network import DiscreteNetwork
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.retrain.loop import RetrainError, Training
-from drnas_lib.runs import checkpoint, integrity, threads
-from drnas_lib.runs.device import choose, describe, reproducible
+from drnas_lib.runs import checkpoint, integrity
+from drnas_lib.runs.device import choose, describe, reproducible, threads_for, using_threads
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder, atomic_write, data_root, environment, resolve, write_csv, write_json
@@ -79,7 +79,7 @@ def run(
             folder.file(WEIGHTS).unlink(missing_ok=True)
         process_group.wait()
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
-        with reproducible(device, precision), threads.using(threads.choose(device, *shape)):
+        with reproducible(device, precision), using_threads(threads_for(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
             if device.type == "cpu":  # depthwise convolutions take half the time in channels-last order there
                 net = net.to(memory_format=torch.channels_last)

@@ -40,11 +40,7 @@ def found(folder: Path) -> list[Path]:
 
 
 def load(folder: Path, identity: Identity, device: torch.device) -> dict | None:
-    """The newest undamaged state of the run, or None if the folder has no checkpoint.
-
-    A damaged file causes a warning and the one before it is used. Raises CheckpointError if all files are damaged, or if they belong to a
-    run with other settings.
-    """
+    """The newest undamaged state, or None without any. Raises CheckpointError if all are damaged or of a run with other settings."""
     problems = []
     for path in found(folder):
         try:
@@ -53,7 +49,7 @@ def load(folder: Path, identity: Identity, device: torch.device) -> dict | None:
             problems.append(f"{path.name}: {error}")
             continue
         if content["fingerprint"] != identity.key:
-            differences = identity.differs_from(content.get("made_of"))
+            differences = identity.differs_from(content["made_of"])
             raise CheckpointError(f"{path} belongs to a run with other settings or data: {differences}. {WHAT_TO_DO}.")
         if problems:
             warnings.warn(f"damaged checkpoint skipped, continuing from epoch {content['epoch']}: {'; '.join(problems)}", stacklevel=2)

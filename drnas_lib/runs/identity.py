@@ -35,10 +35,8 @@ class Identity:
         """How a checkpoint or a snapshot names its run."""
         return {"fingerprint": self.key, "made_of": {"settings": self.settings, "images": self.images}}
 
-    def differs_from(self, made_of: dict[str, Any] | None) -> str:
-        """How the run of a file with this `made_of` differs from this run; older files have no `made_of`."""
-        if not made_of:
-            return "the file does not say how: it was written by an older version"
+    def differs_from(self, made_of: dict[str, Any]) -> str:
+        """How the run of a file with this `made_of` differs from this run."""
         found = [*settings_differ(made_of["settings"], self.settings), *images_differ(made_of["images"], self.images)]
         return "; ".join(found) or "in something that this version of the project does not know"
 
@@ -61,7 +59,6 @@ def settings_differ(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 def places_differ(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The same for the folder of the images and the lists of them."""
-    now = as_read(now)
     return [f"{name} was {was.get(name)!r}, is {now.get(name)!r}" for name in PLACES if was.get(name) != now.get(name)]
 
 

@@ -61,10 +61,7 @@ def data_root() -> Path:
 
 
 def atomic_write(path: Path, data: bytes | str) -> None:
-    """Write a file beside `path`, then rename it to `path`: a reader sees the old content or the new one.
-
-    Raises RecordError if the disk is full or the folder cannot be written; the old file is kept.
-    """
+    """Write beside `path`, then rename: a reader sees the old file or the new one. Raises RecordError, which leaves the old one."""
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -182,11 +179,8 @@ class RunFolder:
         """Raises RecordError if this is not the folder of a finished run; `what` is "search" or "training"."""
         if self.done:
             return
-        if not self.path.is_dir():
-            raise RecordError(f"there is no folder {self.path}. {NAME_ONE}; a relative path begins at {PROJECT}.")
-        raise RecordError(
-            f"{self.path} holds no finished {what} (no done.json). {NAME_ONE}. To continue an interrupted {what}, repeat its command."
-        )
+        found = f"{self.path} holds no finished {what} (no {DONE})" if self.path.is_dir() else f"there is no folder {self.path}"
+        raise RecordError(f"{found}. {NAME_ONE}; a relative path begins at {PROJECT}. An interrupted {what} continues with its command.")
 
     def finish(self, summary: dict) -> None:
         """Mark the run as complete. Raises RecordError."""
@@ -210,10 +204,11 @@ class RunFolder:
             for path in self.path.rglob(LEFTOVERS):
                 path.unlink(missing_ok=True)
         except Timeout:
-            raise RunLocked(
-                f"{self.path} is in use by {_text_of(holder) or 'another process'}. Wait for it, stop it, or give this run another name "
-                "with the parameter `name`."
-            ) from None
+            who = "another process"
+            with suppress(OSError, ValueError):  # that process may be removing the file
+                who = holder.read_text() or who
+            what_to_do = "Wait for it, stop it, or give this run another name with the parameter `name`."
+            raise RunLocked(f"{self.path} is in use by {who}. {what_to_do}") from None
         except OSError as error:
             lock.release()
             raise RecordError(f"could not use {self.path}: {explained(error)}") from error
@@ -223,11 +218,3 @@ class RunFolder:
             with suppress(OSError):  # the folder may have become read-only; the lock is the system's all the same
                 holder.unlink(missing_ok=True)
             lock.release()
-
-
-def _text_of(path: Path) -> str:
-    """The text of a file that another process may be removing."""
-    try:
-        return path.read_text()
-    except (OSError, ValueError):
-        return ""

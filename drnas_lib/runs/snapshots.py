@@ -61,15 +61,12 @@ def load(path: Path, identity: str, device: torch.device) -> Snapshot:
     """The snapshot in `path`. Raises SnapshotError if it is damaged or belongs to another run, RecordError."""
     try:
         content = checkpoint.read(path, device)
-        owner, made_of = content.pop("fingerprint"), content.pop("made_of", None)
+        owner, made_of = content.pop("fingerprint"), content.pop("made_of")
         snapshot = Snapshot(**content)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SnapshotError(f"{path} cannot be read: {error}. Delete it to study the others, or search again with rerun=True.") from error
     if owner != identity:
         record = integrity.record(RunFolder(path.parent))
         differences = Identity(identity, record["parameters"], record["data"]).differs_from(made_of)
-        what = f"{path} belongs to a run with other settings or data than its folder: {differences}"
-        raise SnapshotError(f"{what}. Delete it, or search again with rerun=True.")
-    if snapshot.epoch != epoch(path):
-        raise SnapshotError(f"{path} holds epoch {snapshot.epoch}. Rename it to match, or delete it.")
+        raise SnapshotError(f"{path} is of a run with other settings or data: {differences}. Delete it, or search with rerun=True.")
     return snapshot

@@ -15,9 +15,8 @@ from itertools import groupby
 import torch
 
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.runs.device import choose, reproducible
+from drnas_lib.runs.device import choose, reproducible, using_threads
 from drnas_lib.runs.precision import PRECISIONS
-from drnas_lib.runs.threads import using
 from drnas_lib.search.loop import Launched, SharedDevice
 from drnas_lib.search.run import Progress, launches
 
@@ -41,7 +40,7 @@ def run_concurrently(
         fixed = at_once is not None or device.type == "cpu"
         limit = RunLimit(partial(_gpu_memory, device), allowed=at_once or 1, settled=fixed)
         # Around all runs, since each restores the settings that it found.
-        with reproducible(device, PRECISIONS[precision]), using(torch.get_num_threads()):
+        with reproducible(device, PRECISIONS[precision]), using_threads(torch.get_num_threads()):
             yield from _turns(deque(group), rerun, limit, on_step, failed)
     if len(failed) == 1:
         raise failed[0]

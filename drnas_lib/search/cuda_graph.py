@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from drnas_lib.data.batches import DeviceImages, Plan
-from drnas_lib.data.streamed_images import StreamedImages
+from drnas_lib.data.stream import StreamedImages
 from drnas_lib.search.bilevel import Bilevel
 
 WARM_UP = 3  # steps on a side stream, in which libraries choose kernels and allocate workspaces

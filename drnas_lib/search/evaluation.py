@@ -7,12 +7,13 @@ from statistics import mean
 
 import torch
 
-from drnas_lib.benchmark.table import Benchmark, MissingBenchmark
+from drnas_lib.benchmark.table import Benchmark
 from drnas_lib.config.recipes import RECIPES
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.data.feed import MemoryFeed
+from drnas_lib.data.batches import MemoryFeed
 from drnas_lib.data.search_images import StreamedDataset, described
 from drnas_lib.data.sources import Dataset
+from drnas_lib.errors import MissingData
 from drnas_lib.genotype import Genotype, Nb201Genotype
 from drnas_lib.nets.cost import macs, parameters
 from drnas_lib.nets.networks import network
@@ -78,7 +79,7 @@ def _look_up(context: RunContext, genotype: Genotype) -> Generator[Training, Non
     yield from ()
     try:
         table = Benchmark.load()
-    except MissingBenchmark as error:
+    except MissingData as error:
         return {"unknown": str(error)}
     assert isinstance(genotype, Nb201Genotype)  # evaluate='table' is for its space alone
     found: dict[str, object] = {}

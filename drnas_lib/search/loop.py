@@ -16,7 +16,7 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.search_images import StreamedDataset, described, halves
 from drnas_lib.data.sources import Dataset
-from drnas_lib.data.streamed_images import StreamedImages
+from drnas_lib.data.stream import StreamedImages
 from drnas_lib.errors import UserError
 from drnas_lib.genotype import Genotype
 from drnas_lib.methods import method_class

@@ -6,15 +6,15 @@ from contextlib import closing, nullcontext
 
 import torch
 
+from drnas_lib.config.image_rules import PIXELS
 from drnas_lib.config.presets import READ_FROM_FOLDERS
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.config.space_rules import PIXELS
 from drnas_lib.data.search_images import StreamedDataset, described, read
 from drnas_lib.data.sources import Dataset
 from drnas_lib.genotype import genotype_from_json
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
-from drnas_lib.runs import checkpoint, integrity, threads
-from drnas_lib.runs.device import choose, describe, reproducible
+from drnas_lib.runs import checkpoint, integrity
+from drnas_lib.runs.device import choose, describe, reproducible, threads_for, using_threads
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import evaluation
@@ -62,8 +62,8 @@ def launches(
             for place in (folder, *evaluation.folders(folder)):
                 place.clear()
         process_group.wait()
-        count = threads.choose(device, settings.batch_size, settings.channels, settings.image_size or PIXELS[settings.dataset])
-        with reproducible(device, PRECISIONS[settings.precision]), threads.using(count):
+        count = threads_for(device, settings.batch_size, settings.channels, settings.image_size or PIXELS[settings.dataset])
+        with reproducible(device, PRECISIONS[settings.precision]), using_threads(count):
             if not searched:
                 yield from _search(context, shared)
             yield from _evaluate(context)

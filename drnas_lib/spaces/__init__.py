@@ -1,8 +1,7 @@
 """The search spaces by name. A new space is a new file here and a row in the table."""
 
-from drnas_lib.spaces.darts import DARTS
+from drnas_lib.spaces.darts import DARTS, S1, S2, S3, S4
 from drnas_lib.spaces.nb201 import NB201
-from drnas_lib.spaces.robust import S1, S2, S3, S4
 from drnas_lib.spaces.space import Space
 
 SPACES: dict[str, Space] = {space.name: space for space in (NB201, DARTS, S1, S2, S3, S4)}

@@ -1,4 +1,4 @@
-"""The DARTS space: a normal and a reduction cell of four computed nodes, eight operations on each of the 14 edges."""
+"""The DARTS space: a normal and a reduction cell of four computed nodes, eight operations on each of the 14 edges; and S1 to S4."""
 
 from collections.abc import Sequence
 
@@ -40,3 +40,23 @@ def darts_space(name: str, operations: tuple[str, ...], choices: Choices | None 
 
 
 DARTS = darts_space("darts", ("none", MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5))
+
+# The spaces of Zela et al. (ICLR 2020), in which DARTS fails: few operations on an edge. In S1 the two that DARTS ranks highest on each.
+S1_CHOICES = (
+    (
+        ((SKIP, DIL3), (SKIP, DIL5))
+        + ((SKIP, DIL5), (SKIP, SEP3), (SKIP, DIL3))
+        + ((MAX, SKIP), (SKIP, SEP3), (SKIP, SEP3), (SKIP, DIL3))
+        + ((SKIP, SEP3), (MAX, SKIP), (SKIP, DIL3), (DIL3, DIL5), (DIL3, DIL5))
+    ),
+    (
+        ((MAX, AVG), (MAX, DIL3))
+        + ((MAX, AVG), (MAX, AVG), (SKIP, DIL5))
+        + ((MAX, AVG), (MAX, SEP3), (SKIP, DIL3), (SKIP, DIL5))
+        + ((MAX, AVG), (MAX, AVG), (SKIP, DIL5), (SKIP, DIL5), (SKIP, DIL5))
+    ),
+)
+S1 = darts_space("s1", (MAX, AVG, SKIP, SEP3, DIL3, DIL5), S1_CHOICES)
+S2 = darts_space("s2", (SKIP, SEP3))
+S3 = darts_space("s3", ("none", SKIP, SEP3))
+S4 = darts_space("s4", ("noise", SEP3))

@@ -34,10 +34,7 @@ class Space:
         return [sorted(edges, key=lambda e: self.edges[e][1]) for edges in by_source]
 
     def initial_mask(self, keep: int) -> list[list[list[bool]]]:
-        """(G, E, O): the candidates of a search that begins with `keep` operations on every edge; one fewer than all leaves out 'none'.
-
-        Raises ValueError where an edge cannot have that many.
-        """
+        """(G, E, O): the candidates where each edge begins with `keep` operations, all or all but 'none'. Raises ValueError for others."""
         groups, edges, _ = self.shape
         choices = self.choices or groups * (edges * (self.operations,),)
         return [[[name in self._candidates(edge, keep) for name in self.operations] for edge in group] for group in choices]
@@ -51,15 +48,10 @@ class Space:
         raise ValueError(f"keep={keep}: an edge of space {self.name!r} begins with {numbers} operations")
 
     def genotype(self, scores: Any) -> Genotype:
-        """The cell with the best operations under `scores`, a (G, E, O) tensor or array on any device; higher wins.
-
-        -inf marks an operation that is not available. Raises ValueError for another shape or a NaN.
-        """
+        """The cell with the highest `scores` (G, E, O), tensor or array; -inf: unavailable. Raises ValueError for other shapes and NaN."""
         if tuple(scores.shape) != self.shape:
             raise ValueError(f"scores of space {self.name!r} must have shape {self.shape}, got {tuple(scores.shape)}")
         rows = scores.tolist()
-        for group, of_group in zip(self.groups, rows, strict=True):
-            for edge, of_edge in zip(self.edges, of_group, strict=True):
-                if any(math.isnan(score) for score in of_edge):
-                    raise ValueError(f"scores of group {group!r}, edge {edge[0]}->{edge[1]} contain NaN: {of_edge}")
+        if any(math.isnan(score) for group in rows for edge in group for score in edge):
+            raise ValueError(f"scores of space {self.name!r} contain NaN: {rows}")
         return self.decode(self.operations, rows)

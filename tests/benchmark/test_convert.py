@@ -10,10 +10,10 @@ import nats_bench
 import pandas as pd
 import pytest
 
-from drnas_lib.benchmark.__main__ import main
-from drnas_lib.benchmark.check import differences, verdict
-from drnas_lib.benchmark.convert import MEASURED, ConversionError, rows
+from drnas_lib.benchmark.__main__ import differences, main, verdict
+from drnas_lib.benchmark.convert import MEASURED, rows
 from drnas_lib.benchmark.table import ACCURACY_COLUMNS, COLUMNS, Benchmark
+from drnas_lib.errors import DamagedData
 from drnas_lib.genotype import all_nb201
 from tests import official
 from tests.official import SEEDS, accuracy, write_file, write_folder, write_pth
@@ -99,10 +99,10 @@ class Bomb:
 def test_pickles_are_not_opened_without_trust(released, tmp_path, form):
     trace = tmp_path / "opened"
     source = released(form, lambda content: content["meta_archs"].append(Bomb(trace)))
-    with pytest.raises(ConversionError, match="runs whatever code it contains.*--trust-pickle"):
+    with pytest.raises(DamagedData, match="runs whatever code it contains.*--trust-pickle"):
         list(rows(source, trust_pickle=False))
     assert not trace.exists()
-    with pytest.raises(ConversionError):  # of an architecture that is none
+    with pytest.raises(DamagedData):  # of an architecture that is none
         list(rows(source, trust_pickle=True))
     assert trace.exists(), "the code is there, and runs for those who vouch for the file"
 
@@ -110,7 +110,7 @@ def test_pickles_are_not_opened_without_trust(released, tmp_path, form):
 @EACH_FORM
 def test_first_release_without_short_runs_is_refused_with_advice(released, form):
     source = released(form, lambda content: content["arch2infos"][2]["less"]["dataset_seed"].pop("cifar100"))
-    with pytest.raises(ConversionError, match="cell 2 .*'cifar100'.*v1.0, lacks trials: take v1.1 or NATS-Bench"):
+    with pytest.raises(DamagedData, match="cell 2 .*'cifar100'.*v1.0, lacks trials: take v1.1 or NATS-Bench"):
         list(rows(source, trust_pickle=True))
 
 
@@ -119,21 +119,21 @@ def test_unevaluated_last_epoch_is_refused(released, form):
     def shorten(content):
         del content["arch2infos"][0]["full"]["all_results"]["cifar100", 888]["eval_acc1es"]["x-test@199"]
 
-    with pytest.raises(ConversionError, match="cell 0 .*'test-accuracy'"):
+    with pytest.raises(DamagedData, match="cell 0 .*'test-accuracy'"):
         list(rows(released(form, shorten), trust_pickle=True))
 
 
 @pytest.mark.parametrize("key", ["meta_archs", "arch2infos"])
 def test_another_layout_is_refused(made, tmp_path, key):
     content = {name: value for name, value in made[nas_201_api].items() if name != key}
-    with pytest.raises(ConversionError, match=f"nas.pth: its package does not find.*'{key}'"):
+    with pytest.raises(DamagedData, match=f"nas.pth: its package does not find.*'{key}'"):
         list(rows(write_pth(content, tmp_path), trust_pickle=True))
 
 
 def test_missing_cell_file_is_named(released):
     folder = released("folder")
     (folder / "000001.pickle.pbz2").unlink()
-    with pytest.raises(ConversionError, match="cell 1 .*invalid data path.*Unpack the whole archive"):
+    with pytest.raises(DamagedData, match="cell 1 .*invalid data path.*Unpack the whole archive"):
         list(rows(folder, trust_pickle=True))
 
 
@@ -142,14 +142,14 @@ def test_damaged_files_are_named(released, form):
     source = released(form)
     file = source / "000002.pickle.pbz2" if form == "folder" else source
     file.write_bytes(file.read_bytes()[:3000])
-    with pytest.raises(ConversionError, match=f"{'cell 2' if form == 'folder' else source.name}.*: damaged or not there"):
+    with pytest.raises(DamagedData, match=f"{'cell 2' if form == 'folder' else source.name}.*: damaged or not there"):
         list(rows(source, trust_pickle=True))
 
 
 @pytest.mark.parametrize(("name", "message"), [("absent.pth", "does not exist"), ("table.csv", "cannot be read here"), (".", "cannot be")])
 def test_wrong_source_is_refused(tmp_path, name, message):
     (tmp_path / "table.csv").touch()
-    with pytest.raises(ConversionError, match=f"{message}.*expected the NATS-Bench topology folder"):
+    with pytest.raises(DamagedData, match=f"{message}.*expected the NATS-Bench topology folder"):
         list(rows(tmp_path / name, trust_pickle=True))
 
 
@@ -174,7 +174,7 @@ def converted(whole, tmp_path_factory):
 def test_command_writes_a_table_that_loads(converted):
     genotype, best = Benchmark.load(converted).optimum("cifar10", "test")
     assert best == 94.5
-    assert Benchmark.load(converted).query(genotype)["index"] == 77
+    assert Benchmark.load(converted).frame.at[str(genotype), "index"] == 77
     header = pd.read_csv(io.BytesIO(gzip.decompress(converted.read_bytes())), nrows=0)
     assert tuple(header.columns) == COLUMNS
 
@@ -206,7 +206,7 @@ def test_incomplete_release_is_not_written(released, tmp_path):
     out = tmp_path / "table.csv.gz"
     with pytest.raises(SystemExit) as stop:
         main(["convert", "--source", str(released("folder")), "--out", str(out), "--trust-pickle"])
-    assert "expected 15,625 cells, found 3" in str(stop.value)
+    assert "expected each of the 15,625 cells once, found 3 rows" in str(stop.value)
     assert not out.exists()
 
 

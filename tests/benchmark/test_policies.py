@@ -5,18 +5,13 @@ import pandas as pd
 import pytest
 
 from drnas_lib.benchmark import policies
-from drnas_lib.benchmark.policies import TableSearchConfig, cells, draws, genotype, random_search, reinforce, run
-from drnas_lib.benchmark.table import MissingBenchmark
-from drnas_lib.config.parameters import ParameterError
+from drnas_lib.benchmark.policies import TableSearchSettings, cells, draws, genotype, random_search, reinforce, run
+from drnas_lib.errors import MissingData
 from drnas_lib.genotype import all_nb201
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import PROJECT, RecordError, read_json
 
 SPREAD = {"random": "Random (baseline)", "reinforce": "Reinforce (Zoph et al., 2018)"}
-
-
-def settings(**values):
-    return TableSearchConfig.of(values).settings()
 
 
 def test_the_number_of_a_cell_is_its_place_among_all():
@@ -76,7 +71,7 @@ def test_a_seed_does_not_depend_on_how_many_there_are():
 @pytest.mark.parametrize("method", ["random", "reinforce"])
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "imagenet16-120"])
 def test_full_protocol_is_within_the_spread_of_the_paper(method, dataset, data_root, tmp_path):
-    these = settings(dataset=dataset, method=method, results=str(tmp_path))
+    these = TableSearchSettings.of(dataset=dataset, method=method, results=str(tmp_path))
     rows = run(these)
     assert len(rows) == 500 and (rows.simulated_s <= 12_000).all() and (rows.simulated_s > 12_000 - these.seconds_per_query).all()
     (paper,) = [row for row in read_json(PROJECT / "params/paper/table4.json")["rows"] if row["method"] == SPREAD[method]]
@@ -86,7 +81,7 @@ def test_full_protocol_is_within_the_spread_of_the_paper(method, dataset, data_r
 
 
 def test_records_and_skipping(data_root, tmp_path, monkeypatch):
-    these = settings(seeds=5, results=str(tmp_path))
+    these = TableSearchSettings.of(seeds=5, results=str(tmp_path))
     rows = run(these)
     record = read_json(tmp_path / "nb201_cifar10_random_seeds5" / "record.json")
     assert record["parameters"]["queries"] == 100 and record["parameters"]["seconds_per_query"] == 120
@@ -101,19 +96,12 @@ def test_records_and_skipping(data_root, tmp_path, monkeypatch):
         run(these)
 
 
-def test_a_budget_that_pays_for_nothing_is_refused():
-    with pytest.raises(ParameterError, match="pays for no query"):
-        settings(budget_s=10)
-    with pytest.raises(ParameterError, match="Did you mean `random`"):
-        settings(method="randm")
-
-
 def test_without_the_table_a_finished_search_is_kept(tmp_path, data_root, monkeypatch):
-    these = TableSearchConfig(seeds=2, results=str(tmp_path)).settings()
+    these = TableSearchSettings.of(seeds=2, results=str(tmp_path))
     before = policies.run(these)
     record = read_json(tmp_path / "nb201_cifar10_random_seeds2" / "record.json")
     assert record["protocol"] and record["device"] and len(record["data"]["fingerprint"]) == 64
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(MissingBenchmark):
+    with pytest.raises(MissingData):
         policies.run(these, rerun=True)
     pd.testing.assert_frame_equal(policies.run(these), before)

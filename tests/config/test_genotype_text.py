@@ -60,7 +60,7 @@ BROKEN = [
     (f"Genotype(normal={PAIRS})", "expected Genotype(normal=..., normal_concat=..., reduce=..., reduce_concat=...) and nothing else; got"),
     (f"{literal(SMALL)}; import os", "and nothing else"),
     (literal(SMALL).replace("(2,)", "range(2, 10**12)", 1), "normal_concat: expected plain values"),
-    (literal(SMALL).replace("(2,)", "range(2, 1000000000)", 1), "expected a range of nodes such as range(2, 6), got range(2, 1000000000)"),
+    (literal(SMALL).replace("(2,)", "range(2, 1000000000)", 1), "normal_concat: expected plain values"),
     (literal(SMALL).replace("('sep_conv_3x3', 0)", "__import__('os').mkdir('executed')", 1), "normal: expected plain values"),
     (literal(SMALL).replace("sep_conv_3x3", "sep_conv_3x4", 1), "unknown operation 'sep_conv_3x4'; allowed: none, max_pool_3x3"),
     (literal(SMALL).replace("'skip_connect', 1", "'skip_connect', 5", 1), "input 5 is not an earlier node; allowed: 0 to 1"),

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from drnas_lib.config.parameters import ParameterError
-from drnas_lib.config.presets import FAMILIES, SETTINGS, STAGES, preset, searched
+from drnas_lib.config.presets import FAMILIES, SETTINGS, preset, searched
 from drnas_lib.config.search import SearchConfig
 
 NB201 = [name for name in FAMILIES if searched("nb201", name)]
@@ -110,7 +110,7 @@ def test_rates_of_the_darts_space():
     assert (darts.derive, settings(space="darts", protocol="paper").derive) == ("softmax", "mean")
     expected = {"batch_size": 512, "weight_lr": 0.5, "lr_warmup": 5, "arch_lr": 6e-3, "channels": 48, "cells": 14}
     assert SETTINGS["darts", "imagenet"].items() >= expected.items()
-    assert STAGES["darts", "imagenet", "released", True].k == [6, 3]
+    assert preset("darts", "imagenet", "released", True)["k"] == [6, 3]
 
 
 @pytest.mark.parametrize(("protocol", "operations"), [("released", 7), ("paper", 8)])

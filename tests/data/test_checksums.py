@@ -1,10 +1,10 @@
-"""drnas_lib.data.checksums: a file is the one that SHA256SUMS names, or none is named."""
+"""drnas_lib.data.cifar: a file is the one that SHA256SUMS names, or none is named."""
 
 import hashlib
 
 import pytest
 
-from drnas_lib.data.checksums import check
+from drnas_lib.data.cifar import check_sum
 from drnas_lib.errors import DamagedData
 
 
@@ -12,15 +12,15 @@ from drnas_lib.errors import DamagedData
 def test_a_change_is_refused(tmp_path, line):
     path = tmp_path / "train.parquet"
     path.write_bytes(b"images")
-    assert not check(path), "nothing vouches for it yet"
+    assert not check_sum(path), "nothing vouches for it yet"
     (tmp_path / "SHA256SUMS").write_text(line.format(sum=hashlib.sha256(b"images").hexdigest()))
-    assert check(path)
+    assert check_sum(path)
     path.write_bytes(b"imagos")
     with pytest.raises(DamagedData, match="train.parquet: SHA-256.*SHA256SUMS.*Copy it again"):
-        check(path)
+        check_sum(path)
 
 
 def test_a_file_that_is_not_named_is_not_vouched_for(tmp_path):
     (tmp_path / "test.parquet").write_bytes(b"images")
     (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  train.parquet\n\n")
-    assert not check(tmp_path / "test.parquet")
+    assert not check_sum(tmp_path / "test.parquet")

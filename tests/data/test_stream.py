@@ -1,4 +1,4 @@
-"""Tests of drnas_lib.data: image_files, index_lists, stream, decode, feed: real and damaged files, order, repeatability."""
+"""Tests of drnas_lib.data: image_files, index_lists, stream: real and damaged files, order, repeatability."""
 
 import json
 import subprocess
@@ -9,12 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from drnas_lib.data.batches import Share
-from drnas_lib.data.feed import UNREADABLE, MemoryFeed
+from drnas_lib.data.batches import MemoryFeed, Share
 from drnas_lib.data.image_files import chosen, open_rgb, scan, train_and_test
 from drnas_lib.data.index_lists import draw, main, write
 from drnas_lib.data.sources import load
-from drnas_lib.data.stream import MEAN, STD, StreamFeed, evaluation_transform, train_transform
+from drnas_lib.data.stream import MEAN, STD, UNREADABLE, StreamFeed, evaluation_transform, train_transform
 from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.runs.records import PROJECT, RecordError
 from tests.data.images import CLASSES, collection, fill, odd_kinds, photographs

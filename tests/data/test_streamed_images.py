@@ -1,12 +1,11 @@
-"""drnas_lib.data.streamed_images: what a search draws and reads, by however many workers."""
+"""drnas_lib.data.stream: what a search draws and reads, by however many workers."""
 
 import pytest
 import torch
 
 from drnas_lib.data.batches import Share
 from drnas_lib.data.image_files import only_train
-from drnas_lib.data.stream import MEAN, STD
-from drnas_lib.data.streamed_images import StreamedImages
+from drnas_lib.data.stream import MEAN, STD, StreamedImages
 from tests.data.images import collection
 
 CPU = torch.device("cpu")

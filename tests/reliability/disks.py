@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from drnas_lib.benchmark import policies
-from drnas_lib.benchmark.policies import TableSearchConfig
+from drnas_lib.benchmark.policies import TableSearchSettings
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.records import RecordError, RunFolder
@@ -35,7 +35,7 @@ class Kind:
 KINDS = {
     "search": Kind(lambda folder: search_settings(folder, epochs=[3]), lambda settings: list(search_run.run(settings))),
     "retrain": Kind(lambda folder: retrain_settings(folder, epochs=3), lambda settings: list(retrain_run.run(settings))),
-    "table search": Kind(lambda folder: TableSearchConfig.of(LOOKED_UP | {"results": str(folder)}).settings(), policies.run),
+    "table search": Kind(lambda folder: TableSearchSettings.of(**LOOKED_UP, results=str(folder)), policies.run),
 }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import hypothesis
 from hypothesis import strategies as st
 
-from drnas_lib.benchmark.policies import POLICIES, TableSearchConfig
+from drnas_lib.benchmark.policies import POLICIES
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.studies.comparison import ComparisonConfig, PartialChannelsConfig
 from drnas_lib.collection.studies.config import (
@@ -55,7 +55,6 @@ CONFIGS: dict[str, type[Parameters]] = {
     "constrained": ConstrainedConfig,
     "speed": SpeedConfig,
     "report": ReportConfig,
-    "table search": TableSearchConfig,
 }
 FOLLOWS = ("settings", "searches", "lookups")  # what a notebook works out of its parameters next
 WORDS = [*RULES, *FAMILIES, *METHODS, *POLICIES, *DISAGREEMENTS, *RECIPES, "imagenet", "full", "laptop", "smoke", "auto", "cpu"]

@@ -29,9 +29,9 @@ RETRAINING = SEARCHING.replace("drnas_lib.config.search", "drnas_lib.config.retr
 RETRAINING = RETRAINING.replace("drnas_lib.search.run", "drnas_lib.retrain.run")
 LOOKING_UP = f"""
 import json, sys
-from drnas_lib.benchmark.policies import TableSearchConfig, run
+from drnas_lib.benchmark.policies import TableSearchSettings, run
 print("{BEGUN}", flush=True)
-run(TableSearchConfig.of(json.loads(sys.argv[1])).settings())
+run(TableSearchSettings.of(**json.loads(sys.argv[1])))
 """
 
 

@@ -18,8 +18,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from drnas_lib.benchmark import policies
-from drnas_lib.benchmark.policies import TableSearchConfig
-from drnas_lib.benchmark.table import ACCURACY_COLUMNS, Benchmark, BenchmarkError, MissingBenchmark
+from drnas_lib.benchmark.policies import TableSearchSettings
+from drnas_lib.benchmark.table import ACCURACY_COLUMNS, Benchmark
 from drnas_lib.collection.studies import eigenvalues
 from drnas_lib.collection.studies.config import HessianPart
 from drnas_lib.collection.studies.eigenvalues import Protocol
@@ -28,8 +28,7 @@ from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.config.cells import PUBLISHED, UnknownCell, find
 from drnas_lib.config.parameters import ParameterError, file_of_parameters
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.data import checksums
-from drnas_lib.data.cifar import read_cifar
+from drnas_lib.data.cifar import SUMS, read_cifar
 from drnas_lib.data.image_files import chosen, scan
 from drnas_lib.data.imagenet16 import read_imagenet16
 from drnas_lib.data.index_lists import write as write_lists
@@ -166,12 +165,12 @@ def of_the_table(place: Path, monkey) -> dict[str, Target]:
     """`monkey` sets the environment."""
     path = benchmark(place / "data")
     monkey.setenv("DRNAS_DATA", str(place / "data"))
-    these, others = (TableSearchConfig.of({"seeds": 3, "method": m, "results": str(place / m)}).settings() for m in ("random", "reinforce"))
+    these, others = (TableSearchSettings.of(seeds=3, method=m, results=str(place / m)) for m in ("random", "reinforce"))
     done, other = (RunFolder(settings.folder).path for settings in (these, others))
     for settings in (these, others):
         policies.run(settings)
     values = lambda: Benchmark.load(path).frame.to_numpy().tolist()
-    found = {"benchmark table": Target(place / "data", path, values, (BenchmarkError, MissingBenchmark))}
+    found = {"benchmark table": Target(place / "data", path, values, (DamagedData, MissingData))}
     read = lambda: policies.run(these).to_csv()
     for name in ("seeds.csv", "record.json", "done.json"):
         found[f"{name} of a table search"] = Target(done, done / name, read, (RecordError,), other / name, named=str(done))
@@ -184,14 +183,14 @@ def of_data(place: Path) -> dict[str, Target]:
     for path, seed in ((root / "train.parquet", 0), (root / "test.parquet", 1), (place / "other.parquet", 2)):
         pq.write_table(parquet(seed), path)
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(root.glob("*.parquet"))]
-    (root / checksums.SUMS).write_text("".join(lines))
+    (root / SUMS).write_text("".join(lines))
     sums = batches(small)
     read = lambda: fingerprint(*read_cifar("cifar10", place / "parquet")[:2])
     read_small = lambda: fingerprint(*read_imagenet16(place / "small", sums, sums)[:2])
     damaged = (DamagedData, MissingData)
     return {
         "parquet file": Target(root, root / "train.parquet", read, damaged, place / "other.parquet"),
-        "SHA256SUMS": Target(root, root / checksums.SUMS, read, damaged),
+        "SHA256SUMS": Target(root, root / SUMS, read, damaged),
         "ImageNet16 batch": Target(small, small / "train_data_batch_1", read_small, damaged),
         "index list": of_lists(place / "images"),
     }

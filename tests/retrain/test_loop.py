@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from drnas_lib.config.recipes import RECIPES
 from drnas_lib.config.retrain import RetrainConfig
-from drnas_lib.data.feed import UNREADABLE
 from drnas_lib.data.image_files import scan
 from drnas_lib.data.index_lists import write as write_lists
+from drnas_lib.data.stream import UNREADABLE
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.retrain.loop import RetrainError, Training, score
 from drnas_lib.retrain.run import run

@@ -10,15 +10,14 @@ import torch
 from PIL import Image
 
 from drnas_lib.benchmark import policies
-from drnas_lib.benchmark.policies import TableSearchConfig
+from drnas_lib.benchmark.policies import TableSearchSettings
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.errors import MissingData
 from drnas_lib.retrain import run as retrain_run
-from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
-from drnas_lib.runs.identity import Identity, images_differ, settings_differ
+from drnas_lib.runs.identity import images_differ, settings_differ
 from drnas_lib.runs.records import RecordError, RunFolder
 from drnas_lib.search import run as search_run
 
@@ -135,12 +134,6 @@ def test_images_that_changed_before_a_run_was_finished(made, pictures):
     assert "checkpoint-00001" in (said := told(made)) and "the images were 80 images of 2 classes" in said and "they are 79" in said
 
 
-def test_a_checkpoint_of_before_does_not_say_of_what_it_is(tmp_path):
-    checkpoint.write(tmp_path / "checkpoint-00001", {"fingerprint": "theirs", "epoch": 1, "state": {}})
-    assert "written by an older version" in told(lambda: checkpoint.load(tmp_path, Identity("mine"), CPU))
-    assert checkpoint.load(tmp_path, Identity("theirs"), CPU) == {}, "its own it still is"
-
-
 def test_settings_that_one_version_only_has():
     assert settings_differ({"lr": 1, "new": 2}, {"lr": 1, "other": 3}) == ["other is 3, was unknown", "new was 2, is unknown"]
     assert settings_differ({"lr": 1, "new": 2}, {"lr": 2}) == ["lr was 1, is 2"]
@@ -155,7 +148,7 @@ def test_a_cell_of_the_same_name_is_told_apart():
 
 
 def test_a_search_on_the_table_names_the_setting(tmp_path, data_root):
-    few = TableSearchConfig.of({"seeds": 2, "results": str(tmp_path)}).settings()
+    few = TableSearchSettings.of(seeds=2, results=str(tmp_path))
     policies.run(few)
     with pytest.raises(RecordError, match="seeds was 2, is 3; .*|seeds was 2, is 3. Choose another folder"):
         policies.run(replace(few, seeds=3))

@@ -1,4 +1,4 @@
-"""drnas_lib.spaces.darts and robust: operations, edges, the start of a search and the rule that derives a cell."""
+"""drnas_lib.spaces.darts: operations, edges, the start of a search and the rule that derives a cell."""
 
 import itertools
 

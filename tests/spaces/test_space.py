@@ -58,8 +58,8 @@ def test_wrong_shape_is_refused():
         NB201.genotype(np.zeros((6, 5)))
 
 
-def test_nan_is_refused_with_its_place():
+def test_nan_is_refused():
     scores = np.zeros(NB201.shape)
     scores[0, 4, 1] = np.nan
-    with pytest.raises(ValueError, match="group 'cell', edge 1->3 contain NaN"):
+    with pytest.raises(ValueError, match="scores of space 'nb201' contain NaN"):
         NB201.genotype(scores)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from statistics import fmean
 from typing import Any
 
-from drnas_lib.benchmark.policies import TableSearchConfig
+from drnas_lib.benchmark.policies import TableSearchSettings
 from drnas_lib.collection.paper import commands
 from drnas_lib.collection.paper.commands import Command
 from drnas_lib.collection.paper.readers import Reader, kind_of_search
@@ -251,7 +251,7 @@ class TableSearch(Source):
     split: str
 
     def values(self, results: RunIndex) -> list[Measured]:
-        usual = TableSearchConfig.of({"dataset": self.dataset, "method": self.method}).settings()
+        usual = TableSearchSettings.of(self.dataset, self.method)
         wanted = {name: getattr(usual, name) for name in ("dataset", "method", "budget_s", "seconds_per_query", "policy_lr")}
         runs = [run for run in results.lookups if all(run.parameters.get(name) == value for name, value in wanted.items())]
         largest = max(runs, key=lambda run: run.parameters.get("seeds", 0), default=None)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pandas as pd
 
 from drnas_lib.benchmark import policies
-from drnas_lib.benchmark.policies import TableSearchConfig, TableSearchSettings
+from drnas_lib.benchmark.policies import TableSearchSettings
 from drnas_lib.benchmark.table import DATASETS as OF_THE_BENCHMARK
 from drnas_lib.collection.studies.config import DATASETS, Seeds, several
 from drnas_lib.config.kinds import Count, Device, FolderPath, PerStage, Protocol, Scale
@@ -84,7 +84,7 @@ class ComparisonConfig(TableOfSearches):
         """Those that look cells up in the benchmark's table."""
         (seeds,) = self.table_seeds
         return [
-            TableSearchConfig.of({"dataset": d, "method": m, "seeds": seeds, "results": self.table_results}).settings()
+            TableSearchSettings.of(d, m, seeds, results=self.table_results)
             for d in self.datasets
             if d in OF_THE_BENCHMARK
             for m in self.methods

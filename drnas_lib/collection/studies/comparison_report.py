@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from pandas.io.formats.style import Styler
 
 from drnas_lib.benchmark import policies
-from drnas_lib.benchmark.policies import LABELS, SECONDS_PER_QUERY, TableSearchConfig
+from drnas_lib.benchmark.policies import LABELS, SECONDS_PER_QUERY, TableSearchSettings
 from drnas_lib.benchmark.table import DATASETS, Benchmark
 from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, Reasons, lookup_runs, runs
 from drnas_lib.collection.views import comparison_plots, tables
@@ -158,8 +158,7 @@ def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
         for factor in FACTORS:
             line = {}
             for dataset in DATASETS:
-                given = {"dataset": dataset, "method": method, "policy_lr": rate, "seeds": seeds}
-                settings = TableSearchConfig.of(given | {"seconds_per_query": factor * SECONDS_PER_QUERY[dataset]}).settings()
+                settings = TableSearchSettings.of(dataset, method, seeds, factor * SECONDS_PER_QUERY[dataset], rate)
                 found = policies.search(settings, benchmark)[f"{dataset}_test_acc_pct"]
                 line[f"{dataset} test"] = f"{tables.measured(found)}, rank {rank(found, dataset, 'test')}, {settings.queries} queries"
             lines[name, f"cost × {factor:g}"] = line

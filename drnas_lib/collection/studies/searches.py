@@ -5,7 +5,6 @@ from itertools import groupby
 
 from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import LABELS, TableSearchSettings
-from drnas_lib.benchmark.table import BenchmarkError, MissingBenchmark
 from drnas_lib.collection.studies.comparison import PlannedSearch, Reasons
 from drnas_lib.collection.views.live import Live
 from drnas_lib.config.search import SearchSettings
@@ -81,6 +80,6 @@ def look_up_missing(lookups: list[TableSearchSettings], rerun: bool = False) -> 
     for settings in lookups:
         try:
             policies.run(settings, rerun)
-        except (MissingBenchmark, BenchmarkError, RunLocked) as error:
+        except (MissingData, DamagedData, RunLocked) as error:
             reasons[LABELS[settings.method], settings.dataset] = str(error)
     return reasons

@@ -1,9 +1,9 @@
-"""drnas_lib.config.holes: the limits by counting pixels, and in every place the hole that the augmentation really cuts."""
+"""drnas_lib.config.image_rules: the limits of cutout by counting pixels, and in every place the hole that the augmentation really cuts."""
 
 import pytest
 import torch
 
-from drnas_lib.config.holes import largest, problems, scaled
+from drnas_lib.config.image_rules import largest_hole, scaled_hole
 from drnas_lib.data.augment import Augment, pixel_scale
 
 
@@ -18,12 +18,11 @@ def cut(side: int, size: int) -> int:
 
 @pytest.mark.parametrize("size", [8, 12, 16, 28, 32, 64, 224])
 def test_the_largest_hole_leaves_half_of_the_image_and_the_next_does_not(size):
-    side = largest(size)
+    side = largest_hole(size)
     assert cut(side, size) <= size * size / 2 < cut(side + 2, size)
-    assert list(problems(side, size)) == [] and len(list(problems(side + 1, size))) == 1
 
 
 @pytest.mark.parametrize(("size", "side"), [(8, 4), (12, 6), (16, 8), (32, 16), (64, 32)])
 def test_the_recipes_16_of_32_pixels_is_a_quarter_of_every_image(size, side):
-    assert scaled(16, size) == side and cut(side, size) == size * size / 4
-    assert scaled(0, size) == 0
+    assert scaled_hole(16, size) == side and cut(side, size) == size * size / 4
+    assert scaled_hole(0, size) == 0

@@ -1,4 +1,4 @@
-"""drnas_lib.runs.threads: one thread where the work is small, the user's word, threads that sleep, and the same bits."""
+"""drnas_lib.runs.device: one thread where the work is small, the user's word, threads that sleep, and the same bits."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from drnas_lib.runs import threads
+from drnas_lib.runs.device import threads_for, using_threads
 from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.search.concurrent import run_concurrently
 from drnas_lib.search.run import run
@@ -21,23 +21,23 @@ ASK = f"import os, drnas_lib; print(*(os.environ.get(name) for name in {WAITING}
 def two(monkeypatch):
     """PyTorch with two threads, and nobody who asked for them."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with threads.using(2):
+    with using_threads(2):
         yield
 
 
 def test_small_work_has_one_thread_and_large_work_all(two):
-    assert threads.choose(CPU, 64, 16, 8) == threads.choose(CPU, 64, 8, 32) == 1
-    assert threads.choose(CPU, 64, 16, 32) == 2, "the published search"
-    assert threads.choose(torch.device("cuda"), 64, 16, 8) == 2, "a GPU computes; what is left of the CPU's work is as before"
+    assert threads_for(CPU, 64, 16, 8) == threads_for(CPU, 64, 8, 32) == 1
+    assert threads_for(CPU, 64, 16, 32) == 2, "the published search"
+    assert threads_for(torch.device("cuda"), 64, 16, 8) == 2, "a GPU computes; what is left of the CPU's work is as before"
 
 
 def test_who_sets_the_number_has_it(two, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert threads.choose(CPU, 64, 16, 8) == 2
+    assert threads_for(CPU, 64, 16, 8) == 2
 
 
 def test_the_number_is_put_back(two):
-    with pytest.raises(RuntimeError), threads.using(1):
+    with pytest.raises(RuntimeError), using_threads(1):
         assert torch.get_num_threads() == 1
         raise RuntimeError
     assert torch.get_num_threads() == 2
@@ -53,7 +53,7 @@ def test_a_run_records_its_threads_and_puts_them_back(two, settings):
 def test_the_bits_of_small_work_do_not_depend_on_the_cores(two, settings):
     changes = dict(evaluate="train", train_epochs=1, random_cells=1, train_seeds=1)
     one, other = (settings(name=name, **changes) for name in ("one", "two"))
-    with threads.using(1):
+    with using_threads(1):
         list(run(one))
     list(run(other))
     records = [read_json(RunFolder(these.folder).file("record.json")) for these in (one, other)]
