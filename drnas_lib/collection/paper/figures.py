@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from drnas_lib.collection.paper import numbers as paper
-from drnas_lib.collection.paper.findings import Finding, runs
-from drnas_lib.collection.paper.sources import Measured
+from drnas_lib.collection.paper.measured import Measured
 from drnas_lib.collection.paper.table_style import STYLES
+from drnas_lib.collection.paper.verdicts import Finding, runs
 from drnas_lib.collection.views import study_plots
 from drnas_lib.collection.views.cell_plots import draw_cell
 from drnas_lib.collection.views.style import new_figure, notice

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from drnas_lib.collection.paper.commands import Command
 from drnas_lib.collection.paper.estimates import ASSUMPTIONS, minutes
-from drnas_lib.collection.paper.findings import Finding
+from drnas_lib.collection.paper.verdicts import Finding
 from drnas_lib.runs.index import RunIndex
 
 

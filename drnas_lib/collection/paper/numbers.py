@@ -15,7 +15,7 @@ OURS = "ours"  # the row of Table 1 that is the paper's own method
 
 @dataclass(frozen=True)
 class Column:
-    """A quantity: its name, its unit, the digits that the paper prints, and the row of verdict.RULES that compares it."""
+    """A quantity: its name, its unit, the digits that the paper prints, and the row of verdicts.RULES that compares it."""
 
     label: str
     unit: str
@@ -57,6 +57,11 @@ class PaperNumber:
     runs: int | None = None
     note: str = ""
     entry: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # the row as its file has it
+
+    @property
+    def key(self) -> str:
+        """The place as files name it, 'table4'."""
+        return self.place.lower().replace(" ", "")
 
     @property
     def quantity(self) -> Column:

@@ -14,12 +14,10 @@ from IPython.display import Markdown
 
 from drnas_lib.benchmark.table import Benchmark
 from drnas_lib.collection.paper import missing
-from drnas_lib.collection.paper.claim_tables import claim_lines
-from drnas_lib.collection.paper.claims import ClaimResult, judge_claims
-from drnas_lib.collection.paper.findings import Finding, findings, runs
+from drnas_lib.collection.paper.claims import ClaimResult, claim_lines, judge_claims
+from drnas_lib.collection.paper.measured import Measured
 from drnas_lib.collection.paper.numbers import FIGURES, TABLES, PaperNumber
-from drnas_lib.collection.paper.sources import Measured
-from drnas_lib.collection.paper.verdict import Verdict
+from drnas_lib.collection.paper.verdicts import Finding, Verdict, findings, runs
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import existing
 

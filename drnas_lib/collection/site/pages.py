@@ -12,11 +12,10 @@ from nbconvert import HTMLExporter
 from PIL import Image
 from pygments.formatters import HtmlFormatter
 
-from drnas_lib.collection.paper.claim_tables import sentence
-from drnas_lib.collection.paper.claims import SCALES, by_claim
+from drnas_lib.collection.paper.claims import SCALES, by_claim, sentence
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.table_style import STYLE_OF, STYLES
-from drnas_lib.collection.paper.verdict import Verdict
+from drnas_lib.collection.paper.verdicts import Verdict
 from drnas_lib.collection.site.executed import ExecutedNotebook
 
 HERE = files("drnas_lib.collection.site")
