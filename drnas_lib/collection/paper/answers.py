@@ -22,8 +22,6 @@ Sources = tuple[Source, ...]
 QUOTED = Source(note="quoted by the paper from other work; no cell of it is published, so nothing can be run")
 QUOTED_COST = Source(note="the search cost of another method, quoted by the paper")
 RESNET = Source(note="not a cell of the space: NAS-Bench-201's own row of a ResNet, quoted")
-OPTIMUM = "the best of all 15,625 cells, looked up"
-OF_FOUR = "one of four strengths, of which the paper keeps the best cell"
 DATA = {"Table 2": "cifar10", "Table 3": "imagenet", "Figure 2": "cifar10", "Figure 3": "imagenet"}  # of the DARTS space
 PROTOCOLS = {"Table 2": ("released",), "Table 3": ("released", "paper")}  # of trainings
 OF_DRNAS: dict[str, dict[str, Any]] = {  # row of Tables 2 and 3 -> parameters of its search besides space and data
@@ -140,7 +138,7 @@ def _tables_2_and_3(number: PaperNumber) -> Sources:
 def _table4(number: PaperNumber) -> Sources:
     dataset, _, split = number.column.rpartition("_")
     if number.row == "optimal":
-        return (of.TableOptimum(dataset, split, note=OPTIMUM),)
+        return (of.TableOptimum(dataset, split, note="the best of all 15,625 cells, looked up"),)
     if number.row in POLICY_OF:
         return (of.TableSearch(dataset, POLICY_OF[number.row], split),)
     if number.row not in METHOD_OF:
@@ -152,7 +150,8 @@ def _table4(number: PaperNumber) -> Sources:
 
 def _table6(number: PaperNumber) -> Sources:
     read, given = READERS["test_error_pct"], read_params("search", f"{number.column.lower()}_cifar10_{ROBUST[number.row]}")
-    return (of.FoundCellTrainings(read, Searches.of(read, **given), note=OF_FOUR if number.row.startswith("R-DARTS") else ""),)
+    note = "one of four strengths, of which the paper keeps the best cell" if number.row.startswith("R-DARTS") else ""
+    return (of.FoundCellTrainings(read, Searches.of(read, **given), note=note),)
 
 
 def _figures_2_and_3(number: PaperNumber) -> Sources:

@@ -101,7 +101,7 @@ def _values(claim: Claim, scale: str, given: dict[str, Any], results: RunIndex) 
     if "lookup" in given:
         found = TableSearch(claim.dataset, given["lookup"], "test").values(results)
     else:
-        found = at_scale(Searches.of(READERS[claim.value], dataset=claim.dataset, **given).values(results), scale)
+        found = list(at_scale(Searches.of(READERS[claim.value], dataset=claim.dataset, **given).values(results), scale))
     return [measured.value for measured in found]
 
 

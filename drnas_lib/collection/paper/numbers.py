@@ -5,6 +5,7 @@ The numbers are in params/paper; nothing here reads a result of ours.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from drnas_lib.runs.records import PROJECT, read_json
@@ -116,8 +117,7 @@ def text() -> dict[str, Any]:
 
 def numbers() -> list[PaperNumber]:
     """All numbers, table by table, then figure by figure, in the paper's order."""
-    of_tables = [number for table_number in TABLES for number in of_table(table_number)]
-    return of_tables + [number for figure_number in FIGURES for number in of_figure(figure_number)]
+    return [*chain.from_iterable(map(of_table, TABLES)), *chain.from_iterable(map(of_figure, FIGURES))]
 
 
 def of_table(number: int) -> Iterator[PaperNumber]:
