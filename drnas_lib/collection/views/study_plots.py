@@ -71,8 +71,9 @@ def spectrum_ends(table: pd.DataFrame) -> Figure:
     figure, ((ax,),) = new_figure(height=3.2)
     for label, colour, rows in _by_method(table):
         for column, name, line in (("dominant", "largest", "-"), ("least", "least", ":")):
-            lines = ax.plot(rows.pivot(index="epoch", columns="run", values=column), color=colour, marker=".", ls=line)
-            lines[-1].set_label(f"{label}, {name}")
+            for _, run in rows.groupby("run", sort=False):
+                ax.plot(run.epoch, run[column], color=colour, marker=".", ls=line)
+            ax.lines[-1].set_label(f"{label}, {name}")
     ax.axhline(0.0, color="0.6", lw=0.8)
     epoch_axis(ax, "eigenvalue (nats per unit²)")
     legend(ax, "right")
@@ -132,7 +133,7 @@ def laplace_moments(table: pd.DataFrame) -> Figure:
     """Mean and variance of the first operation in the softmax basis, three ways. See theory.laplace_check."""
     figure, axes = new_figure(1, 2, 9.5, 3.3)
     for ax, column, label in zip(axes[0], ("mean", "variance"), ("mean (nats)", "variance (nats²)")):
-        values = table.pivot(index="beta", columns="way", values=column)
+        values = table.pivot_table(index="beta", columns="way", values=column)  # a level may be given twice
         ax.plot(values["exact"], color="black", lw=1.6, label="exact")
         ax.plot(values["Laplace"], color=OTHER, ls="--", label="Laplace")
         ax.plot(values["Monte Carlo"], "o", color=OURS, ms=4, label="Monte Carlo")
