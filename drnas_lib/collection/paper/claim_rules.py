@@ -52,15 +52,11 @@ class Region:
 
     def verdict(self, low: float, high: float) -> ClaimVerdict:
         """The verdict on a statistic with the interval from `low` to `high`."""
-        if self._high_enough(low) and self._low_enough(high):
+        high_enough = lambda value: value > self.above and value >= self.at_least
+        low_enough = lambda value: value < self.below and value <= self.at_most
+        if high_enough(low) and low_enough(high):
             return ClaimVerdict.HOLDS
-        return ClaimVerdict.UNDECIDED if self._high_enough(high) and self._low_enough(low) else ClaimVerdict.DOES_NOT_HOLD
-
-    def _high_enough(self, value: float) -> bool:
-        return value > self.above and value >= self.at_least
-
-    def _low_enough(self, value: float) -> bool:
-        return value < self.below and value <= self.at_most
+        return ClaimVerdict.UNDECIDED if high_enough(high) and low_enough(low) else ClaimVerdict.DOES_NOT_HOLD
 
     def __str__(self) -> str:
         """'above 0', 'at least 5 and at most 20'."""
@@ -93,16 +89,12 @@ def judge(statistic: str, rule: Mapping[str, float], of: Groups, against: Groups
     groups = [*of, *against]
     if not all(len(group) for group in groups):
         return Outcome(ClaimVerdict.NOT_RUN)
-    value = _spread(*of) if statistic == SPREAD else STATISTICS[statistic](_means(of), _means(against)).item()
+    means = [np.array([[np.mean(group)] for group in side]) for side in (of, against)]  # (groups, 1)
+    value = _spread(*of) if statistic == SPREAD else STATISTICS[statistic](*means).item()
     if min(map(len, groups)) < FEWEST:
         return Outcome(ClaimVerdict.UNDECIDED, value)
     low, high = _spread_interval(*of) if statistic == SPREAD else _bootstrapped(statistic, of, against)
     return Outcome(Region(**rule).verdict(low, high), value, low, high)
-
-
-def _means(groups: Groups) -> NDArray:
-    """(groups, 1)."""
-    return np.array([[np.mean(group)] for group in groups])
 
 
 def _bootstrapped(statistic: str, of: Groups, against: Groups) -> tuple[float, float]:

@@ -1,18 +1,31 @@
-"""The paper's claims (params/paper/claims.json, a statement and a rule each), judged by the finished runs of each scale."""
+"""The paper's claims (params/paper/claims.json, a statement and a rule each), judged by the finished runs of each scale, and as tables."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from drnas_lib.collection.paper.claim_rules import NAMES, Outcome, Region, judge
-from drnas_lib.collection.paper.findings import Values, at_scale
+import pandas as pd
+from IPython.display import Markdown
+from pandas.io.formats.style import Styler
+
+from drnas_lib.collection.paper import table_style
+from drnas_lib.collection.paper.answers import READERS
+from drnas_lib.collection.paper.claim_rules import FEWEST, NAMES, ClaimVerdict, Outcome, Region, judge
+from drnas_lib.collection.paper.measured import SCALES, Searches, TableSearch
 from drnas_lib.collection.paper.numbers import PAPER
-from drnas_lib.collection.paper.readers import READERS
-from drnas_lib.collection.paper.sources import SCALES, Searches, TableSearch
+from drnas_lib.collection.paper.verdicts import at_scale
+from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import read_json
+
+MEANINGS = {
+    ClaimVerdict.HOLDS.value: "the whole 95 % interval of the statistic lies where the claim is true",
+    ClaimVerdict.DOES_NOT_HOLD.value: "all of it lies where the claim is false",
+    ClaimVerdict.UNDECIDED.value: f"the interval has a part in both, or a group has fewer than {FEWEST} runs",
+    ClaimVerdict.NOT_RUN.value: "a group of searches has no finished run at this scale",
+}
 
 
 @dataclass(frozen=True)
@@ -44,33 +57,20 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim at a scale: `of` and `against` hold the values of each group, one a seed."""
+    """A claim at a scale; `runs` is how many a group has, '4', or '4 to 500' where they differ."""
 
     claim: Claim
     scale: str
-    of: tuple[Values, ...]
-    against: tuple[Values, ...]
-
-    @cached_property
-    def outcome(self) -> Outcome:
-        of, against = ([[m.value for m in group] for group in groups] for groups in (self.of, self.against))
-        return judge(self.claim.statistic, self.claim.rule, of, against)
-
-    @property
-    def runs(self) -> str:
-        """'4', or '4 to 500' where groups have different numbers."""
-        counts = sorted({len(group) for group in (*self.of, *self.against)})
-        return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    outcome: Outcome
+    runs: str
 
     @property
     def numbers(self) -> str:
         """'0.62, 95 % interval 0.21 to 1.04, n = 4'; empty where nothing was run."""
-        outcome = self.outcome
-        if outcome.value is None:
-            return f"n = {self.runs}" if self.runs != "0" else ""
-        if outcome.low is None or outcome.high is None:
-            return f"{_rounded(outcome.value)}, n = {self.runs}"
-        return f"{_rounded(outcome.value)}, 95 % interval {_rounded(outcome.low)} to {_rounded(outcome.high)}, n = {self.runs}"
+        value, low, high = self.outcome.value, self.outcome.low, self.outcome.high
+        parts = [] if value is None else [_rounded(value)]
+        parts += [] if low is None or high is None else [f"95 % interval {_rounded(low)} to {_rounded(high)}"]
+        return ", ".join([*parts, f"n = {self.runs}"]) if self.runs != "0" else ""
 
 
 def _rounded(value: float) -> str:
@@ -86,18 +86,23 @@ def claims() -> list[Claim]:
 
 def judge_claims(results: RunIndex) -> list[ClaimResult]:
     """Each claim at each scale, in the order of the file."""
-    return [
-        ClaimResult(claim, scale, *(tuple(_values(claim, scale, group, results) for group in side) for side in (claim.of, claim.against)))
-        for claim in claims()
-        for scale in SCALES
-    ]
+    return [_judged(claim, scale, results) for claim in claims() for scale in SCALES]
 
 
-def _values(claim: Claim, scale: str, given: dict[str, Any], results: RunIndex) -> Values:
-    """The values of one group of searches, or of a search on the benchmark's table, which has no scale."""
+def _judged(claim: Claim, scale: str, results: RunIndex) -> ClaimResult:
+    of, against = ([_values(claim, scale, group, results) for group in side] for side in (claim.of, claim.against))
+    counts = sorted({len(group) for group in (*of, *against)})
+    runs = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    return ClaimResult(claim, scale, judge(claim.statistic, claim.rule, of, against), runs)
+
+
+def _values(claim: Claim, scale: str, given: dict[str, Any], results: RunIndex) -> list[float]:
+    """The values of one group of searches, one a seed, or of a search on the benchmark's table, which has no scale."""
     if "lookup" in given:
-        return tuple(TableSearch(claim.dataset, given["lookup"], "test").values(results))
-    return at_scale(Searches.of(READERS[claim.value], dataset=claim.dataset, **given).values(results), scale)
+        found = TableSearch(claim.dataset, given["lookup"], "test").values(results)
+    else:
+        found = list(at_scale(Searches.of(READERS[claim.value], dataset=claim.dataset, **given).values(results), scale))
+    return [measured.value for measured in found]
 
 
 def by_claim(found: Iterable[ClaimResult]) -> Iterator[tuple[Claim, dict[str, ClaimResult]]]:
@@ -105,3 +110,54 @@ def by_claim(found: Iterable[ClaimResult]) -> Iterator[tuple[Claim, dict[str, Cl
     for _, group in groupby(found, key=lambda result: result.claim.name):
         scales = {result.scale: result for result in group}
         yield scales[SCALES[0]].claim, scales
+
+
+def table(found: Sequence[ClaimResult]) -> pd.DataFrame:
+    """A row for each claim: place, statistic and rule; at each scale the verdict and the numbers behind it."""
+    rows = []
+    for claim, scales in by_claim(found):
+        row = {"claim": claim.statement, "place": claim.place, "statistic": claim.quantity, "rule": claim.rule_text}
+        for scale, result in scales.items():
+            row |= {f"{scale} scale": result.outcome.verdict.value, f"{scale} scale: value": result.numbers}
+        rows.append(row | {"note": claim.note})
+    return pd.DataFrame(rows).set_index("claim").rename_axis(index=None)
+
+
+def shown(found: Sequence[ClaimResult]) -> Styler:
+    """The same as a notebook shows it."""
+    return table_style.styled(table(found))
+
+
+def legend() -> Styler:
+    """A line for each verdict on a claim with its meaning."""
+    return table_style.legend(MEANINGS)
+
+
+def sentence(found: Sequence[ClaimResult]) -> Markdown:
+    """How many claims hold at each scale."""
+    counts = {scale: Counter(result.outcome.verdict for result in found if result.scale == scale) for scale in SCALES}
+    said = {scale: ", ".join(f"{of[verdict]} {verdict}" for verdict in ClaimVerdict if of[verdict]) for scale, of in counts.items()}
+    return Markdown(f"**Of {counts[SCALES[0]].total()} claims {'; '.join(f'at the {scale} scale: {of}' for scale, of in said.items())}.**")
+
+
+def claim_lines(found: Sequence[ClaimResult]) -> list[str]:
+    """The claims for a terminal."""
+    lines = [sentence(found).data.strip("*")]
+    for claim, scales in by_claim(found):
+        lines.append(f"\n{claim.place}: {claim.statement} ({claim.quantity}; {claim.rule_text})")
+        for scale, result in scales.items():
+            lines.append(f"  {scale}: {result.outcome.verdict}" + (f" ({result.numbers})" if result.numbers else ""))
+    return lines
+
+
+def markdown(found: Sequence[ClaimResult]) -> list[str]:
+    """The claims as the README has them: each cell of the table holds one value."""
+    heads = ["claim of the paper", "place", *(head for scale in SCALES for head in (f"{scale} scale", "n"))]
+    rows = [heads, ["---"] * len(heads)]
+    for claim, scales in by_claim(found):
+        row = [claim.statement, claim.place]
+        for result in scales.values():
+            verdict = result.outcome.verdict
+            row += [verdict.value, ABSENT if verdict is ClaimVerdict.NOT_RUN else result.runs]
+        rows.append(row)
+    return [f"| {' | '.join(row)} |" for row in rows]

@@ -5,10 +5,10 @@ keeps them; the notebooks of Tables 1 and 4 make their searches with all seeds o
 """
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import yaml
 
@@ -42,13 +42,6 @@ CONFIGS: dict[str, type[Parameters]] = {  # notebook -> its parameters
 SMALLER = ("smoke", "laptop")  # ends of the names of params files that are smaller than the paper's runs
 
 
-@runtime_checkable
-class MakesSearches(Protocol):
-    """Parameters of a notebook that makes several searches where they are missing."""
-
-    def searches(self) -> Sequence[SearchSettings | PlannedSearch]: ...
-
-
 @dataclass(frozen=True)
 class Command:
     """One run of a notebook. `out` names the executed copy, `file` a file of params/<notebook>/, `given` parameters beside it."""
@@ -77,11 +70,15 @@ class Command:
         """The searches that it makes where they are missing."""
         if self.notebook == "retrain":  # whose cell may not be there yet
             return []
-        config = self.config()
-        if isinstance(config, SearchConfig):
-            return [config.settings()]
-        found = config.searches() if isinstance(config, MakesSearches) else []
-        return [search.settings if isinstance(search, PlannedSearch) else search for search in found]
+        return planned_searches(self.config())
+
+
+def planned_searches(config: Any) -> list[SearchSettings]:
+    """The searches that a notebook with these parameters makes where they are missing."""
+    if isinstance(config, SearchConfig):
+        return [config.settings()]
+    found = config.searches() if hasattr(config, "searches") else []
+    return [search.settings if isinstance(search, PlannedSearch) else search for search in found]
 
 
 def read_params(notebook: str, file: str) -> dict[str, Any]:
@@ -97,35 +94,26 @@ def read_params(notebook: str, file: str) -> dict[str, Any]:
 def search_commands() -> dict[str, Command]:
     """Name of a full-length search -> the command that makes it: the first one that does, studies before tables before single searches."""
     found: dict[str, Command] = {}
-    for command in (*_studies(), *_comparisons(), *_partial_channels(), *_searches()):
+    for command in _making_searches():
         for settings in command.searches():
             found.setdefault(settings.stem, command)
     return found
 
 
-def _studies() -> Iterator[Command]:
+def _making_searches() -> Iterator[Command]:
     for method in ("drnas", "darts"):
         yield Command("hessian", f"hessian_cifar10_{method}", "nb201_cifar10", (("methods", method),))
     for row in table(5)["rows"]:
         yield Command("lambda_ablation", f"lambda_ablation_cifar10_{row['lam']:g}", "nb201_cifar10", (("lams", row["lam"]),))
-
-
-def _comparisons() -> Iterator[Command]:
     for method in reversed(METHODS):  # DrNAS first
         for dataset in DATASETS:
             given = (("datasets", dataset), ("methods", method))
             yield Command("nas_bench_201", f"nas_bench_201_{dataset}_{method}", "published_full", given)
-
-
-def _partial_channels() -> Iterator[Command]:
-    rows = [(row["dataset"], row["k"]) for row in table(1)["rows"] if row["k"] not in (1, OURS)]
-    largest = max(k for _, k in rows)  # where the progressive search begins: one command makes both
-    for dataset, k in rows:
-        given = (("datasets", dataset), ("ks", k), ("progressive", k == largest))
-        yield Command("partial_channels", f"partial_channels_{dataset}_k{k}", "published_full", given)
-
-
-def _searches() -> Iterator[Command]:
+    partial = [(row["dataset"], row["k"]) for row in table(1)["rows"] if row["k"] not in (1, OURS)]
+    largest = max(k for _, k in partial)  # where the progressive search begins: one command makes both
+    for dataset, k in partial:
+        ks = (("datasets", dataset), ("ks", k), ("progressive", k == largest))
+        yield Command("partial_channels", f"partial_channels_{dataset}_k{k}", "published_full", ks)
     for file in sorted(path.stem for path in (PROJECT / "params" / "search").glob("*.yaml")):
         if not file.endswith(SMALLER):
             yield Command("search", f"search_{file}_seed0", file, (("seed", 0),))

@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from drnas_lib.collection.paper import numbers as paper
-from drnas_lib.collection.paper.findings import Finding, runs
-from drnas_lib.collection.paper.sources import Measured
+from drnas_lib.collection.paper.measured import Measured
 from drnas_lib.collection.paper.table_style import STYLES
+from drnas_lib.collection.paper.verdicts import Finding, runs
 from drnas_lib.collection.views import study_plots
 from drnas_lib.collection.views.cell_plots import draw_cell
-from drnas_lib.collection.views.style import new_figure, notice
+from drnas_lib.collection.views.style import legend, new_figure, notice
 from drnas_lib.config.cells import find
 from drnas_lib.genotype import genotype_from_json
 from drnas_lib.runs.records import RecordError, read_json
@@ -24,25 +24,26 @@ def summary(counts: pd.DataFrame) -> Figure:
     shares, left = counts.div(counts.sum(axis=1), axis=0) * 100, pd.Series(0.0, index=counts.index)
     box = {"boxstyle": "round,pad=0.12", "fc": "white", "ec": "none", "alpha": 0.85}
     for verdict, style in STYLES.items():
-        share, look = shares[verdict.value], {"color": style.colour, "hatch": style.hatch, "ec": "white", "lw": 0.6}
-        ax.barh(counts.index, share, left=left, height=0.72, label=verdict.value, **look)
+        share = shares[verdict.value]
+        ax.barh(counts.index, share, 0.72, left, label=verdict.value, color=style.colour, hatch=style.hatch, ec="white", lw=0.6)
         for place, count in counts[verdict.value].items():
             if count:
                 ax.text(left[place] + share[place] / 2, place, str(count), ha="center", va="center", fontsize=8, bbox=box)
         left = left + share
     ax.set(xlim=(0, 100), xlabel="share of the numbers (%); how many in the bars")
     ax.invert_yaxis()
-    ax.legend(ncols=len(STYLES), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
+    legend(ax, "above", ncols=len(STYLES), fontsize=9)
     return figure
 
 
 def draw(number: int, found: Sequence[Finding]) -> Figure:
     """Figure `number` of the paper from the findings of its parts; where nothing was run, a panel that says so."""
-    if number in PUBLISHED_CELLS:
-        cell = found[0].number.entry["cell"]
+    if cell := found[0].number.entry["cell"]:
         return draw_cell(find(cell).genotype, f"the paper's cell, from params/genotypes/{cell}.json")
     values = _values_to_draw(found)
-    return DRAWN[number](values) if values else notice(f"Figure {number}: not run.")
+    if not values:
+        return notice(f"Figure {number}: not run.")
+    return _exploration(values) if number == 1 else _eigenvalues(number, values)
 
 
 def found_cell(found: Sequence[Finding]) -> Figure:
@@ -82,25 +83,14 @@ def _exploration(values: Sequence[Measured]) -> Figure:
     return figure
 
 
-def _eigenvalues_by_method(values: Sequence[Measured]) -> Figure:
-    table = _eigenvalues(values)
-    return study_plots.eigenvalue_trajectory(table, _caption(table, values), paper.text()["figure4"]["eigenvalue_growth_of_darts"])
-
-
-def _eigenvalues_by_lambda(values: Sequence[Measured]) -> Figure:
-    table = _eigenvalues(values)
-    return study_plots.lambda_trajectories(table.assign(dominant=table.dominant - table.ridge), _caption(table, values))
-
-
-def _eigenvalues(values: Sequence[Measured]) -> pd.DataFrame:
-    """Rows by epoch of all runs, with the method, λ and folder of each."""
-    parts = [(run.beside["eigenvalues"], {name: run.parameters[name] for name in ("method", "lam")}, run.folder) for run in runs(values)]
-    return pd.concat([rows.assign(**given, run=str(folder)) for rows, given, folder in parts], ignore_index=True)
-
-
-def _caption(table: pd.DataFrame, values: Sequence[Measured]) -> str:
-    return f"Hessian in η, {table.images.max()} validation images{_reduced(values)}"
-
-
-PUBLISHED_CELLS = (2, 3)
-DRAWN = {1: _exploration, 4: _eigenvalues_by_method, 5: _eigenvalues_by_lambda}
+def _eigenvalues(number: int, values: Sequence[Measured]) -> Figure:
+    """Figure 4, by method, or 5, by λ."""
+    parts = [(run, run.parameters) for run in runs(values)]
+    table = pd.concat(
+        [run.beside["eigenvalues"].assign(method=given["method"], lam=given["lam"], run=str(run.folder)) for run, given in parts],
+        ignore_index=True,
+    )
+    caption = f"Hessian in η, {table.images.max()} validation images{_reduced(values)}"
+    if number == 5:
+        return study_plots.lambda_trajectories(table.assign(dominant=table.dominant - table.ridge), caption)
+    return study_plots.eigenvalue_trajectory(table, caption, paper.text()["figure4"]["eigenvalue_growth_of_darts"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from drnas_lib.collection.paper.commands import Command
 from drnas_lib.collection.paper.estimates import ASSUMPTIONS, minutes
-from drnas_lib.collection.paper.findings import Finding
+from drnas_lib.collection.paper.verdicts import Finding
 from drnas_lib.runs.index import RunIndex
 
 
@@ -63,12 +63,12 @@ def impossible(found: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 
 def names(found: Iterable[Finding]) -> str:
-    """'Table 4: DrNAS (cifar10 valid, cifar10 test); Figure 5: λ = 0.1'."""
+    """'Table 4: DrNAS (cifar10 valid, cifar10 test); Figure 5: λ = 0.1 (eigenvalue)'."""
     places: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for number in (finding.number for finding in found):
         places[number.place][number.row].append(number.quantity.label)
-    rows = {place: [f"{row} ({', '.join(columns)})" for row, columns in of_place.items()] for place, of_place in places.items()}
-    return "; ".join(f"{place}: {', '.join(of_place)}" for place, of_place in rows.items())
+    rows = lambda of_place: ", ".join(f"{row} ({', '.join(columns)})" for row, columns in of_place.items())
+    return "; ".join(f"{place}: {rows(of_place)}" for place, of_place in places.items())
 
 
 def listing(found: list[Finding], results: RunIndex) -> str:

@@ -5,6 +5,7 @@ The numbers are in params/paper; nothing here reads a result of ours.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from drnas_lib.runs.records import PROJECT, read_json
@@ -15,7 +16,7 @@ OURS = "ours"  # the row of Table 1 that is the paper's own method
 
 @dataclass(frozen=True)
 class Column:
-    """A quantity: its name, its unit, the digits that the paper prints, and the row of verdict.RULES that compares it."""
+    """A quantity: its name, its unit, the digits that the paper prints, and the row of verdicts.RULES that compares it."""
 
     label: str
     unit: str
@@ -57,6 +58,11 @@ class PaperNumber:
     runs: int | None = None
     note: str = ""
     entry: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # the row as its file has it
+
+    @property
+    def key(self) -> str:
+        """The place as files name it, 'table4'."""
+        return self.place.lower().replace(" ", "")
 
     @property
     def quantity(self) -> Column:
@@ -111,8 +117,7 @@ def text() -> dict[str, Any]:
 
 def numbers() -> list[PaperNumber]:
     """All numbers, table by table, then figure by figure, in the paper's order."""
-    of_tables = [number for table_number in TABLES for number in of_table(table_number)]
-    return of_tables + [number for figure_number in FIGURES for number in of_figure(figure_number)]
+    return [*chain.from_iterable(map(of_table, TABLES)), *chain.from_iterable(map(of_figure, FIGURES))]
 
 
 def of_table(number: int) -> Iterator[PaperNumber]:

@@ -5,7 +5,7 @@ python -m drnas_lib.collection.paper --missing      what has no full-length resu
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,17 +14,15 @@ from IPython.display import Markdown
 
 from drnas_lib.benchmark.table import Benchmark
 from drnas_lib.collection.paper import missing
-from drnas_lib.collection.paper.claim_tables import claim_lines
-from drnas_lib.collection.paper.claims import ClaimResult, judge_claims
-from drnas_lib.collection.paper.findings import Finding, findings, runs
+from drnas_lib.collection.paper.claims import ClaimResult, claim_lines, judge_claims
+from drnas_lib.collection.paper.measured import Measured
 from drnas_lib.collection.paper.numbers import FIGURES, TABLES, PaperNumber
-from drnas_lib.collection.paper.sources import Measured
-from drnas_lib.collection.paper.verdict import Verdict
+from drnas_lib.collection.paper.verdicts import Finding, Verdict, findings, runs
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import existing
 
 PLACES = (*(f"Table {number}" for number in TABLES), *(f"Figure {number}" for number in FIGURES))
-PROTOCOLS = {"table_search": "lookup"}  # short for the protocol in its record, a whole sentence
+BEHIND = ("n", "protocol", "device", "data", "hours each")  # columns about the runs behind values
 NARROW = ["paper", "full", "rank", "n", "verdict", "laptop", "another size", "its rank"]  # columns that a terminal shows
 
 
@@ -72,8 +70,8 @@ class Report:
 
     def counts(self) -> pd.DataFrame:
         """How many numbers of each table and figure have which verdict."""
-        counted = {place: Counter(finding.verdict for finding in self.of(place)) for place in PLACES}
-        return pd.DataFrame({v.value: {place: counted[place][v] for place in PLACES} for v in Verdict})
+        found = pd.DataFrame([(finding.number.place, finding.verdict.value) for finding in self.findings], columns=["place", "verdict"])
+        return pd.crosstab(found.place, found.verdict).reindex(index=PLACES, columns=[v.value for v in Verdict], fill_value=0)
 
     def verdict(self, place: str) -> str:
         """A whole table or figure in words: '5 reproduced, 12 within spread, 42 not run (nothing can make 6 of them)'."""
@@ -108,8 +106,7 @@ class Report:
                 if measured.run:
                     groups[measured.run.name].append(measured)
         rows = [{"run": name, **provenance(values), "less than the paper's": values[0].reason} for name, values in groups.items()]
-        columns = ["run", "n", "protocol", "device", "data", "hours each", "less than the paper's"]
-        return pd.DataFrame(rows, columns=columns).set_index("run")
+        return pd.DataFrame(rows, columns=["run", *BEHIND, "less than the paper's"]).set_index("run")
 
     def missing(self) -> str:
         """The commands that would make the rest, and first how to get the benchmark's table where the ranks lack it."""
@@ -139,7 +136,7 @@ def _row(finding: Finding, benchmark: Benchmark | None) -> dict[str, str]:
         "laptop": finding.laptop_text,
         "another size": finding.reduced_text,
         "its rank": _rank(number, finding.laptop or finding.reduced, benchmark),
-        **{name: behind[name] for name in ("protocol", "device", "data", "hours each")},
+        **{name: behind[name] for name in BEHIND[1:]},
         "note": finding.note,
     }
 
@@ -158,17 +155,11 @@ def provenance(values: Sequence[Measured]) -> dict[str, str]:
     """Of the runs behind values: how many, protocol, device, data and mean hours; empty texts where nothing was run."""
     behind = list({run.folder: run for run in runs(values)}.values())
     if not behind:
-        return dict.fromkeys(("n", "protocol", "device", "data", "hours each"), "")
+        return dict.fromkeys(BEHIND, "")
     seeds = len({(measured.run.folder, measured.seed) for measured in values if measured.run})  # of a table search many in one run
     hours = sum(run.hours for run in behind) / seeds
-    return {
-        "n": str(seeds),
-        "protocol": _distinct(PROTOCOLS.get(run.kind, run.record["protocol"]) for run in behind),
-        "device": _distinct(run.record["device"] for run in behind),
-        "data": _distinct(f"{run.dataset} {run.record['data']['fingerprint'][:8]}" for run in behind),
-        "hours each": f"{hours:.2f}" if hours >= 0.01 else "< 0.01",
-    }
-
-
-def _distinct(values: Iterable[str]) -> str:
-    return " | ".join(dict.fromkeys(values))
+    distinct = lambda texts: " | ".join(dict.fromkeys(texts))
+    protocol = distinct("lookup" if run.kind == "table_search" else run.record["protocol"] for run in behind)
+    device = distinct(run.record["device"] for run in behind)
+    data = distinct(f"{run.dataset} {run.record['data']['fingerprint'][:8]}" for run in behind)
+    return dict(zip(BEHIND, (str(seeds), protocol, device, data, f"{hours:.2f}" if hours >= 0.01 else "< 0.01")))

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from drnas_lib.collection.paper.claim_rules import ClaimVerdict
-from drnas_lib.collection.paper.verdict import Verdict
+from drnas_lib.collection.paper.verdicts import Verdict
 
 
 @dataclass(frozen=True)

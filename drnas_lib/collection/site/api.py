@@ -7,8 +7,6 @@ from pathlib import Path
 from drnas_lib.runs.records import PROJECT, atomic_write
 
 FOLDER, INDEX = "api", "drnas_lib.html"
-MODULES = ("drnas_lib", "!drnas_lib.collection")
-STAMP = "sources.sha256"  # of the files that the pages were made from
 MISSING = "No API pages, since pdoc is not installed. Install it with `.venv/bin/pip install -e '.[site]'` and run this again."
 
 
@@ -23,12 +21,12 @@ def build(out: Path) -> str:
         return MISSING
     paths = [path for path in sorted((PROJECT / "drnas_lib").rglob("*.py")) if "collection" not in path.relative_to(PROJECT).parts]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
-    stamp = out / FOLDER / STAMP
+    stamp = out / FOLDER / "sources.sha256"  # of the files that the pages were made from
     if stamp.exists() and stamp.read_text() == digest:
         return "The API pages are up to date."
     import pdoc  # imports all of the library, torch included
 
     pdoc.render.configure(docformat="markdown", footer_text="The library, without the collection.")
-    pdoc.pdoc(*MODULES, output_directory=out / FOLDER)
+    pdoc.pdoc("drnas_lib", "!drnas_lib.collection", output_directory=out / FOLDER)
     atomic_write(stamp, digest)
     return f"API pages of {len(paths)} files made."

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from drnas_lib.collection.paper.commands import CONFIGS
-from drnas_lib.collection.studies.comparison import PlannedSearch
+from drnas_lib.collection.paper.commands import CONFIGS, planned_searches
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.presets import FAMILIES
 from drnas_lib.runs import integrity
@@ -96,7 +95,7 @@ def _of_config(config: Any) -> tuple[str, bool]:
     if not hasattr(config, "searches"):  # one search or training
         settings = config.settings()
         return settings.protocol, not (settings.reduced or getattr(settings, "changed", ()))
-    searches = [search.settings if isinstance(search, PlannedSearch) else search for search in config.searches()]
+    searches = planned_searches(config)
     protocols = " and ".join(dict.fromkeys(settings.protocol for settings in searches))
     reduced = any(settings.reduced or FAMILIES[settings.dataset] == "own" for settings in searches)
     return protocols or "lookup", not reduced  # searches on the benchmark's table are always at full length

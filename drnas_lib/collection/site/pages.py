@@ -7,16 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 from nbconvert import HTMLExporter
 from PIL import Image
 from pygments.formatters import HtmlFormatter
 
-from drnas_lib.collection.paper.claim_tables import sentence
-from drnas_lib.collection.paper.claims import SCALES, by_claim
+from drnas_lib.collection.paper.claims import SCALES, by_claim, sentence
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.table_style import STYLE_OF, STYLES
-from drnas_lib.collection.paper.verdict import Verdict
+from drnas_lib.collection.paper.verdicts import Verdict
 from drnas_lib.collection.site.executed import ExecutedNotebook
 
 HERE = files("drnas_lib.collection.site")
@@ -38,21 +36,15 @@ def page(notebook: ExecutedNotebook, folder: Path) -> str:
 
 def index(notebooks: list[ExecutedNotebook], report: Report, problems: list[str], api: str | None) -> str:
     """The first page: the claims, the verdicts on the paper's numbers, a card for every notebook, and a link to the API pages."""
-    bars = [(place, report.verdict(place), _bar(row), _laptop(report, place)) for place, row in report.counts().iterrows()]
+    bars = []
+    for place, counts in report.counts().iterrows():
+        parts = [(v.name, v.value, int(counts[v.value])) for v in Verdict if counts[v.value]]
+        at_laptop = sum(bool(finding.laptop) for finding in report.of(place))
+        bars.append((place, report.verdict(place), parts, f"{at_laptop} of {counts.sum()}" if at_laptop else ""))
     claims = [(claim, [(of[scale], STYLE_OF[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in by_claim(report.claims)]
     words = {"claims_sentence": sentence(report.claims).data.strip("*"), "opening": report.opening().data.split("\n\n")[0].strip("*")}
     template = _templates().get_template("index.html")
     return template.render(notebooks=notebooks, problems=problems, api=api, bars=bars, claims=claims, scales=SCALES, **words)
-
-
-def _bar(counts: pd.Series) -> list[tuple[str, str, int]]:
-    return [(v.name, v.value, int(counts[v.value])) for v in Verdict if counts[v.value]]
-
-
-def _laptop(report: Report, place: str) -> str:
-    """How many numbers of a table or figure have a value at the laptop scale."""
-    count = sum(bool(finding.laptop) for finding in report.of(place))
-    return f"{count} of {len(report.of(place))}" if count else ""
 
 
 def style() -> str:

@@ -56,14 +56,12 @@ def cell_graphs(genotype: Genotype) -> dict[str, Graph]:
         last = NB201_EDGES[-1][1]
         nodes = {0: ("in", GREEN)} | {node: (str(node), BLUE) for node in range(1, last)} | {last: ("out", YELLOW)}
         return {"": Graph(genotype.edges(), nodes)}
-    concat = {"normal": genotype.normal_concat, "reduce": genotype.reduce_concat}
-    return {kind: _darts_graph(genotype.edges(kind), outputs) for kind, outputs in concat.items()}
-
-
-def _darts_graph(operations: Sequence[tuple[int, int, str]], concat: Sequence[int]) -> Graph:
-    computed = {target: (str(target - DARTS_CELL_INPUTS), BLUE) for _, target, _ in operations}
-    nodes = {0: ("$c_{k-2}$", GREEN), 1: ("$c_{k-1}$", GREEN)} | computed | {OUTPUT: ("$c_k$", YELLOW)}
-    return Graph([*operations, *((node, OUTPUT, None) for node in concat)], nodes)
+    graphs = {}
+    for kind, concat in (("normal", genotype.normal_concat), ("reduce", genotype.reduce_concat)):
+        computed = {target: (str(target - DARTS_CELL_INPUTS), BLUE) for _, target, _ in genotype.edges(kind)}
+        nodes = {0: ("$c_{k-2}$", GREEN), 1: ("$c_{k-1}$", GREEN)} | computed | {OUTPUT: ("$c_k$", YELLOW)}
+        graphs[kind] = Graph([*genotype.edges(kind), *((node, OUTPUT, None) for node in concat)], nodes)
+    return graphs
 
 
 def _draw(ax: Axes, graph: Graph) -> None:
@@ -120,8 +118,9 @@ def arrange(graph: Graph) -> tuple[list[list[Item]], list[list[Item]]]:
     for sweep in range(SWEEPS):  # to the right and back: each layer in the order of its neighbours' means
         side = sweep % 2
         for x in range(len(layers) - 2, -1, -1) if side else range(1, len(layers)):
-            means = _means_of_neighbours(layers, links, side)
-            layers = [*layers[:x], sorted(layers[x], key=means.__getitem__), *layers[x + 1 :]]
+            height = _heights(layers)
+            near = {item: [height[link[side]] for link in links if link[1 - side] == item] or [height[item]] for item in layers[x]}
+            layers = [*layers[:x], sorted(layers[x], key=lambda item: fmean(near[item])), *layers[x + 1 :]]
         best = min(best, layers, key=lambda order: tangle(order, links))
     return best, routes
 
@@ -129,13 +128,6 @@ def arrange(graph: Graph) -> tuple[list[list[Item]], list[list[Item]]]:
 def _heights(layers: list[list[Item]]) -> dict[Item, float]:
     """Of each item, downwards from the middle of its layer."""
     return {item: y - (len(layer) - 1) / 2 for layer in layers for y, item in enumerate(layer)}
-
-
-def _means_of_neighbours(layers: list[list[Item]], links: list[tuple[Item, Item]], side: int) -> dict[Item, float]:
-    """Of each item the mean height of its neighbours in the layer before (side 0) or behind (1); its own where it has none."""
-    height = _heights(layers)
-    near = {item: [height[link[side]] for link in links if link[1 - side] == item] for item in height}
-    return {item: fmean(heights) if heights else height[item] for item, heights in near.items()}
 
 
 def tangle(layers: list[list[Item]], links: list[tuple[Item, Item]]) -> tuple[int, float]:

@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from drnas_lib.collection.views.style import OTHER, OURS, REFERENCE, legend, new_figure
 
-JITTER = 0.18  # of dots that would lie on each other
 MANY = 20  # seeds, from which on dots are small
 
 
@@ -29,28 +28,25 @@ def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[st
                 ax.errorbar(value["mean"], place, xerr=value["std"] or 0, fmt="D", color=OTHER, ms=5, lw=1.2, capsize=2.5, zorder=3)
             rows = runs[(runs.label == label) & (runs.dataset == dataset)]
             for reduced, seeds in rows.groupby(rows.reduced != ""):
-                shift = np.linspace(-JITTER, JITTER, len(seeds)) if len(seeds) > 1 else 0.0
+                heights = place + (np.linspace(-0.18, 0.18, len(seeds)) if len(seeds) > 1 else np.zeros(1))  # dots would hide each other
                 size: dict[str, Any] = dict(ms=6) if len(seeds) < MANY else dict(ms=2.5, alpha=0.35)
-                ax.plot(seeds.test_acc_pct, np.full(len(seeds), place) + shift, "o", mfc="none" if reduced else OURS, mec=OURS, **size)
+                ax.plot(seeds.test_acc_pct, heights, "o", mfc="none" if reduced else OURS, mec=OURS, **size)
         if best := published["optimal"].get(f"{dataset}_test"):
             ax.axvline(best["mean"], color=REFERENCE, ls="--", lw=1.2, zorder=0)
         ax.set(xlabel=f"{dataset} test accuracy (%)", ylim=(len(labels) - 0.5, -0.5))
         ax.set_yticks(range(len(labels)), [*map(short, labels)] if ax is axes[0, 0] else [])
         ax.grid(axis="y", color="0.92")
         ax.set_axisbelow(True)
-    _add_key(axes[0, -1], runs.reduced != "", any(f"{dataset}_test" in paper[0] for dataset in datasets))
+    in_paper, reduced = any(f"{dataset}_test" in paper[0] for dataset in datasets), runs.reduced != ""
+    key = {  # label -> how it looks, and whether it is there
+        "ours, one seed": (dict(color=OURS, marker="o"), not reduced.all()),
+        "ours, one seed of a reduced run": (dict(mfc="none", mec=OURS, marker="o"), reduced.any()),
+        "paper, mean ± std": (dict(color=OTHER, marker="D"), in_paper),
+        "best cell of the benchmark": (dict(color=REFERENCE, ls="--"), in_paper),
+    }
+    handles = [Line2D([], [], **{"ls": ""} | look, label=label) for label, (look, there) in key.items() if there]
+    legend(axes[0, -1], "right", handles=handles)
     return figure
-
-
-def _add_key(ax: Axes, reduced: pd.Series, in_paper: bool) -> None:
-    if not reduced.all():
-        ax.plot([], [], "o", color=OURS, label="ours, one seed")
-    if reduced.any():
-        ax.plot([], [], "o", mfc="none", mec=OURS, label="ours, one seed of a reduced run")
-    if in_paper:
-        ax.plot([], [], "D", color=OTHER, label="paper, mean ± std")
-        ax.plot([], [], ls="--", color=REFERENCE, label="best cell of the benchmark")
-    legend(ax, "right")
 
 
 def _memory_column(runs: pd.DataFrame) -> tuple[str, str]:

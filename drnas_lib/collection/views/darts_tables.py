@@ -61,11 +61,8 @@ def paper(number: int) -> dict:
 
 def paper_row(paper_rows: dict[str, str], dataset: str) -> dict | None:
     """The paper's row of a cell on a data set, None where it has none."""
-    for table in (TABLE2, TABLE3):
-        if table.dataset == dataset:
-            name = paper_rows.get(f"table{table.number}")
-            return next((row for row in paper(table.number)["rows"] if row["architecture"] == name), None)
-    return None
+    rows = [(table, row) for table in (TABLE2, TABLE3) if table.dataset == dataset for row in paper(table.number)["rows"]]
+    return next((row for table, row in rows if row["architecture"] == paper_rows.get(f"table{table.number}")), None)
 
 
 def paper_error(row: dict) -> float:
@@ -101,27 +98,20 @@ def mean_and_spread(values: pd.Series) -> str:
 
 def beside_paper(table: PaperTable, results: str = RUNS) -> pd.DataFrame:
     """Table 2 or 3: every row of the paper, and what was counted and measured at full length for each cell that is published."""
-    key = f"table{table.number}"
     counted = costs().query("network == @table.network").set_index("cell")[["parameters", "macs"]] / 1e6
     full = runs(results).query("dataset == @table.dataset and reduced == ''")
-    cells: dict[str, list[str]] = {}
-    for known in published().values():
-        cells.setdefault(known.paper_rows.get(key, ""), []).append(known.name)
     rows = []
     for row in paper(table.number)["rows"]:
-        top5 = row.get("top5_error_pct")
-        errors = {"paper: top-1 error (%)": paper_error(row), "paper: top-5 error (%)": top5}
+        errors = {"paper: top-1 error (%)": paper_error(row), "paper: top-5 error (%)": row.get("top5_error_pct")}
         errors = errors if table is TABLE3 else {"paper: test error (%)": tables.spread(**row["test_error_pct"])}
-        for cell in cells.get(row["architecture"], ["not published"]):
+        cells = [cell.name for cell in published().values() if cell.paper_rows.get(f"table{table.number}") == row["architecture"]]
+        for cell in cells or ["not published"]:
             size = counted.reindex([cell]).iloc[0]
-            rows.append(
-                {"architecture": row["architecture"]}
-                | errors
-                | {"paper: params (M)": row["params_m"], "cell": cell}
-                | {"ours: params (M)": size.parameters, "ours: multiply-adds (M)": size.macs}
-                | {OUR_LAST: mean_and_spread(full[full.cell == cell][LAST])}
-                | {"search cost (GPU days)": row["search_cost_gpu_days"], "search": row["search_method"]}
-            )
+            ours = {"ours: params (M)": size.parameters, "ours: multiply-adds (M)": size.macs}
+            ours[OUR_LAST] = mean_and_spread(full[full.cell == cell][LAST])
+            cost = {"search cost (GPU days)": row["search_cost_gpu_days"], "search": row["search_method"]}
+            paper_size = {"paper: params (M)": row["params_m"], "cell": cell}
+            rows.append({"architecture": row["architecture"]} | errors | paper_size | ours | cost)
     return pd.DataFrame(rows)
 
 

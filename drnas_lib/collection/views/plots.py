@@ -5,17 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from drnas_lib.collection.views.style import (
-    LABELS,
-    OPERATION_COLOURS,
-    OTHER,
-    OURS,
-    REFERENCE,
-    epoch_axis,
-    legend,
-    new_figure,
-    two_curves,
-)  # fmt: skip
+from drnas_lib.collection.views.style import LABELS, OPERATION_COLOURS, OTHER, OURS, REFERENCE, epoch_axis, legend, new_figure, two_curves
 from drnas_lib.search.trained_cells import ALL_SKIP, ERRORS, FOUND, MEDIAN, TrainedCells, shown
 
 

@@ -1,7 +1,6 @@
 """A finished training, read back from its files: the tables, figures and sentences of the retrain notebook. No torch."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import pandas as pd
 from IPython.display import Markdown
@@ -26,7 +25,7 @@ class RetrainReport(RunReport):
         _, record, history = read_run(folder, "training")
         return cls(record, history, genotype_from_json(record["parameters"]["cell_json"]))
 
-    @cached_property
+    @property
     def paper(self) -> dict | None:
         """The paper's row of this cell on these data."""
         return paper_row(self.record["parameters"]["paper_rows"], self.dataset)
@@ -71,13 +70,11 @@ class RetrainReport(RunReport):
         """Size and error, the paper's beside ours; ours of a reduced run under a heading of their own."""
         network, paper = self.record["network"], self.paper or {}
         top5 = self.record["metrics"][f"{self.dataset}_test_top5_error_pct_last"]
+        paper_error = f"{self.paper_error:g} (which epoch is not said)" if paper else ABSENT
         rows = {
             "parameters (M)": (f"{paper['params_m']:.1f}" if paper else ABSENT, f"{network['parameters'] / 1e6:.3f}"),
             "multiply-adds (M)": (ABSENT, f"{network['macs'] / 1e6:.1f}"),
-            "test error, last epoch (%)": (
-                f"{self.paper_error:g} (which epoch is not said)" if paper else ABSENT,
-                f"{self._error('last'):.2f}",
-            ),
+            "test error, last epoch (%)": (paper_error, f"{self._error('last'):.2f}"),
             "test error, best epoch (%)": (ABSENT, f"{self._error('best'):.2f}"),
             "top-5 test error, last epoch (%)": (f"{paper['top5_error_pct']:g}" if "top5_error_pct" in paper else ABSENT, f"{top5:.2f}"),
         }

@@ -1,7 +1,7 @@
 """Figures of the studies: rows in, a matplotlib Figure out. Nothing here reads a file or computes a result."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,12 +37,9 @@ def exploration_range(accuracy: pd.DataFrame, optima: dict[str, float], samples:
 def exploration_width(epochs: pd.DataFrame, samples: int) -> Figure:
     """Distinct cells among the draws, and the entropy of choices and of theta, by epoch. See exploration.by_epoch."""
     figure, axes = new_figure(1, 3, 12.0, 3.2)
-    labels = {
-        "distinct_cells": f"distinct cells in {samples} draws",
-        "effective_choices": "equally likely choices\nof the same entropy",
-        "theta_entropy_nats": "entropy of θ (nats, all edges)",
-    }
-    for ax, (column, label) in zip(axes[0], labels.items()):
+    columns = ("distinct_cells", "effective_choices", "theta_entropy_nats")
+    labels = f"distinct cells in {samples} draws", "equally likely choices\nof the same entropy", "entropy of θ (nats, all edges)"
+    for ax, column, label in zip(axes[0], columns, labels):
         ax.plot(epochs.epoch, epochs[column], color=OURS, marker=".")
         epoch_axis(ax, label)
         ax.ticklabel_format(useOffset=False)
@@ -74,8 +71,8 @@ def spectrum_ends(table: pd.DataFrame) -> Figure:
     figure, ((ax,),) = new_figure(height=3.2)
     for label, colour, rows in _by_method(table):
         for column, name, line in (("dominant", "largest", "-"), ("least", "least", ":")):
-            for run in rows.run.unique():
-                ax.plot(rows[rows.run == run].set_index("epoch")[column], color=colour, marker=".", ls=line)
+            for _, run in rows.groupby("run", sort=False):
+                ax.plot(run.epoch, run[column], color=colour, marker=".", ls=line)
             ax.lines[-1].set_label(f"{label}, {name}")
     ax.axhline(0.0, color="0.6", lw=0.8)
     epoch_axis(ax, "eigenvalue (nats per unit²)")
@@ -135,14 +132,11 @@ def gradient_errors(table: pd.DataFrame) -> Figure:
 def laplace_moments(table: pd.DataFrame) -> Figure:
     """Mean and variance of the first operation in the softmax basis, three ways. See theory.laplace_check."""
     figure, axes = new_figure(1, 2, 9.5, 3.3)
-    styles: dict[str, dict[str, Any]] = {
-        "exact": dict(color="black", lw=1.6),
-        "Laplace": dict(color=OTHER, ls="--"),
-        "Monte Carlo": dict(color=OURS, ls="", marker="o", ms=4),
-    }
     for ax, column, label in zip(axes[0], ("mean", "variance"), ("mean (nats)", "variance (nats²)")):
-        for way, style in styles.items():
-            ax.plot(table[table.way == way].set_index("beta")[column], label=way, **style)
+        values = table.pivot_table(index="beta", columns="way", values=column)  # a level may be given twice
+        ax.plot(values["exact"], color="black", lw=1.6, label="exact")
+        ax.plot(values["Laplace"], color=OTHER, ls="--", label="Laplace")
+        ax.plot(values["Monte Carlo"], "o", color=OURS, ms=4, label="Monte Carlo")
         ax.axvline(1.0, color="0.75", lw=0.8, ls=":")
         ax.set(xscale="log", yscale="log", xlabel="β of the other operations (the first has 2 β)", ylabel=label)
     legend(axes[0, 1])
@@ -178,38 +172,31 @@ def bound_steps(table: pd.DataFrame, error: float) -> Figure:
     return figure
 
 
-class DrawnCells(Protocol):
-    """What budgets.Study has of the cells drawn within a budget, columns `cost` and, where it is known, `accuracy_pct`."""
+def drawn(study: Any, accuracy_on: str, budget: float | None) -> Figure:
+    """The drawn cells of a budgets.Study by cost: with their accuracy and fronts where the benchmark knows them, else how many there are.
 
-    picked: pd.DataFrame  # from the learnt distribution, the most probable cell first
-    uniform: pd.DataFrame
-    space: pd.DataFrame | None  # all cells
-    unit: str
-
-
-def drawn(study: DrawnCells, accuracy_on: str, budget: float | None) -> Figure:
-    """The drawn cells by cost: with their accuracy and fronts where the benchmark knows them, else how many there are of each cost."""
+    `picked`, `uniform` and `space` of the study have columns `cost` and, where it is known, `accuracy_pct`.
+    """
     figure, ((ax,),) = new_figure(width=8.5, height=4.2)
     ax.set(xlabel=f"cost ({study.unit})")
     if "accuracy_pct" in study.picked:
-        _draw_fronts(ax, study, accuracy_on)
+        _draw_fronts(ax, study.picked, study.uniform, study.space, accuracy_on)
     else:
-        _draw_costs(ax, study, "" if budget is None else ", within the budget")
+        _draw_costs(ax, study.picked, study.uniform, "" if budget is None else ", within the budget")
     if budget is not None:
         ax.axvline(budget, color=REFERENCE, lw=1, ls="--", label="budget")
     legend(ax, "above", ncols=2)
     return figure
 
 
-def _draw_fronts(ax: Axes, study: DrawnCells, accuracy_on: str) -> None:
-    picked = study.picked
-    for (name, (colour, marker, line)), cells in zip(DISTRIBUTIONS.items(), (study.uniform, picked)):
+def _draw_fronts(ax: Axes, picked: pd.DataFrame, uniform: pd.DataFrame, space: pd.DataFrame | None, accuracy_on: str) -> None:
+    for (name, (colour, marker, line)), cells in zip(DISTRIBUTIONS.items(), (uniform, picked)):
         ax.scatter(cells.cost, cells.accuracy_pct, s=9, color=colour, alpha=0.35, lw=0, marker=marker)
         _draw_front(ax, cells, color=colour, ls=line, lw=1.8, label=f"front of {len(cells)} distinct cells, {name}")
-    if study.space is not None:
-        _draw_front(ax, study.space, color="black", lw=1.2, ls=":", label=f"best possible front ({len(study.space):,} cells)")
+    if space is not None:
+        _draw_front(ax, space, color="black", lw=1.2, ls=":", label=f"best possible front ({len(space):,} cells)")
     ax.plot(picked.cost[0], picked.accuracy_pct[0], "*", ms=15, color=OTHER, mec="black", label="the most probable one drawn")
-    shown = pd.concat([picked, study.uniform]).accuracy_pct
+    shown = pd.concat([picked, uniform]).accuracy_pct
     low = min(max(shown.quantile(0.05), shown.max() - 15), picked.accuracy_pct[0] - 1)
     ax.set(ylabel=f"{accuracy_on} accuracy (%)", ylim=(low, shown.max() + 1))
 
@@ -219,11 +206,11 @@ def _draw_front(ax: Axes, cells: pd.DataFrame, **style: Any) -> None:
     ax.step(best.cost, best.accuracy_pct, where="post", **style)
 
 
-def _draw_costs(ax: Axes, study: DrawnCells, within: str) -> None:
-    steps = np.histogram_bin_edges(pd.concat([study.picked, study.uniform]).cost, 30)
-    labels = f"{len(study.uniform):,} distinct cells, uniform", f"{len(study.picked):,} distinct cells, learnt distribution{within}"
-    for cells, label, (colour, _, line) in zip((study.uniform, study.picked), labels, DISTRIBUTIONS.values()):
-        ax.hist(cells.cost, steps.tolist(), histtype="step", color=colour, ls=line, lw=1.8, label=label)
+def _draw_costs(ax: Axes, picked: pd.DataFrame, uniform: pd.DataFrame, within: str) -> None:
+    steps = np.histogram_bin_edges(pd.concat([picked, uniform]).cost, 30).tolist()
+    labels = f"{len(uniform):,} distinct cells, uniform", f"{len(picked):,} distinct cells, learnt distribution{within}"
+    for cells, label, (colour, _, line) in zip((uniform, picked), labels, DISTRIBUTIONS.values()):
+        ax.hist(cells.cost, steps, histtype="step", color=colour, ls=line, lw=1.8, label=label)
     ax.set(ylabel="drawn cells")
 
 

@@ -92,9 +92,8 @@ def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], rank: R
         row, of_label = published.get(label), runs[runs.label == label]
         if row is not None:
             lines[label, "paper"] = {name: spread(**row[name]) if name in row else ABSENT for name in columns}
-        for kind, seeds in (("ours", of_label[of_label.reduced == ""]), ("reduced", of_label[of_label.reduced != ""])):
-            if seeds.empty:
-                continue
+        for reduced, seeds in of_label.groupby(of_label.reduced != ""):
+            kind = "reduced" if reduced else "ours"
             found = {name: _accuracies(seeds, *name.rsplit("_", 1)) for name in columns}
             ranks = {name: rank(values, *name.rsplit("_", 1)) for name, values in found.items()}
             lines[label, kind] = {name: measured(values) for name, values in found.items()} | _cost(seeds)
@@ -135,9 +134,8 @@ def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], rank: R
     `notes` says by data set why there is nothing.
     """
     published = {(row["dataset"], str(row["k"])): row for row in paper}
-    found = set(zip(runs.dataset, runs.row.astype(str)))
     lines = {}
-    for dataset, k in [*published, *sorted(found - published.keys())]:
+    for dataset, k in [*published, *sorted(set(zip(runs.dataset, runs.row.astype(str))) - published.keys())]:
         row, of_k = published.get((dataset, k), {}), runs[(runs.dataset == dataset) & (runs.row == k)]
         full, reduced = (of_k.test_acc_pct[chosen].astype(float) for chosen in (of_k.reduced == "", of_k.reduced != ""))
         accuracy = row.get("test_accuracy_pct")

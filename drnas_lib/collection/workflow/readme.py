@@ -1,8 +1,8 @@
 """The README's tables of claims and results. A command: python -m drnas_lib.collection.workflow.readme"""
 
-from drnas_lib.collection.paper import claim_tables
-from drnas_lib.collection.paper.findings import Finding
+from drnas_lib.collection.paper import claims
 from drnas_lib.collection.paper.report import Report
+from drnas_lib.collection.paper.verdicts import Finding
 from drnas_lib.collection.views.tables import ABSENT
 
 SHOWN = (  # the paper's main results: place, row, column, and how the README names the column
@@ -38,4 +38,4 @@ def _smaller(found: Finding) -> str:
 
 if __name__ == "__main__":
     report = Report.read()
-    print("\n".join([*claim_tables.markdown(report.claims), "", *lines(report)]))
+    print("\n".join([*claims.markdown(report.claims), "", *lines(report)]))

@@ -1,10 +1,21 @@
-"""drnas_lib.collection.paper.claims and claim_tables: which runs speak of which claim at which scale, and how it is shown."""
+"""drnas_lib.collection.paper.claims: which runs speak of which claim at which scale, and how it is shown."""
 
 import pytest
 
 from drnas_lib.collection.paper.claim_rules import ClaimVerdict, Region
-from drnas_lib.collection.paper.claim_tables import claim_lines, legend, markdown, sentence, shown, table
-from drnas_lib.collection.paper.claims import SCALES, Claim, by_claim, claims, judge_claims
+from drnas_lib.collection.paper.claims import (
+    SCALES,
+    Claim,
+    by_claim,
+    claim_lines,
+    claims,
+    judge_claims,
+    legend,
+    markdown,
+    sentence,
+    shown,
+    table,
+)
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.workflow.campaign import Plan, files
 from drnas_lib.config.search import SearchConfig

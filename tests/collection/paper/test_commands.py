@@ -8,8 +8,8 @@ import yaml
 
 from drnas_lib.collection.paper import commands
 from drnas_lib.collection.paper import numbers as paper
+from drnas_lib.collection.paper.answers import sources
 from drnas_lib.collection.paper.commands import CONFIGS, Command
-from drnas_lib.collection.paper.number_sources import sources
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import PROJECT, RecordError

@@ -3,7 +3,7 @@
 import pytest
 
 from drnas_lib.collection.paper import numbers as paper
-from drnas_lib.collection.paper.verdict import RULES
+from drnas_lib.collection.paper.verdicts import RULES
 
 NUMBERS = paper.numbers()
 

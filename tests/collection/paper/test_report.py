@@ -7,10 +7,9 @@ import pytest
 
 from drnas_lib.benchmark.table import Benchmark, how_to_get
 from drnas_lib.collection.paper.__main__ import main
-from drnas_lib.collection.paper.findings import findings
 from drnas_lib.collection.paper.report import PLACES, Report
 from drnas_lib.collection.paper.table_style import legend, styled
-from drnas_lib.collection.paper.verdict import Verdict
+from drnas_lib.collection.paper.verdicts import Verdict, findings
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import PROJECT, RecordError
 from tests import paper_runs

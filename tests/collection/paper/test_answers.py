@@ -1,12 +1,11 @@
-"""drnas_lib.collection.paper.sources and number_sources: which finished runs make which number, at full length or reduced."""
+"""drnas_lib.collection.paper.answers and measured: which finished runs make which number, at full length or reduced."""
 
 import pytest
 
 from drnas_lib.collection.paper import numbers as paper
+from drnas_lib.collection.paper.answers import sources
 from drnas_lib.collection.paper.commands import read_params
-from drnas_lib.collection.paper.findings import find
-from drnas_lib.collection.paper.number_sources import sources
-from drnas_lib.collection.paper.verdict import Verdict
+from drnas_lib.collection.paper.verdicts import Verdict, find
 from drnas_lib.config import cells
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import read_json, write_json

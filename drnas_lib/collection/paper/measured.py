@@ -1,15 +1,15 @@
-"""The kinds of answers to a number of the paper: a search, a training, a lookup, a count.
+"""Ours: what finished runs say of a number of the paper, and the commands that would make more of it.
 
-A source finds its values among the finished runs and names the commands that make more. A run is recognised by the fingerprint of its
-settings. It counts at a scale where it is a whole run of a published protocol at that scale; any other run of the same search or training,
-or one on data that stand in for the paper's, is kept with the reason why it is not comparable.
+A source is one kind of answer: a search, a training, a lookup, a count. A run, recognised by the fingerprint of its settings, counts at a
+scale where it is a whole run of a published protocol at that scale; any other run of the same search or training, or one on data that stand
+in for the paper's, is kept with the reason why it is not comparable.
 """
 
 import json
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from statistics import fmean
 from typing import Any
@@ -17,9 +17,9 @@ from typing import Any
 from drnas_lib.benchmark.policies import TableSearchSettings
 from drnas_lib.collection.paper import commands
 from drnas_lib.collection.paper.commands import Command
-from drnas_lib.collection.paper.readers import Reader, kind_of_search
 from drnas_lib.collection.views import darts_tables
 from drnas_lib.config import scales
+from drnas_lib.config.cells import USUAL_DECAY
 from drnas_lib.config.presets import FAMILIES
 from drnas_lib.config.recipes import darts_macro, usual_recipe
 from drnas_lib.config.retrain import RetrainConfig, RetrainSettings
@@ -30,9 +30,13 @@ from drnas_lib.runs.index import Run, RunIndex
 SCALES = (FULL, LAPTOP)
 OTHER = "other"  # in place of a scale: a run of another size, with other settings or on other data
 AT_SCALE = {FULL: "", LAPTOP: "the laptop scale"}  # why a run at a scale is not comparable with the paper
-ANY_CELL = "DrNAS_cifar10"  # the size of a training in the DARTS space does not depend on the cell
+USUAL = {"search": "protocol", "retrain": "recipe"}  # what a kind of run follows
 # Settings that are named where they differ from the protocol's; a record lists sizes and lengths by itself.
 COMPARED = ("protocol", "batch_size", "weight_lr", "weight_decay", "arch_lr", "regulariser", "bilevel", "step", "split", "precision")
+
+Reader = Callable[[Run], float | None]  # None where the run does not have the value
+Settings = SearchSettings | RetrainSettings
+Found = Iterator[tuple[Run, str, str]]  # run, scale and the reason why it is not comparable
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,11 @@ class Measured:
     reason: str = ""
 
 
+@dataclass(frozen=True)
 class Source:
-    """Base class of the sources, which finds nothing. `note` is what a reader of the report has to know."""
+    """A source that finds nothing, base of the others. `note` is what a reader of the report has to know."""
 
-    note = ""
+    note: str = field(default="", kw_only=True)
 
     def values(self, results: RunIndex) -> list[Measured]:
         return []
@@ -60,21 +65,14 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Unavailable(Source):
-    """The source of a number that nothing can make here."""
-
-    note: str
-
-
-@dataclass(frozen=True)
 class FromRuns(Source, ABC):
     """Base class of the sources that read each of their values from a run."""
 
     read: Reader
 
     @abstractmethod
-    def runs(self, results: RunIndex) -> Iterator[tuple[Run, str, str]]:
-        """Run, scale and the reason why it is not comparable."""
+    def runs(self, results: RunIndex) -> Found:
+        """The runs that are this search or training, at a scale or reduced."""
 
     def values(self, results: RunIndex) -> list[Measured]:
         found = ((self.read(run), run, scale, reason) for run, scale, reason in self.runs(results))
@@ -91,9 +89,37 @@ def _training_settings(**given: str | int) -> RetrainSettings:
     return RetrainConfig.of(given).settings()
 
 
-def comparable_data(dataset: str, wanted: str) -> bool:
+def _reduced(settings: Settings) -> tuple[str, ...]:
+    return (*settings.reduced, *(settings.changed if isinstance(settings, RetrainSettings) else ()))
+
+
+def _scale_where(run: Run, allowed: tuple[str, ...], settings: Callable[[int, str], Settings]) -> str | None:
+    """The scale at which a run has the settings of that scale, on all of its images; None where it has at none."""
+    for scale in SCALES:
+        if scale in allowed:
+            wanted = settings(run.seed, scale)
+            if run.parameters.get("fingerprint") == wanted.fingerprint and run.reduced == _reduced(wanted):
+                return scale
+    return None
+
+
+def _kind_of_search(parameters: dict[str, Any]) -> tuple:
+    """What identifies a search whatever its length: space, method, partial channels or stages, lambda, KL, R-DARTS' regularisation."""
+    stages, nb201 = parameters["stages"], parameters["space"] == "nb201"
+    ks = tuple(stage["k"] for stage in stages) if nb201 else len(stages)
+    robust = () if nb201 else (bool(parameters.get("drop_path")), parameters["weight_decay"] > USUAL_DECAY)
+    return parameters["space"], parameters["method"], ks, parameters["lam"], parameters.get("regulariser") == "kl", robust
+
+
+def _comparable(dataset: str, wanted: str) -> bool:
     """Whether a run on `dataset` may stand, as reduced, where the paper has `wanted`: the same data or embedded ones."""
     return dataset == wanted or FAMILIES.get(dataset) == "own"
+
+
+def _difference(run: Run, dataset: str, *changes: str) -> str:
+    """In what a run differs from the full one on `dataset`."""
+    stand_in = [] if run.dataset == dataset else [f"{run.dataset} instead of {dataset}"]
+    return "; ".join([*stand_in, *run.reduced, *changes]) or f"settings that are not the {USUAL[run.kind]}'s"
 
 
 @dataclass(frozen=True)
@@ -112,33 +138,27 @@ class Searches(FromRuns):
     def scale_of(self, run: Run) -> str | None:
         """The scale at which a run is one of these searches, on all of its images; None where it is not."""
         usual = self.settings()
-        for scale in SCALES:
-            if scale in scales.for_search(usual.space, usual.dataset):
-                settings = self.settings(run.seed, scale)
-                if run.parameters.get("fingerprint") == settings.fingerprint and run.reduced == settings.reduced:
-                    return scale
-        return None
-
-    def related(self, run: Run) -> bool:
-        """Whether a run is this kind of search, of any size, on the same data or on data that stand in."""
-        settings = self.settings().as_dict()
-        return comparable_data(run.dataset, settings["dataset"]) and kind_of_search(run.parameters) == kind_of_search(settings)
+        return _scale_where(run, scales.for_search(usual.space, usual.dataset), self.settings)
 
     def difference(self, run: Run) -> str:
-        """In what a related run differs from the full search."""
+        """In what a run of this kind of search differs from the full search."""
         settings = self.settings().as_dict()
-        if run.dataset != settings["dataset"]:
-            return "; ".join([f"{run.dataset} instead of {settings['dataset']}", *run.reduced])
-        other = [name for name in COMPARED if run.parameters.get(name, settings[name]) != settings[name]]
-        changes = [f"{name} {run.parameters[name]} instead of {settings[name]}" for name in other]
-        return "; ".join([*run.reduced, *changes]) or "settings that are not the protocol's"
+        names = COMPARED if run.dataset == settings["dataset"] else ()
+        other = [name for name in names if run.parameters.get(name, settings[name]) != settings[name]]
+        return _difference(run, settings["dataset"], *(f"{name} {run.parameters[name]} instead of {settings[name]}" for name in other))
 
-    def runs(self, results: RunIndex) -> Iterator[tuple[Run, str, str]]:
+    def runs(self, results: RunIndex) -> Found:
+        settings = self.settings().as_dict()
+        kind = _kind_of_search(settings)
         for run in results.searches:
             if scale := self.scale_of(run):
                 yield run, scale, AT_SCALE[scale]
-            elif self.related(run):
+            elif _comparable(run.dataset, settings["dataset"]) and _kind_of_search(run.parameters) == kind:
                 yield run, OTHER, self.difference(run)
+
+    def full_seeds(self, results: RunIndex) -> list[int]:
+        """The seeds that are finished at full length."""
+        return [run.seed for run in results.searches if self.scale_of(run) == FULL]
 
     def commands(self, results: RunIndex) -> tuple[Command, ...]:
         command = commands.search_commands().get(self.settings().stem)
@@ -150,8 +170,8 @@ class Explorations(Searches):
     """A value of the draws from a search's distribution, which notebooks/exploration.ipynb makes afterwards."""
 
     def commands(self, results: RunIndex) -> tuple[Command, ...]:
-        searched = any(self.scale_of(run) == FULL for run in results.searches)
-        return (*(() if searched else super().commands(results)), commands.exploration(self.settings()))
+        before = () if self.full_seeds(results) else super().commands(results)
+        return (*before, commands.exploration(self.settings()))
 
 
 @dataclass(frozen=True)
@@ -162,29 +182,19 @@ class Trainings(FromRuns):
     dataset: str
     protocol: str
 
-    def _scale_of(self, run: Run) -> str | None:
-        for scale in SCALES:
-            if scale in scales.for_training(darts_macro(self.dataset), self.dataset):
-                of_run = {"genotype": self.cell, "dataset": self.dataset, "protocol": self.protocol, "seed": run.seed, "scale": scale}
-                settings = _training_settings(**of_run)
-                if run.parameters.get("fingerprint") == settings.fingerprint and run.reduced == (*settings.reduced, *settings.changed):
-                    return scale
-        return None
+    def settings(self, seed: int, scale: str) -> RetrainSettings:
+        return _training_settings(genotype=self.cell, dataset=self.dataset, protocol=self.protocol, seed=seed, scale=scale)
 
-    def runs(self, results: RunIndex) -> Iterator[tuple[Run, str, str]]:
+    def runs(self, results: RunIndex) -> Found:
+        allowed = scales.for_training(darts_macro(self.dataset), self.dataset)
         for run in results.trainings:
-            if scale := self._scale_of(run):
+            if scale := _scale_where(run, allowed, self.settings):
                 yield run, scale, AT_SCALE[scale]
-            elif run.parameters.get("cell") == self.cell and comparable_data(run.dataset, self.dataset):
-                yield run, OTHER, _training_difference(run, self.dataset)
+            elif run.parameters.get("cell") == self.cell and _comparable(run.dataset, self.dataset):
+                yield run, OTHER, _difference(run, self.dataset)
 
     def commands(self, results: RunIndex) -> tuple[Command, ...]:
         return (commands.training(self.cell, self.dataset),)
-
-
-def _training_difference(run: Run, dataset: str) -> str:
-    stand_in = [] if run.dataset == dataset else [f"{run.dataset} instead of {dataset}"]
-    return "; ".join([*stand_in, *run.reduced]) or "settings that are not the recipe's"
 
 
 @dataclass(frozen=True)
@@ -192,34 +202,32 @@ class FoundCellTrainings(FromRuns):
     """A value of trainings of the cells that our searches found; at a scale only where both search and training are."""
 
     search: Searches
-    note: str = ""
 
-    def _scale_of(self, run: Run, searched_at: str | None) -> str | None:
+    def _is_at(self, scale: str, run: Run) -> bool:
+        """Whether a training is the usual one at the scale of its search."""
         search = self.search.settings()
         macro = darts_macro(search.dataset)
-        recipe = usual_recipe(macro, search.space)
-        trained_so = run.dataset == search.dataset and run.parameters.get("recipe_name") == recipe
-        if not trained_so or searched_at not in scales.for_training(macro, search.dataset):
-            return None
-        usual = _training_settings(genotype=ANY_CELL, dataset=search.dataset, recipe=recipe, scale=searched_at)
-        return searched_at if run.reduced == (*usual.reduced, *usual.changed) else None
+        usual = {"dataset": search.dataset, "recipe": usual_recipe(macro, search.space)}
+        of_run = {"dataset": run.dataset, "recipe": run.parameters.get("recipe_name")}
+        if of_run != usual or scale not in scales.for_training(macro, search.dataset):
+            return False
+        return run.reduced == _reduced(_training_settings(genotype="DrNAS_cifar10", scale=scale, **usual))  # the same of all cells
 
-    def runs(self, results: RunIndex) -> Iterator[tuple[Run, str, str]]:
+    def runs(self, results: RunIndex) -> Found:
         dataset = self.search.settings().dataset
-        searched = {f"{run.name}-seed{run.seed}": run for run, _, _ in self.search.runs(results)}
+        searched = {f"{run.name}-seed{run.seed}": (run, scale, reason) for run, scale, reason in self.search.runs(results)}
         for run in results.trainings:
-            search = searched.get(run.parameters["cell"])
-            if search is None or not comparable_data(run.dataset, dataset):
+            if run.parameters["cell"] not in searched or not _comparable(run.dataset, dataset):
                 continue
-            searched_at = self.search.scale_of(search)
-            if scale := self._scale_of(run, searched_at):
+            search, scale, _ = searched[run.parameters["cell"]]
+            if self._is_at(scale, run):
                 yield run, scale, AT_SCALE[scale]
             else:
-                of_search = [] if searched_at == FULL else [f"cell of a reduced search ({self.search.difference(search)})"]
-                yield run, OTHER, "; ".join([*of_search, _training_difference(run, dataset)])
+                of_search = [] if scale == FULL else [f"cell of a reduced search ({self.search.difference(search)})"]
+                yield run, OTHER, "; ".join([*of_search, _difference(run, dataset)])
 
     def commands(self, results: RunIndex) -> tuple[Command, ...]:
-        seeds = [run.seed for run in results.searches if self.search.scale_of(run) == FULL]
+        seeds = self.search.full_seeds(results)
         before = () if seeds else self.search.commands(results)
         return (*before, commands.training_of_found(self.search.settings(), min(seeds, default=0)))
 
@@ -238,8 +246,8 @@ class RatioOfSearches(Source):
         return [replace(m, value=m.value / fmean(others[m.reason])) for m in self.search.values(results) if m.reason in others]
 
     def commands(self, results: RunIndex) -> tuple[Command, ...]:
-        searched = any(measured.scale == FULL for measured in self.search.values(results))
-        return (self.other if searched else self.search).commands(results)
+        measured = any(m.scale == FULL for m in self.search.values(results))
+        return (self.other if measured else self.search).commands(results)
 
 
 @dataclass(frozen=True)
@@ -270,7 +278,6 @@ class TableOptimum(Source):
 
     dataset: str
     split: str
-    note = "the best of all 15,625 cells, looked up"
 
     def values(self, results: RunIndex) -> list[Measured]:
         key = f"optimum_{self.dataset}_{self.split}_acc_pct"

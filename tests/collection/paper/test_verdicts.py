@@ -1,9 +1,9 @@
-"""drnas_lib.collection.paper.verdict: the rules, at their edges."""
+"""drnas_lib.collection.paper.verdicts: the rules, at their edges."""
 
 import pytest
 
 from drnas_lib.collection.paper.numbers import PaperNumber
-from drnas_lib.collection.paper.verdict import Verdict, tolerance, verdict
+from drnas_lib.collection.paper.verdicts import Verdict, tolerance, verdict
 
 REPRODUCED, WITHIN, NOT, REDUCED, NEVER = Verdict
 
