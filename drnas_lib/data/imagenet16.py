@@ -26,14 +26,20 @@ TRAIN_MD5 = {
     "train_data_batch_10": "8f03f34ac4b42271a294f91bf480f29b",
 }
 TEST_MD5 = {"val_data": "3410e3017fdaefba8d5073aaa65e4bd6"}
-NAMES = ("ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer", "encode")  # of numpy and _codecs, in pickles of arrays and numbers
+ARRAYS = {  # the names in pickles of arrays and NumPy numbers, of any version of NumPy and of the pickle protocol
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),
+    *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
+    *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
+}
 
 
 class _ArraysOnly(pickle.Unpickler):
     """Unpickles NumPy arrays and plain containers; anything else, which could run code, is refused."""
 
     def find_class(self, module: str, name: str):
-        if name not in NAMES or module.partition(".")[0] not in ("numpy", "_codecs"):
+        if (module, name) not in ARRAYS:
             raise pickle.UnpicklingError(f"the file asks for {module}.{name}, which no image batch needs")
         return super().find_class(module, name)
 

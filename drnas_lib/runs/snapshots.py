@@ -69,4 +69,6 @@ def load(path: Path, identity: str, device: torch.device) -> Snapshot:
         record = integrity.record(RunFolder(path.parent))
         differences = Identity(identity, record["parameters"], record["data"]).differs_from(made_of)
         raise SnapshotError(f"{path} is of a run with other settings or data: {differences}. Delete it, or search with rerun=True.")
+    if snapshot.epoch != epoch(path):
+        raise SnapshotError(f"{path} holds epoch {snapshot.epoch}. Rename it to match, or delete it.")
     return snapshot
