@@ -29,11 +29,10 @@ class DartsSuperCell(nn.Module):
         self.inputs = cell_inputs(place, affine=False)
         self.leaving = space.leaving()
         strides = [2 if place.reduction and node < DARTS_CELL_INPUTS else 1 for node in range(len(self.leaving))]
-        sources = [
+        self.sources = nn.ModuleList(
             MixedEdges(BY_STRIDE[stride], self.mixed, space.operations, [mask[e] for e in edges], stride)
             for stride, edges in zip(strides, self.leaving)
-        ]
-        self.sources, self.layout = nn.ModuleList(sources), ThetaLayout(sources, self.leaving, space.operations)
+        )
 
     def forward(self, before_last: Tensor, last: Tensor, theta: list[dict[int, list[Theta]]], drop, generator) -> Tensor:
         """Both inputs (B, C', H', W'), by group and width the theta of each source -> (B, 4 C, H, W)."""
@@ -74,26 +73,16 @@ class DartsSuperNet(DartsSkeleton):
         generator: torch.Generator | None = None,
     ):
         rows = space.initial_mask(len(space.operations)) if mask is None else mask.tolist()
-        super().__init__(
-            lambda place: DartsSuperCell(space, place, k, rows[place.reduction]),
-            MACROS[macro],
-            channels,
-            cells,
-            classes,
-            in_channels,
-            stem_width=STEM_WIDTH * channels,
-        )
-        self.k, self.generator = k, generator
+        cell = lambda place: DartsSuperCell(space, place, k, rows[place.reduction])
+        super().__init__(cell, MACROS[macro], channels, cells, classes, in_channels, stem_width=STEM_WIDTH * channels)
+        self.generator = generator
         self.register_buffer("drop", torch.zeros(()) if drop_path else None, persistent=False)  # a schedule sets it in every epoch
         self.draws = drop_path or any(isinstance(module, Noise) for module in self.modules())
-        self.layouts: list[ThetaLayout | None] = []  # by group; the cells of a group differ in their width alone
-        self.widths: list[set[int]] = []
+        self.layouts = nn.ModuleList()
         for g in range(len(space.groups)):
             of_group = [cell for cell in self.cells if isinstance(cell, DartsSuperCell) and cell.reduces == bool(g)]
-            layout = of_group[0].layout if of_group else None
-            self.layouts.append(layout)
-            self.widths.append({cell.mixed for cell in of_group})
-            self.register_buffer(f"index{g}", None if layout is None else layout.index, persistent=False)
+            widths = {cell.mixed for cell in of_group}
+            self.layouts.append(ThetaLayout(of_group, widths, space.leaving(), space.operations))
 
     def set_drop_path(self, probability: float) -> None:
         """Set the probability, 0 to below 1, in a network that was made with `drop_path`."""
@@ -101,13 +90,5 @@ class DartsSuperNet(DartsSkeleton):
         self.drop.fill_(probability)
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        by_width = [self._by_width(g, theta[g]) for g in range(len(theta))]
-        return super().forward(x, by_width, self.drop if self.training else None, self.generator)
-
-    def _by_width(self, g: int, theta: Tensor) -> dict[int, list[Theta]]:
-        """theta (E, O) of a group for the sources of its cells, by the channels that they mix."""
-        layout = self.layouts[g]
-        if layout is None:
-            return {}
-        weights = theta.flatten().index_select(0, self.get_buffer(f"index{g}"))
-        return {width: layout.cut(weights, width) for width in self.widths[g]}
+        by_group = [layout(of_group) for layout, of_group in zip(self.layouts, theta)]
+        return super().forward(x, by_group, self.drop if self.training else None, self.generator)

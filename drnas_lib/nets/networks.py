@@ -13,39 +13,28 @@ from drnas_lib.spaces.darts import DARTS
 from drnas_lib.spaces.nb201 import NB201
 from drnas_lib.spaces.space import Space
 
-
-def _nb201(space: Space, s: SearchSettings, kind: type[SuperNet], k, mask, classes, in_channels, generator) -> SuperNet:
-    return kind(space, k, mask, s.channels, s.cells, classes, in_channels)
-
-
-def _darts(space: Space, s: SearchSettings, kind: type[SuperNet], k, mask, classes, in_channels, generator) -> DartsSuperNet:
-    if kind is not SuperNet:
-        raise ValueError(f"method={s.method!r} with space={space.name!r}: its network {kind.__name__} exists for nb201 only")
-    return DartsSuperNet(space, k, mask, s.macro, s.channels, s.cells, classes, in_channels, s.drop_path > 0, generator)
-
-
-SUPERNETS = {NB201.groups: _nb201, DARTS.groups: _darts}  # by the kinds of cell
+SUPERNETS = {  # by the kinds of cell
+    NB201.groups: lambda space, s, kind, k, mask, images, noise: kind(space, k, mask, s.channels, s.cells, *images),
+    DARTS.groups: lambda space, s, kind, k, mask, images, noise: DartsSuperNet(
+        space, k, mask, s.macro, s.channels, s.cells, *images, drop_path=s.drop_path > 0, generator=noise
+    ),
+}
 NETWORKS = {
-    Nb201Genotype: lambda cell, s, *image: DiscreteNetwork(cell, s.channels, s.cells, *image),
-    DartsGenotype: lambda cell, s, *image: DartsNetwork(cell, s.macro, s.channels, s.cells, *image),
+    Nb201Genotype: lambda cell, s, *images: DiscreteNetwork(cell, s.channels, s.cells, *images),
+    DartsGenotype: lambda cell, s, *images: DartsNetwork(cell, s.macro, s.channels, s.cells, *images),
 }
 
 
 def supernet(
-    space: Space,
-    settings: SearchSettings,
-    kind: type[SuperNet],
-    k: int,
-    mask: Tensor,
-    classes: int,
-    in_channels: int,
-    generator: torch.Generator,
+    space: Space, settings: SearchSettings, kind: type[SuperNet], k: int, mask: Tensor, images: tuple[int, int], noise: torch.Generator
 ) -> nn.Module:
-    """The supernet of a search: `forward(x, theta)` with the method's theta (G, E, O) gives logits.
+    """The supernet of a search for `images` = (classes, channels): `forward(x, theta)` with the method's theta (G, E, O) gives logits.
 
-    `kind` is the class that the method needs. `generator` is on the device of the search; only random operations and drop path use it.
+    `kind` is the class that the method needs. `noise` is on the device of the search; only random operations and drop path use it.
     """
-    return SUPERNETS[space.groups](space, settings, kind, k, mask, classes, in_channels, generator)
+    if kind is not SuperNet and space.groups != NB201.groups:
+        raise ValueError(f"method={settings.method!r} with space={space.name!r}: its network {kind.__name__} exists for nb201 only")
+    return SUPERNETS[space.groups](space, settings, kind, k, mask, images, noise)
 
 
 def network(genotype: Genotype, settings: SearchSettings, classes: int, in_channels: int) -> nn.Module:

@@ -24,7 +24,7 @@ def one_edge(source: MixedEdges, name: str, position: int, x: Tensor, active: Te
     stack, place = source.stacked[name], source.positions[name].index(position) * source.channels
     assert isinstance(stack, StackedConv)  # as all stacked operations of this space
     part = slice(place, place + source.channels)
-    return stack.norm(F.conv2d(active, stack.weight[part], padding=stack.kernel // 2), part=part)
+    return stack.norm(F.conv2d(active, stack.weight[part], padding=stack.padding), part=part)
 
 
 class SinglePathCell(CellEdges):
@@ -63,4 +63,4 @@ class SinglePathNet(SuperNet):
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         chosen = theta.detach().argmax(-1).tolist()[0]  # the host synchronisation
-        return super(SuperNet, self).forward(x.contiguous(memory_format=self.memory_format), theta[0], chosen)
+        return self.each_cell(x, theta[0], chosen)

@@ -72,10 +72,10 @@ class TrainedRun:
         pass: the i-th image of each batch gets the same noise. Raises RecordError for a run of another version of the code.
         """
         space, noise = SPACES[self.settings["space"]], torch.Generator(device)
-        sizes = snapshot.k, snapshot.mask, self.dataset.classes, self.dataset.channels
+        images = self.dataset.classes, self.dataset.channels
         try:
             settings = SearchSettings.from_dict(self.settings)
-            net = supernet(space, settings, method_class(settings.method).network, *sizes, noise)
+            net = supernet(space, settings, method_class(settings.method).network, snapshot.k, snapshot.mask, images, noise)
             net.load_state_dict(snapshot.net)
         except (TypeError, RuntimeError) as error:
             why = f"by another version of the code ({str(error).splitlines()[0]})"
