@@ -26,7 +26,7 @@ from drnas_lib.config.parameters import ParameterError, file_of_parameters, from
 from drnas_lib.config.retrain import RetrainSettings
 from drnas_lib.config.run_parameters import share_problems
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.distributed.jobs import JOBS, ProgressLines
+from drnas_lib.distributed.launch import JOBS, ProgressLines
 from drnas_lib.errors import UserError
 from drnas_lib.parallel.process_group import DistributedGroup
 from drnas_lib.runs.records import resolve

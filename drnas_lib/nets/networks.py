@@ -16,7 +16,7 @@ from drnas_lib.spaces.space import Space
 SUPERNETS = {  # by the kinds of cell
     NB201.groups: lambda space, s, kind, k, mask, images, noise: kind(space, k, mask, s.channels, s.cells, *images),
     DARTS.groups: lambda space, s, kind, k, mask, images, noise: DartsSuperNet(
-        space, k, mask, s.macro, s.channels, s.cells, *images, drop_path=s.drop_path > 0, generator=noise
+        space, k, mask, s.macro, s.channels, s.cells, images[0], images[1], s.drop_path > 0, noise
     ),
 }
 NETWORKS = {

@@ -1,7 +1,7 @@
 """The two halves of a search step: the gradient of eta on a validation batch, that of the weights on a training batch (eq. 2).
 
 There is no host synchronisation within an epoch. Weights that a draw leaves out get a gradient of zero, so that momentum and weight decay
-still apply to them.
+still apply to them. A new order of the halves is a class and a row in `STEPS`.
 """
 
 import math
@@ -112,14 +112,14 @@ class Bilevel:
         return [*weights, *arch, self.meter.sums]
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
-        """One whole step of the search; `valid` may be None if `moves_eta` is false."""
+        """One whole step of the search, eta first; `valid` may be None if `moves_eta` is false."""
         if moves_eta:
-            assert valid is not None
             self.arch_step(train, valid)
         self.weight_step(train)
 
-    def arch_step(self, train: Batch, valid: Batch) -> None:
+    def arch_step(self, train: Batch, valid: Batch | None) -> None:
         """Move eta down the gradient of the validation loss; the weights get no gradient and stay."""
+        assert valid is not None, "only steps that leave eta have no validation batch"
         gradient, loss, logits = self.arch_gradient(train, valid)
         self.meter.add(1, loss, logits, valid[1])
         self.move_arch(gradient)
@@ -199,3 +199,42 @@ class Bilevel:
     def _set_weights(self, start: Sequence[Tensor], direction: Sequence[Tensor], length: Tensor | float) -> None:
         for parameter, origin, towards in zip(self.parameters, start, direction):
             parameter.copy_(origin + length * towards)
+
+
+class WeightsFirst(Bilevel):
+    """The weights on the training batch, then the architecture on the validation batch, as in the code of the NAS-Bench-201 baselines."""
+
+    def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
+        self.weight_step(train)
+        if moves_eta:
+            self.arch_step(train, valid)
+
+
+class SingleLevel(Bilevel):
+    """Weights and architecture at once, by one theta, one training batch and one loss; the validation batch is not used."""
+
+    def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
+        if not moves_eta:
+            return self.weight_step(train)
+        x, y = train
+        logits = self.forward(x, self.method.sample(self.generator))
+        loss = self.loss(logits, y)
+        gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
+        self.move_arch(gradient[: len(self.learnt)])
+        self.weight_optimiser.step(gradient[len(self.learnt) :])
+        self.meter.add(0, loss, logits, y)
+
+
+class WeightsOnly(Bilevel):
+    """The weights alone; the method learns between the epochs."""
+
+    def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
+        self.weight_step(train)
+
+
+STEPS: dict[str, type[Bilevel]] = {
+    "arch_first": Bilevel,
+    "weights_first": WeightsFirst,
+    "single_level": SingleLevel,
+    "weights_only": WeightsOnly,
+}
