@@ -15,11 +15,11 @@ from drnas_lib.data.search_images import read
 from drnas_lib.data.streamed_images import StreamedImages
 from drnas_lib.distributed.launch import start
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, DistributedGroup
+from drnas_lib.retrain.loop import Meter
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.search import loop as search
-from drnas_lib.search.bilevel import Meter
 from drnas_lib.search.loop import Epoch, Search, SharedDevice
 from drnas_lib.search.run import Training, run
 from tests.conftest import SMALL

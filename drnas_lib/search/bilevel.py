@@ -4,7 +4,6 @@ There is no host synchronisation within an epoch. Weights that a draw leaves out
 still apply to them. A new order of the halves is a class and a row in `STEPS`.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
@@ -17,6 +16,7 @@ from drnas_lib.architecture.regulariser import Regulariser
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.method import Batch, Method
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
+from drnas_lib.retrain.loop import Meter
 from drnas_lib.runs.precision import FLOAT32, Precision
 from drnas_lib.search.optimisers import Adam, Sgd
 
@@ -33,29 +33,6 @@ def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
-
-
-class Meter:
-    """Loss and accuracy, summed on the device and read once an epoch, of weight steps (row 0) and architecture steps (row 1)."""
-
-    def __init__(self, device: torch.device):
-        self.sums = torch.zeros(2, 4, dtype=torch.float64, device=device)  # (weights | arch) x (loss, correct, images, finite batches)
-
-    def add(self, row: int, loss: Tensor, logits: Tensor, y: Tensor) -> None:
-        count = torch.full_like(loss, len(y))
-        self.sums[row, :3] += torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum(), count]).double()
-        self.sums[row, 3] += self.sums[row, 0].isfinite()  # a sum that is not finite stays so
-
-    def read(self) -> tuple[float | None, float | None, float | None, float | None]:
-        """Loss and accuracy in % of the weight steps, then of the architecture steps; None if there were none."""
-        rows = self.sums.tolist()
-        values = [(loss / n, 100 * correct / n) if n else (None, None) for loss, correct, n, _ in rows]
-        return *values[0], *values[1]
-
-    def first_not_finite(self, processes: int = 1) -> int | None:
-        """The first step of the epoch, from 1, whose loss was not finite, or None; `sums` must be those of all processes."""
-        steps = [int(finite) // processes + 1 for loss, _, _, finite in self.sums.tolist() if not math.isfinite(loss)]
-        return min(steps, default=None)
 
 
 class Bilevel:

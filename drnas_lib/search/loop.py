@@ -33,7 +33,7 @@ from drnas_lib.runs.seeds import built, derived
 from drnas_lib.search.bilevel import STEPS
 from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.optimisers import Adam, Sgd
-from drnas_lib.search.schedule import LR_AFTER_WIDENING, EpochPosition, epoch_positions, linear, with_warmup
+from drnas_lib.search.schedule import EpochPosition, epoch_positions, learning_rate, linear
 from drnas_lib.spaces import SPACES
 
 
@@ -214,8 +214,8 @@ class Search:
         """Train one epoch; gives its row of the history."""
         s, stage, share = self.settings, self.settings.stages[position.stage], self.process_group.share
         epoch, epochs, began = position.epoch, len(self.positions), time.perf_counter()
-        lr = LR_AFTER_WIDENING[s.lr_after_widening](position, s.lr_half_period or epochs, s.weight_lr, s.weight_lr_min, s.lr_warmup)
-        lr = with_warmup(epoch, s.lr_warmup, s.weight_lr, lr)
+        falls = s.lr_half_period or epochs
+        lr = learning_rate(s.lr_after_widening, position, falls, s.weight_lr, s.weight_lr_min, s.lr_warmup)
         self.step.weight_optimiser.set_lr(lr)
         self.method.begin_epoch(epoch, epochs)
         holes = linear(epoch, epochs, 1.0)
