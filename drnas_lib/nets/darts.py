@@ -2,52 +2,27 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from drnas_lib.genotype import DARTS_CELL_INPUTS
 from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton, cell_inputs
 from drnas_lib.nets.darts_supernet_operations import BY_STRIDE, Noise
-from drnas_lib.nets.layers import added, next_node, shuffled, split
-from drnas_lib.nets.mixed import MixedEdges, Theta, ThetaLayout
+from drnas_lib.nets.mixed import MixedCell, Theta, ThetaLayout
 from drnas_lib.spaces.space import Space
 
 STEM_WIDTH = 3  # times the channels of the first cell, on CIFAR and on ImageNet
 
 
-class DartsSuperCell(nn.Module):
-    """One cell of width C: each computed node is the sum of the mixed edges from all nodes before it; the output joins them all.
-
-    With K > 1 an edge mixes the first C/K channels, passes the others on (through 2x2 max pooling at stride 2) and shuffles; the
-    shuffle is the same permutation on all edges into a node, so it is applied once, to their sum.
-    """
+class DartsSuperCell(MixedCell):
+    """One cell of width C; the output joins its four computed nodes."""
 
     def __init__(self, space: Space, place: CellPlace, k: int, mask: list[list[bool]]):
-        super().__init__()
-        if place.channels % k:
-            raise ValueError(f"K={k} does not divide the {place.channels} channels of a cell")
-        self.k, self.mixed, self.reduces = k, place.channels // k, place.reduction
-        self.inputs = cell_inputs(place, affine=False)
-        self.leaving = space.leaving()
-        strides = [2 if place.reduction and node < DARTS_CELL_INPUTS else 1 for node in range(len(self.leaving))]
-        self.sources = nn.ModuleList(
-            MixedEdges(BY_STRIDE[stride], self.mixed, space.operations, [mask[e] for e in edges], stride)
-            for stride, edges in zip(strides, self.leaving)
-        )
+        super().__init__(space, place.channels, k, mask, BY_STRIDE, cell_inputs(place, affine=False), place.reduction)
 
     def forward(self, before_last: Tensor, last: Tensor, theta: list[dict[int, list[Theta]]], drop, generator) -> Tensor:
         """Both inputs (B, C', H', W'), by group and width the theta of each source -> (B, 4 C, H, W)."""
         states = [self.inputs[0](before_last), self.inputs[1](last)]  # B C H W each
-        received = bypass = None  # sums of all later nodes, of the mixed channels (B, n c, H, W) and of the unmixed
-        for node, (source, weights) in enumerate(zip(self.sources, theta[self.reduces][self.mixed])):
-            first, rest = split(states[node], self.k)
-            if rest is not None and source.stride == 2:
-                rest = F.max_pool2d(rest, 2)
-            received = source(first, weights, received, drop, generator)
-            bypass = added(bypass, rest)
-            if node + 1 >= DARTS_CELL_INPUTS:  # the next node has received from all before it
-                mixed, received = next_node(received, self.mixed)
-                states.append(shuffled(mixed, bypass, self.k))
-        return torch.cat(states[DARTS_CELL_INPUTS:], 1)
+        nodes = self.nodes(states, theta[self.reduces][self.mixed], drop, generator)
+        return torch.cat(nodes[DARTS_CELL_INPUTS:], 1)
 
 
 class DartsSuperNet(DartsSkeleton):

@@ -14,17 +14,18 @@ from drnas_lib.nets.stacked import Pool, StackedConv, StackedDepthwise
 
 
 class DepthwiseSeparable(nn.Module):
-    """Depthwise and pointwise convolution and normalisation of m edges."""
+    """Depthwise and pointwise convolution and normalisation of m edges. `shared`: all edges have the same input."""
 
-    def __init__(self, channels: int, edges: int, kernel: int, stride: int = 1, dilation: int = 1):
+    def __init__(self, channels: int, edges: int, stride: int, kernel: int, dilation: int = 1, shared: bool = True):
         super().__init__()
-        self.edges = edges
+        self.repeats = edges if shared else None
         self.depthwise = StackedDepthwise(edges, channels, kernel, stride, dilation)
         self.pointwise = StackedConv(edges, channels, channels, grouped=True)
 
     def forward(self, x: Tensor, scale: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """x (B, m c, H, W), scale (m c,) -> (B, m c, H', W')."""
-        return self.pointwise(self.depthwise(x), scale)
+        """x (B, m c, H, W), or (B, c, H, W) if shared; scale (m c,) -> (B, m c, H', W')."""
+        each = x if self.repeats is None else x.repeat(1, self.repeats, 1, 1)
+        return self.pointwise(self.depthwise(each), scale)
 
 
 class SeparableConv(nn.Module):
@@ -32,24 +33,12 @@ class SeparableConv(nn.Module):
 
     def __init__(self, channels: int, edges: int, stride: int, kernel: int):
         super().__init__()
-        self.edges = edges
-        self.first = DepthwiseSeparable(channels, edges, kernel, stride)
-        self.second = DepthwiseSeparable(channels, edges, kernel)
+        self.first = DepthwiseSeparable(channels, edges, stride, kernel)
+        self.second = DepthwiseSeparable(channels, edges, 1, kernel, shared=False)
 
     def forward(self, x: Tensor, scale: Tensor, generator: torch.Generator | None) -> Tensor:
         """x (B, c, H, W), scale (m c,) -> (B, m c, H', W')."""
-        return self.second(F.relu(self.first(x.repeat(1, self.edges, 1, 1))), scale)
-
-
-class DilatedConv(DepthwiseSeparable):
-    """One depthwise separable convolution with dilation 2."""
-
-    def __init__(self, channels: int, edges: int, stride: int, kernel: int):
-        super().__init__(channels, edges, kernel, stride, dilation=2)
-
-    def forward(self, x: Tensor, scale: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
-        """x (B, c, H, W), scale (m c,) -> (B, m c, H', W')."""
-        return super().forward(x.repeat(1, self.edges, 1, 1), scale)
+        return self.second(F.relu(self.first(x)), scale)
 
 
 class Reduce(nn.Module):
@@ -89,8 +78,8 @@ SHARED: dict[str, SharedFactory] = {
 STACKED: dict[str, StackedFactory] = {
     "sep_conv_3x3": partial(SeparableConv, kernel=3),
     "sep_conv_5x5": partial(SeparableConv, kernel=5),
-    "dil_conv_3x3": partial(DilatedConv, kernel=3),
-    "dil_conv_5x5": partial(DilatedConv, kernel=5),
+    "dil_conv_3x3": partial(DepthwiseSeparable, kernel=3, dilation=2),
+    "dil_conv_5x5": partial(DepthwiseSeparable, kernel=5, dilation=2),
     "noise": Noise,
 }
 BY_STRIDE = {  # the skip connection is the identity at stride 1 and has weights at stride 2

@@ -1,10 +1,10 @@
-"""All edges that leave one node of a cell, computed together.
+"""The cells of a supernet. All edges that leave one node are computed together.
 
 They have the same input, so its ReLU and its poolings are computed once, and the convolutions of one kind are one convolution with the
 kernels of all edges stacked. An operation that the mask drops on an edge has no weights there and is not computed.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drnas_lib.nets.layers import added, next_node, shuffled, split
 from drnas_lib.nets.mixture import mixture
+from drnas_lib.spaces.space import Space
 
 NONE = "none"  # gives zeros: nothing to compute
 
@@ -80,6 +82,66 @@ class MixedEdges(nn.Module):
         return kept if received is None else received + kept
 
 
+class MixedCell(nn.Module):
+    """The mixed edges of one cell of width C: each computed node is the sum of those from all nodes before it.
+
+    With K > 1 an edge mixes the first C/K channels, passes the others on (through 2x2 max pooling at stride 2) and shuffles; the
+    shuffle is the same permutation on all edges into a node, so it is applied once, to their sum.
+
+    `operations` by stride; `inputs`: the layers of the input nodes, None for a single node that needs none. A cell that `reduces` has
+    stride 2 behind its inputs.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        channels: int,
+        k: int,
+        mask: list[list[bool]],
+        operations: Mapping[int, Operations],
+        inputs: nn.ModuleList | None = None,
+        reduces: bool = False,
+    ):
+        super().__init__()
+        if channels % k:
+            raise ValueError(f"K={k} does not divide the {channels} channels of a cell")
+        self.k, self.mixed, self.reduces = k, channels // k, reduces
+        self.leaving, self.operations = space.leaving(), space.operations
+        self.inputs, self.sources = inputs or nn.ModuleList(), nn.ModuleList()
+        for node, edges in enumerate(self.leaving):
+            stride = 2 if reduces and node < len(self.inputs) else 1
+            self.sources.append(MixedEdges(operations[stride], self.mixed, space.operations, [mask[e] for e in edges], stride))
+
+    def nodes(
+        self,
+        states: list[Tensor],
+        theta: Sequence[Theta],
+        drop: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        edge_weights: Sequence[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """All nodes from the input nodes `states`, (B, C, H, W) each; `theta` of each source.
+
+        `edge_weights`, (n, 1, 1, 1) of the edges leaving each node, multiply whole edges; `theta` contains them already.
+        """
+        inputs, received = len(states), None  # the sums of all later nodes, of the mixed channels (B, n c, H, W)
+        bypass = weighted = None  # of the unmixed channels: equal for all later nodes, or if edges have weights (B, n (C - c), H, W)
+        for node, (source, mixing) in enumerate(zip(cast("Iterable[MixedEdges]", self.sources), theta)):
+            first, rest = split(states[node], self.k)
+            if rest is not None and source.stride == 2:
+                rest = F.max_pool2d(rest, 2)
+            received = source(first, mixing, received, drop, generator)
+            if rest is not None and edge_weights is not None:
+                weighted = mixture(source.edges, weighted, [], [(rest, edge_weights[node], tuple(range(source.edges)))])
+                bypass, weighted = next_node(weighted, rest.shape[1])
+            else:
+                bypass = added(bypass, rest)
+            if node + 1 >= inputs:  # the next node has received from all before it
+                mixed, received = next_node(received, self.mixed)
+                states.append(shuffled(mixed, bypass, self.k))
+        return states
+
+
 class ThetaLayout(nn.Module):
     """Hands theta (E, O) to the sources of the `cells` of a group, which differ in their width alone: gathered once for all of them.
 
@@ -88,10 +150,10 @@ class ThetaLayout(nn.Module):
 
     index: Tensor  # of the mixing weights in theta, flattened; on the device, or it would be copied there every time
 
-    def __init__(self, cells: Sequence[nn.Module], widths: Collection[int], leaving: Sequence[Sequence[int]], names: tuple[str, ...]):
+    def __init__(self, cells: Sequence[MixedCell], widths: Collection[int], leaving: Sequence[Sequence[int]], names: tuple[str, ...]):
         super().__init__()
         self.widths = widths
-        sources = list(cast("Sequence[MixedEdges]", cells[0].sources)) if cells else []
+        sources = list(cast("Iterable[MixedEdges]", cells[0].sources)) if cells else []
 
         def places(kind: str) -> list[list[int]]:
             return [

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from drnas_lib.nets.layers import added, avg_pool_3x3, next_node, shuffled, split
-from drnas_lib.nets.mixed import MixedEdges, Operations, Theta, ThetaLayout
-from drnas_lib.nets.mixture import mixture
+from drnas_lib.nets.layers import avg_pool_3x3
+from drnas_lib.nets.mixed import MixedCell, Operations, Theta, ThetaLayout
 from drnas_lib.nets.nb201_network import Skeleton
 from drnas_lib.nets.stacked import StackedConv
 from drnas_lib.spaces.space import Space
@@ -30,46 +29,12 @@ OPERATIONS = Operations(
 )
 
 
-class CellEdges(nn.Module):
-    """The mixed edges of one cell of width C, each on C/K channels."""
-
-    def __init__(self, space: Space, channels: int, k: int, mask: Tensor):
-        super().__init__()
-        if channels % k:
-            raise ValueError(f"K={k} does not divide the {channels} channels of a cell")
-        self.k, self.mixed, self.leaving, self.operations = k, channels // k, space.leaving(), space.operations
-        self.sources = nn.ModuleList(
-            MixedEdges(OPERATIONS, self.mixed, space.operations, mask[edges].tolist()) for edges in self.leaving
-        )
-
-
-class SuperCell(CellEdges):
-    """One cell of width C: node j is the sum over i < j of the mixed edges (i, j), each times its own weight if `edge_weights` are given.
-
-    With K > 1 an edge mixes the first C/K channels, passes the others on and shuffles all; the shuffle is the same on all edges
-    into a node, so it is applied once, to their sum.
-    """
+class SuperCell(MixedCell):
+    """One cell of the supernet: its last node is the output."""
 
     def forward(self, x: Tensor, theta: dict[int, list[Theta]], edge_weights: Sequence[Tensor] | None = None) -> Tensor:
-        """x (B, C, H, W), by width the theta of each source, the weights (n, 1, 1, 1) of the edges leaving it -> (B, C, H, W).
-
-        The theta of weighted edges contains their weights already.
-        """
-        received = bypass = None  # sums of all later nodes (B, n c, H, W), and of the unmixed channels (B, C - c, H, W)
-        weighted = None  # sums of all later nodes, of the unmixed channels of weighted edges (B, n (C - c), H, W)
-        for i, (source, mixing) in enumerate(zip(self.sources, theta[self.mixed])):
-            first, rest = split(x, self.k)
-            received = source(first, mixing, received)
-            if rest is not None and edge_weights is not None:
-                edges = len(self.leaving[i])
-                weighted = mixture(edges, weighted, [], [(rest, edge_weights[i], tuple(range(edges)))])
-            else:
-                bypass = added(bypass, rest)
-            node, received = next_node(received, self.mixed)
-            if weighted is not None and rest is not None:
-                bypass, weighted = next_node(weighted, rest.shape[1])
-            x = shuffled(node, bypass, self.k)
-        return x
+        """x (B, C, H, W), by width the theta of each source, the weights of the edges that leave each node -> (B, C, H, W)."""
+        return self.nodes([x], theta[self.mixed], edge_weights=edge_weights)[-1]
 
 
 class SuperNet(Skeleton):
@@ -78,7 +43,7 @@ class SuperNet(Skeleton):
     `mask` (G, E, O) marks the operations that exist; None means all of them.
     """
 
-    cell: type[CellEdges] = SuperCell
+    cell: type[MixedCell] = SuperCell
     capturable = True  # whether a CUDA graph can replay a forward pass: false where it reads theta back to the host
     memory_draws = 1  # of theta, over which the activation memory of a step is averaged
 
@@ -93,12 +58,13 @@ class SuperNet(Skeleton):
         in_channels: int = 3,
         memory_format: torch.memory_format | None = None,
     ):
-        mask = torch.ones(space.shape, dtype=torch.bool) if mask is None else mask.detach().cpu()
-        super().__init__(lambda width: self.cell(space, width, k, mask[0]), channels, cells_per_stage, classes, in_channels)
+        rows = space.initial_mask(len(space.operations)) if mask is None else mask.tolist()
+        cell = lambda width: self.cell(space, width, k, rows[0], {1: OPERATIONS})
+        super().__init__(cell, channels, cells_per_stage, classes, in_channels)
         # Measured on a CPU: channels last is faster where convolutions dominate, and slower where an edge mixes few channels.
         self.memory_format = memory_format or (torch.channels_last if k == 1 else torch.contiguous_format)
         self.to(memory_format=self.memory_format)  # of weights and gradients, so that optimisers keep their fused path
-        cells = [layer for layer in self.layers if isinstance(layer, CellEdges)]
+        cells = [layer for layer in self.layers if isinstance(layer, MixedCell)]
         widths = [cell.mixed for cell in cells[::cells_per_stage]]
         self.layout = ThetaLayout(cells, widths, space.leaving(), space.operations)
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from drnas_lib.nets.layers import added, shuffled, split
-from drnas_lib.nets.mixed import MixedEdges
-from drnas_lib.nets.nb201 import CellEdges, SuperNet
+from drnas_lib.nets.mixed import MixedCell, MixedEdges
+from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.nets.stacked import StackedConv
 
 
@@ -27,7 +27,7 @@ def one_edge(source: MixedEdges, name: str, position: int, x: Tensor, active: Te
     return stack.norm(F.conv2d(active, stack.weight[part], padding=stack.padding), part=part)
 
 
-class SinglePathCell(CellEdges):
+class SinglePathCell(MixedCell):
     """A cell that computes the largest entry of theta on each edge.
 
     Where theta requires a gradient, an edge gives theta_c op_c(x) + sum of the other theta: these are zero and enter as scalars, as in

@@ -97,7 +97,7 @@ class Training:
                     ) from error
                 raise
             self.history.append(row)
-            self.unreadable = self.process_group.union(sorted({*self.unreadable, *self.feed.unreadable}))
+            self.unreadable = self.process_group.union([*self.unreadable, *self.feed.unreadable])
             self._save(folder)
             yield row
 

@@ -66,7 +66,7 @@ def run(
     if not rerun and _finished(folder, settings):
         return
     with folder.lock() if process_group.first else nullcontext():
-        if not rerun and process_group.share.of == 1 and _finished(folder, settings):  # by another process in the meantime
+        if not rerun and not process_group.several and _finished(folder, settings):  # by another process in the meantime
             return
         device = choose(settings.device, settings.precision)
         data = read(settings)

@@ -82,7 +82,7 @@ class Search:
         process_group: ProcessGroup = SINGLE_PROCESS,
     ):
         self.settings, self.dataset, self.device, self.process_group = settings, dataset, device, process_group
-        self.capture = capture and process_group.share.of == 1  # a graph cannot hold exchanges between processes
+        self.capture = capture and not process_group.several  # a graph cannot hold exchanges between processes
         self.space = SPACES[settings.space]
         self.positions = epoch_positions(settings.stages)
         available = torch.tensor(self.space.initial_mask(settings.stages[0].keep))
@@ -90,7 +90,7 @@ class Search:
         self.identity = Identity.of(settings, described(dataset))
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
-        self.noise = self.chance if process_group.share.of == 1 else torch.Generator(device)  # noise operations and drop path
+        self.noise = torch.Generator(device) if process_group.several else self.chance  # noise operations and drop path
         start = torch.Generator().manual_seed(settings.seed)
         mean, std = settings.eta_mean, settings.eta_std
         self.variables = ArchVariables(self.space.shape, start, available=available, mean=mean, std=std).to(device)
@@ -229,7 +229,7 @@ class Search:
         moves_eta = position.epoch_in_stage >= stage.arch_warmup
         for launched in self.launcher.epoch(train.part(share), valid.part(share), moves_eta):
             yield Launched(launched, steps)
-        self.unreadable = self.process_group.union(sorted({*self.unreadable, *self.train.unreadable, *self.valid.unreadable}))
+        self.unreadable = self.process_group.union([*self.unreadable, *self.train.unreadable, *self.valid.unreadable])
         if self.unreadable and isinstance(self.dataset, StreamedDataset):
             self.dataset.refuse_many(self.unreadable)
         self.process_group.total(self.step.meter.sums)

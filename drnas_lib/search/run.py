@@ -53,7 +53,7 @@ def launches(
         return
     with folder.lock() if process_group.first else nullcontext():
         # Another process may have finished the run since the first look.
-        if not rerun and process_group is SINGLE_PROCESS and _finished(folder, settings, shared):
+        if not rerun and not process_group.several and _finished(folder, settings, shared):
             return
         searched = folder.done and not rerun
         device = choose(settings.device, settings.precision)
