@@ -32,10 +32,7 @@ class ArchVariables(nn.Module):
 
     @torch.no_grad()
     def prune_(self, keep: int) -> None:
-        """Keep the `keep` operations with the largest beta on every edge; a dropped eta returns to the anchor.
-
-        beta grows with eta, so ranking by eta is ranking by beta.
-        """
+        """Keep the `keep` operations with the largest eta, so the largest beta, on every edge; a dropped eta returns to the anchor."""
         ranked = self.eta.masked_fill(~self.mask, -torch.inf).argsort(dim=-1, descending=True, stable=True)
         kept = torch.zeros_like(self.mask).scatter_(-1, ranked[..., :keep], True)
         self.mask.copy_(kept)

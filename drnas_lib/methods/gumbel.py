@@ -25,10 +25,7 @@ TAU_LINES: dict[str, Callable[[int, int], float]] = {  # the share of the way fr
 
 
 class GumbelSoftmax(Method):
-    """A method that draws from a Gumbel-softmax of temperature `tau`.
-
-    `tau` goes linearly from `tau_start` to `tau_end`; `tau_line` says which of the two ends an epoch runs at.
-    """
+    """The temperature `tau` goes linearly from `tau_start` to `tau_end`; `tau_line` says which of the two ends an epoch runs at."""
 
     tau: Tensor
 

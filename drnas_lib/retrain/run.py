@@ -95,51 +95,36 @@ def run(
 def network(settings: RetrainSettings, classes: int, in_channels: int) -> nn.Module:
     """The network to train, for images of `in_channels` channels."""
     genotype, recipe = genotype_from_json(settings.cell_json), settings.recipe
+    sizes = settings.channels, settings.cells, classes, in_channels
     if isinstance(genotype, Nb201Genotype):
-        return DiscreteNetwork(genotype, settings.channels, settings.cells, classes, in_channels)
-    return DartsNetwork(
-        genotype,
-        settings.macro,
-        settings.channels,
-        settings.cells,
-        classes,
-        in_channels,
-        auxiliary_size=settings.image_size if recipe.auxiliary else None,
-        drop_path=recipe.drop_path > 0,
-        operations=PLAIN_POOLS if recipe.plain_pools else OPERATIONS,
-    )
+        return DiscreteNetwork(genotype, *sizes)
+    auxiliary_size = settings.image_size if recipe.auxiliary else None
+    operations = PLAIN_POOLS if recipe.plain_pools else OPERATIONS
+    return DartsNetwork(genotype, settings.macro, *sizes, auxiliary_size, recipe.drop_path > 0, operations)
 
 
 def read(settings: RetrainSettings) -> Data:
-    """The images of a training. Raises MissingData, DamagedData, RecordError."""
-    return _streamed(settings) if settings.dataset == STREAMED else _in_memory(settings)
-
-
-def _in_memory(settings: RetrainSettings) -> Data:
+    """The images of a training. Raises MissingData, DamagedData, RecordError; RetrainError without test images."""
     folder = resolve(settings.data_folder) if settings.data_folder else None
-    dataset = load(settings.dataset, data_root(), folder, settings.image_size)
+    size, recipe, seed = settings.image_size, settings.recipe, settings.seed
+    if settings.dataset == STREAMED:
+        train, test = image_files.train_and_test(folder or data_root() / STREAMED)
+        reduced = image_files.reductions(train)
+        if settings.index_list:
+            train = image_files.chosen(train, resolve(settings.index_list))
+        source = stream.source(train, test, size, settings.index_list)
+        description = {"name": settings.dataset, "fingerprint": stream.digest(train, test), "source": source}
+        streamed = lambda device, share: stream.StreamFeed(train, test, size, recipe.batch_size, seed, device, settings.workers, share)
+        return Data(streamed, 3, description, reduced)
+    dataset = load(settings.dataset, data_root(), folder, size)
     if dataset.test is None:
         raise RetrainError(f"{dataset.name} has no test images, so a training cannot be judged. Use another data set.")
 
-    def feed(device: torch.device, share: Share) -> Feed:
+    def in_memory(device: torch.device, share: Share) -> Feed:
         part = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
-        recipe = settings.recipe
-        return MemoryFeed(replace(dataset, train=part), recipe.batch_size, recipe.cutout, settings.seed, device, share)
+        return MemoryFeed(replace(dataset, train=part), recipe.batch_size, recipe.cutout, seed, device, share)
 
-    return Data(feed, dataset.channels, described(dataset))
-
-
-def _streamed(settings: RetrainSettings) -> Data:
-    folder = resolve(settings.data_folder) if settings.data_folder else data_root() / STREAMED
-    train, test = image_files.train_and_test(folder)
-    reduced = image_files.reductions(train)
-    if settings.index_list:
-        train = image_files.chosen(train, resolve(settings.index_list))
-    size, batch_size, seed = settings.image_size, settings.recipe.batch_size, settings.seed
-    source = stream.source(train, test, size, settings.index_list)
-    description = {"name": settings.dataset, "fingerprint": stream.digest(train, test), "source": source}
-    feed = lambda device, share: stream.StreamFeed(train, test, size, batch_size, seed, device, settings.workers, share)
-    return Data(feed, 3, description, reduced)
+    return Data(in_memory, dataset.channels, described(dataset))
 
 
 def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:

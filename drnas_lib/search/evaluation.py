@@ -1,6 +1,6 @@
 """How good a found cell is: looked up in the benchmark table, or trained beside cells that do not come from the search."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import mean
@@ -68,21 +68,24 @@ def folders(run: RunFolder) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(run.path.glob(f"{FOLDER}*"))]
 
 
-def _nothing(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
-    yield from ()
-    return {}
+def evaluated(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
+    """Judge a found cell as the settings ask, and give the result for the record."""
+    kind, result = context.settings.evaluate, {}
+    if kind == "table":
+        result = _looked_up(genotype, context.settings.dataset)
+    elif kind == "train":
+        result = yield from _train(context, genotype)
+    return {"kind": kind, **result}
 
 
-def _look_up(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
+def _looked_up(genotype: Genotype, dataset: str) -> dict:
     """Accuracy and rank in the benchmark table, or the reason why they are unknown; a search without the table still counts."""
-    yield from ()
     try:
         table = Benchmark.load()
     except MissingBenchmark as error:
         return {"unknown": str(error)}
     assert isinstance(genotype, Nb201Genotype)  # evaluate='table' is for its space alone
     found: dict[str, object] = {}
-    dataset = context.settings.dataset
     for split in ("valid", "test"):
         accuracy = table.accuracy(genotype, dataset, split)
         found |= table.standing(accuracy, dataset, split).to_record(f"{dataset}_{split}")
@@ -137,10 +140,3 @@ def comparison_cells(space: Space, settings: SearchSettings) -> dict[str, Genoty
         skip = torch.tensor([name == "skip_connect" for name in space.operations])
         cells[ALL_SKIP] = space.genotype((skip & available).float())
     return cells
-
-
-EVALUATIONS: dict[str, Callable[[RunContext, Genotype], Generator[Training, None, dict]]] = {
-    "none": _nothing,
-    "table": _look_up,
-    "train": _train,
-}

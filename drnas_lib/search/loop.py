@@ -278,15 +278,13 @@ class Search:
         return MethodContext(net, images, self.settings.batch_size, self.order, self.chance)
 
     def activation_mb(self) -> float:
-        """Megabytes that a weight step of this stage saves for its backward pass; changes nothing in the search.
-
-        The mean of `memory_draws` draws, since a draw may decide which operations are computed.
-        """
+        """Megabytes that a weight step of this stage saves for its backward pass; changes nothing in the search."""
         net, order, chance = self.step.net, torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0)
+        draws = self.method.network.memory_draws  # a draw may decide which operations are computed
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.process_group.share), 0)
         used = 0.0
         with restoring(list(net.buffers()), self.chance):
-            for _ in range(self.method.network.memory_draws):
+            for _ in range(draws):
                 theta = self.method.sample(chance).detach()
-                used += activation_bytes(partial(net, x, theta), [x, theta, *self.step.parameters]) / self.method.network.memory_draws
+                used += activation_bytes(partial(net, x, theta), [x, theta, *self.step.parameters]) / draws
         return used / 1e6

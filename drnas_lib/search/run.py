@@ -18,7 +18,7 @@ from drnas_lib.runs.device import choose, describe, reproducible
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
 from drnas_lib.search import evaluation
-from drnas_lib.search.evaluation import EVALUATIONS, RunContext, Training
+from drnas_lib.search.evaluation import RunContext, Training
 from drnas_lib.search.loop import Epoch, Launched, Search, SearchError, SharedDevice
 from drnas_lib.spaces import SPACES
 
@@ -158,8 +158,8 @@ def _evaluate(context: RunContext) -> Iterator[Training]:
     """Judge the found cell and add the result to the record."""
     began, record = time.perf_counter(), integrity.record(context.folder)
     genotype = genotype_from_json(read_json(integrity.checked(context.folder.file("genotype.json"), record)))
-    result = yield from EVALUATIONS[context.settings.evaluate](context, genotype)
+    result = yield from evaluation.evaluated(context, genotype)
     if context.process_group.first:
-        record["evaluation"] = {"kind": context.settings.evaluate, **result}
+        record["evaluation"] = result
         record["metrics"]["evaluation_s"] = time.perf_counter() - began
         integrity.write(context.folder.file(integrity.RECORD), record)

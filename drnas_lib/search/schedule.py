@@ -1,10 +1,10 @@
 """The epochs of a search in their stages, and the learning rate along them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drnas_lib.config.search_settings import StageSettings
+from drnas_lib.retrain.schedule import cosine
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,6 @@ def epoch_positions(stages: Sequence[StageSettings]) -> list[EpochPosition]:
     """Every epoch in order."""
     flat = [(s, e) for s, stage in enumerate(stages) for e in range(stage.epochs)]
     return [EpochPosition(epoch, s, e) for epoch, (s, e) in enumerate(flat)]
-
-
-def cosine(epoch: int, epochs: int, start: float, end: float) -> float:
-    """Cosine annealing in closed form, constant within an epoch."""
-    return end + (start - end) * (1 + math.cos(math.pi * epoch / epochs)) / 2
 
 
 def linear(epoch: int, epochs: int, end: float) -> float:
@@ -46,5 +41,5 @@ def learning_rate(rule: str, position: EpochPosition, epochs: int, start: float,
         return start
     if rule == "restart_cosine":
         begin = max(position.epoch - position.epoch_in_stage, warmup - 1)
-        return end + (start - end) * cosine(position.epoch, epochs, 1.0, 0.0) / cosine(begin, epochs, 1.0, 0.0)
-    return cosine(position.epoch, epochs, start, end)
+        return end + (start - end) * cosine(position.epoch, epochs, 1.0) / cosine(begin, epochs, 1.0)
+    return end + cosine(position.epoch, epochs, start - end)
