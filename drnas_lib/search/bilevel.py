@@ -99,23 +99,18 @@ class Bilevel:
         assert valid is not None, "only steps that leave eta have no validation batch"
         gradient, loss, logits = self.arch_gradient(train, valid)
         self.meter.add(1, loss, logits, valid[1])
-        self.move_arch(gradient)
-
-    def move_arch(self, gradient: Sequence[Tensor]) -> None:
-        """One step of Adam on the parameters `learnt`, whose gradients are given in the same order."""
-        for parameter, g in zip(self.learnt, gradient):
-            parameter.grad = g
-        self.arch_optimiser.step()
-        for parameter in self.learnt:
-            parameter.grad = None
+        self.arch_optimiser.step(gradient)
 
     def weight_step(self, train: Batch) -> None:
         """Move the weights down the clipped gradient of the training loss; eta gets no gradient and stays."""
-        x, y = train
-        logits = self.forward(x, self.method.sample(self.generator).detach())
-        loss = self.loss(logits, y)
+        loss, logits = self._pass(train, self.method.sample(self.generator).detach())
         self.weight_optimiser.step(self._gradient(loss, self.parameters))
-        self.meter.add(0, loss, logits, y)
+        self.meter.add(0, loss, logits, train[1])
+
+    def _pass(self, batch: Batch, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """(loss, logits) of a forward pass."""
+        logits = self.forward(batch[0], theta)
+        return self.loss(logits, batch[1]), logits
 
     def _gradient(self, loss: Tensor, variables: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """d loss / d variables for the batch of all processes; zero for a variable that the loss does not depend on."""
@@ -127,10 +122,8 @@ class Bilevel:
 
     def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         """Gradient of the validation loss at the present weights by all that is `learnt`: (gradient, loss, logits)."""
-        x, y = valid
         with frozen(self.parameters):
-            logits = self.forward(x, self.method.sample(self.generator))
-            loss = self.loss(logits, y)
+            loss, logits = self._pass(valid, self.method.sample(self.generator))
             return self._gradient(self._regularised(loss), self.learnt), loss, logits
 
     def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
@@ -145,12 +138,10 @@ class Bilevel:
         start = [parameter.detach().clone() for parameter in self.parameters]
         statistics = [buffer.clone() for buffer in self.net.buffers()]
 
-        inner = self._gradient(self._train_loss(train, theta.detach()), self.parameters)
+        inner = self._gradient(self._pass(train, theta.detach())[0], self.parameters)
         step = [g + sgd.weight_decay * w + sgd.momentum * v for g, w, v in zip(inner, start, sgd.velocity)]
         self._set_weights(start, step, -sgd.lr)
-        x, y = valid
-        logits = self.forward(x, self.method.sample(self.generator))
-        loss = self.loss(logits, y)
+        loss, logits = self._pass(valid, self.method.sample(self.generator))
         gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
         direct, direction = gradient[:learnt], gradient[learnt:]
 
@@ -162,15 +153,12 @@ class Bilevel:
                 if self.noise and stream is not None:
                     self.noise.set_state(stream)  # the same noise and the same dropped paths, for the same reason
                 self._set_weights(start, direction, sign * radius)
-                sides += self._gradient(self._train_loss(train, fixed), [fixed])
+                sides += self._gradient(self._pass(train, fixed)[0], [fixed])
         with torch.no_grad():
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)
         implicit = torch.autograd.grad(theta, self.learnt, (sides[0] - sides[1]) / (2 * radius))
         return tuple(d - sgd.lr * i for d, i in zip(direct, implicit)), loss, logits
-
-    def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
-        return self.loss(self.forward(train[0], theta), train[1])
 
     @torch.no_grad()
     def _set_weights(self, start: Sequence[Tensor], direction: Sequence[Tensor], length: Tensor | float) -> None:
@@ -193,13 +181,11 @@ class SingleLevel(Bilevel):
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
         if not moves_eta:
             return self.weight_step(train)
-        x, y = train
-        logits = self.forward(x, self.method.sample(self.generator))
-        loss = self.loss(logits, y)
+        loss, logits = self._pass(train, self.method.sample(self.generator))
         gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
-        self.move_arch(gradient[: len(self.learnt)])
+        self.arch_optimiser.step(gradient[: len(self.learnt)])
         self.weight_optimiser.step(gradient[len(self.learnt) :])
-        self.meter.add(0, loss, logits, y)
+        self.meter.add(0, loss, logits, train[1])
 
 
 class WeightsOnly(Bilevel):
