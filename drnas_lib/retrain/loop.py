@@ -70,6 +70,8 @@ class Training:
     ):
         self.net, self.feed, self.recipe, self.seed = net, feed, recipe, seed
         self.device, self.identity, self.process_group = device, identity, process_group
+        if device.type == "cpu":  # depthwise convolutions take half the time in channels-last order there
+            net = net.to(memory_format=torch.channels_last)
         self.model = process_group.wrap(net.to(device))
         self.train_forward, self.test_forward = precision.forward(self.model), precision.forward(net)  # images -> logits
         self.drop_paths = [module for module in net.modules() if isinstance(module, DropPath)]

@@ -16,10 +16,9 @@ from drnas_lib.data.feed import Feed, MemoryFeed
 from drnas_lib.data.image_set import subset
 from drnas_lib.data.search_images import described
 from drnas_lib.data.sources import load
-from drnas_lib.genotype import Nb201Genotype, genotype_from_json
+from drnas_lib.genotype import genotype_from_json
+from drnas_lib.nets import networks
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
-from drnas_lib.nets.darts_network import DartsNetwork
-from drnas_lib.nets.nb201_network import DiscreteNetwork
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.retrain.loop import RetrainError, Training
 from drnas_lib.runs import checkpoint, integrity, threads
@@ -81,8 +80,6 @@ def run(
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
         with reproducible(device, precision), threads.using(threads.choose(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
-            if device.type == "cpu":  # depthwise convolutions take half the time in channels-last order there
-                net = net.to(memory_format=torch.channels_last)
             identity = Identity.of(settings, data.description)
             training = Training(net, feed, settings.recipe, settings.seed, device, identity, process_group, precision)
             for row in training.run(folder, on_step):
@@ -94,13 +91,16 @@ def run(
 
 def network(settings: RetrainSettings, classes: int, in_channels: int) -> nn.Module:
     """The network to train, for images of `in_channels` channels."""
-    genotype, recipe = genotype_from_json(settings.cell_json), settings.recipe
-    sizes = settings.channels, settings.cells, classes, in_channels
-    if isinstance(genotype, Nb201Genotype):
-        return DiscreteNetwork(genotype, *sizes)
-    auxiliary_size = settings.image_size if recipe.auxiliary else None
-    operations = PLAIN_POOLS if recipe.plain_pools else OPERATIONS
-    return DartsNetwork(genotype, settings.macro, *sizes, auxiliary_size, recipe.drop_path > 0, operations)
+    recipe = settings.recipe
+    return networks.network(
+        genotype_from_json(settings.cell_json),
+        settings,
+        classes,
+        in_channels,
+        auxiliary_size=settings.image_size if recipe.auxiliary else None,
+        drop_path=recipe.drop_path > 0,
+        operations=PLAIN_POOLS if recipe.plain_pools else OPERATIONS,
+    )
 
 
 def read(settings: RetrainSettings) -> Data:

@@ -1,6 +1,7 @@
 """How good a found cell is: looked up in the benchmark table, or trained beside cells that do not come from the search."""
 
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import mean
@@ -13,13 +14,14 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.feed import MemoryFeed
 from drnas_lib.data.search_images import StreamedDataset, described
 from drnas_lib.data.sources import Dataset
-from drnas_lib.genotype import Genotype, Nb201Genotype
+from drnas_lib.genotype import Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters
 from drnas_lib.nets.networks import network
 from drnas_lib.parallel.process_group import ProcessGroup
 from drnas_lib.retrain import loop as retrain
+from drnas_lib.runs import integrity
 from drnas_lib.runs.identity import Identity
-from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.runs.seeds import built
 from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, RANDOM, by_seed
 from drnas_lib.spaces import SPACES
@@ -68,14 +70,19 @@ def folders(run: RunFolder) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(run.path.glob(f"{FOLDER}*"))]
 
 
-def evaluated(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
-    """Judge a found cell as the settings ask, and give the result for the record."""
+def evaluate(context: RunContext) -> Iterator[Training]:
+    """Judge the found cell as the settings ask, and add the result to the record."""
+    began, record = time.perf_counter(), integrity.record(context.folder)
+    genotype = genotype_from_json(read_json(integrity.checked(context.folder.file("genotype.json"), record)))
     kind, result = context.settings.evaluate, {}
     if kind == "table":
         result = _looked_up(genotype, context.settings.dataset)
     elif kind == "train":
         result = yield from _train(context, genotype)
-    return {"kind": kind, **result}
+    if context.process_group.first:
+        record["evaluation"] = {"kind": kind, **result}
+        record["metrics"]["evaluation_s"] = time.perf_counter() - began
+        integrity.write(context.folder.file(integrity.RECORD), record)
 
 
 def _looked_up(genotype: Genotype, dataset: str) -> dict:
@@ -114,8 +121,6 @@ def _train(context: RunContext, genotype: Genotype) -> Generator[Training, None,
         for seed in seeds:
             number += 1
             net = built(seed, partial(network, cell, settings, dataset.classes, image[0]))
-            if device.type == "cpu":  # channels last is a fifth faster there
-                net = net.to(memory_format=torch.channels_last)
             folder = RunFolder(context.folder.path / f"{FOLDER}{name}_{seed}")
             folder.path.mkdir(parents=True, exist_ok=True)
             identity = Identity.of(settings, described(dataset), cell, recipe, seed)

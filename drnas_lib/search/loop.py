@@ -106,8 +106,8 @@ class Search:
     def _net(self, stage: int) -> torch.nn.Module:
         """A new supernet for a stage; the seed alone decides its weights, whatever the device."""
         s, images = self.settings, (self.dataset.classes, self.dataset.channels)
-        parts = s, self.method.network, s.stages[stage].k, self.variables.mask, images, self.noise
-        net = built(s.seed + stage, lambda: supernet(self.space, *parts))
+        parts = self.method.network, s.stages[stage].k, self.variables.mask, images, self.noise
+        net = built(s.seed + stage, lambda: supernet(s, *parts))
         return self.process_group.common(net.to(self.device)).train()
 
     def start_stage(self, net: torch.nn.Module, stage: int) -> None:
