@@ -92,12 +92,12 @@ def test_both_sides_of_the_second_order_difference_see_the_same_noise(settings):
     """With weights that stay, both losses are then equal."""
     search = Search(settings(NOISE, bilevel="second"), load("digits", None), torch.device("cpu"))
     search.step.net.set_drop_path(0.5)
-    losses, train_loss = [], search.step._train_loss
-    search.step._train_loss = lambda *batch: losses.append(train_loss(*batch)) or losses[-1]
+    passes, one_pass = [], search.step._pass
+    search.step._pass = lambda *batch: passes.append(one_pass(*batch)) or passes[-1]
     search.step._set_weights = lambda *move: None
     batch = search.train.batch(search.train.plan(32, search.order), 0)
     search.step.unrolled_gradient(batch, batch)
-    of_inner_step, plus, minus = losses
+    of_inner_step, _, plus, minus = (loss for loss, _ in passes)
     assert torch.equal(plus, minus) and not torch.equal(plus, of_inner_step)
     assert not search.step.capturable
 

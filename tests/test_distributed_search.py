@@ -14,12 +14,12 @@ from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.search_images import read
 from drnas_lib.data.stream import StreamedImages
 from drnas_lib.distributed.launch import start
-from drnas_lib.parallel.process_group import SINGLE_PROCESS, DistributedGroup
+from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
+from drnas_lib.retrain.loop import Meter
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.search import loop as search
-from drnas_lib.search.bilevel import Meter
 from drnas_lib.search.loop import Epoch, Search, SharedDevice
 from drnas_lib.search.run import Training, run
 from tests.conftest import SMALL
@@ -76,7 +76,7 @@ def worker(number, folder, cases):
     process_group = SINGLE_PROCESS
     if number < 2:
         torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=number, world_size=2)
-        process_group = DistributedGroup()
+        process_group = ProcessGroup.joined()
     found = {name: state_after(case, process_group, folder / ("two" if number < 2 else "one") / name) for name, case in cases.items()}
     torch.save(found, folder / f"process{number}")
     if number < 2:

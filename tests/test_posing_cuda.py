@@ -12,7 +12,7 @@ from drnas_lib.data.search_images import StreamedDataset
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import StreamFeed
 from drnas_lib.methods import method_class
-from drnas_lib.retrain.loop import Training
+from drnas_lib.retrain.loop import Meter, Training
 from drnas_lib.retrain.run import network, read
 from drnas_lib.runs.records import RunFolder
 from drnas_lib.runs.seeds import built
@@ -184,9 +184,9 @@ def test_an_epoch_of_retraining(cell):
         training = Training(built(0, lambda: network(these, feed.classes, 1)), feed, these.recipe, 0, CUDA, None)
         training._epoch(0, lambda done, of: device.reports.clear())
         assert files(device.reports) <= {"tolist reads back @ loop.py", "to copies from the host to the device @ batches.py"}
-        x, y = next(feed.epoch(0))
+        (x, y), meter = next(feed.epoch(0)), Meter(CUDA)
         device.reports.clear()
-        training._step(x, y)
+        training._step(x, y, meter)
         assert device.reports == []
 
 

@@ -17,19 +17,11 @@ class Regulariser:
     penalty: Callable[[Tensor, Tensor], Tensor] | None
 
 
-def adam_decay(lam: float) -> Regulariser:
-    """The released code: weight decay inside Adam, so lam * eta joins the gradient and is rescaled with it."""
-    return Regulariser(lam, None)
-
-
-def penalty(lam: float) -> Regulariser:
-    """The paper's text (section 2.2): lam times the l2 norm of eta, the distance to the anchor, summed over the cell groups."""
-    return Regulariser(0.0, lambda eta, mask: lam * torch.linalg.vector_norm((eta * mask).flatten(1), dim=1).sum())
-
-
-def kl(lam: float) -> Regulariser:
-    """Appendix A.5: lam times KL(Dir(beta) || Dir(1)), summed over the edges."""
-    return Regulariser(0.0, lambda eta, mask: lam * kl_to_flat(concentration(eta), mask).sum())
-
-
-REGULARISERS: dict[str, Callable[[float], Regulariser]] = {"adam_decay": adam_decay, "penalty": penalty, "kl": kl}
+REGULARISERS: dict[str, Callable[[float], Regulariser]] = {  # of lam
+    # The released code: weight decay inside Adam, so lam * eta joins the gradient and is rescaled with it.
+    "adam_decay": lambda lam: Regulariser(lam, None),
+    # The paper's text (section 2.2): lam times the l2 norm of eta, the distance to the anchor, summed over the cell groups.
+    "penalty": lambda lam: Regulariser(0.0, lambda eta, mask: lam * torch.linalg.vector_norm((eta * mask).flatten(1), dim=1).sum()),
+    # Appendix A.5: lam times KL(Dir(beta) || Dir(1)), summed over the edges.
+    "kl": lambda lam: Regulariser(0.0, lambda eta, mask: lam * kl_to_flat(concentration(eta), mask).sum()),
+}

@@ -10,7 +10,6 @@ class ArchVariables(nn.Module):
     """`eta` (G, E, O), drawn from N(mean, std²), and `mask` (G, E, O), true where an operation is still a candidate.
 
     The mask starts as `available`, None for all; where it is false, eta is 0.
-
     eta = 0 is the anchor: there every concentration is 1 and every mixture is equally likely (section 2.2).
     """
 
@@ -33,13 +32,7 @@ class ArchVariables(nn.Module):
 
     @torch.no_grad()
     def prune_(self, keep: int) -> None:
-        """Keep the `keep` operations with the largest beta on every edge; a dropped eta returns to the anchor.
-
-        beta grows with eta, so ranking by eta is ranking by beta. Raises ValueError where an edge has fewer than `keep` left.
-        """
-        left = int(self.mask.sum(-1).min())
-        if not 1 <= keep <= left:
-            raise ValueError(f"cannot keep {keep} operations on every edge: some edge has {left} left")
+        """Keep the `keep` operations with the largest eta, so the largest beta, on every edge; a dropped eta returns to the anchor."""
         ranked = self.eta.masked_fill(~self.mask, -torch.inf).argsort(dim=-1, descending=True, stable=True)
         kept = torch.zeros_like(self.mask).scatter_(-1, ranked[..., :keep], True)
         self.mask.copy_(kept)

@@ -37,7 +37,7 @@ SNAS_START = {"eta_mean": 1.0, "eta_std": 0.01}  # of the logits, in the code of
 # In the order of Table 4.
 METHODS: dict[str, MethodRow] = {
     "rsps": MethodRow(
-        "drnas_lib.methods.rsps:RSPS",
+        "drnas_lib.methods.candidates:RSPS",
         "RSPS (Li & Talwalkar, 2019)",
         {"paper": OFFICIAL | dict(epochs=250, step="weights_only")},
         {"paper": CANDIDATES | dict(candidate_batch=512)},
@@ -63,13 +63,13 @@ METHODS: dict[str, MethodRow] = {
         {"paper": OFFICIAL | dict(epochs=50, bilevel="second")},
     ),
     "gdas": MethodRow(
-        "drnas_lib.methods.gdas:GDAS",
+        "drnas_lib.methods.gumbel:GDAS",
         "GDAS (Dong & Yang, 2019)",
         {"paper": OFFICIAL | dict(epochs=250, step="weights_first"), "released": {}},
         {"paper": dict(tau_start=10.0, tau_end=0.1, tau_line="both"), "released": CODE_TAU},
     ),
     "snas": MethodRow(  # its own code searches the DARTS space; no settings for this space are published
-        "drnas_lib.methods.snas:SNAS",
+        "drnas_lib.methods.gumbel:SNAS",
         "SNAS (Xie et al., 2019)",
         {"paper": SNAS_START | dict(epochs=150, step="single_level", regulariser="adam_decay", arch_grad_clip=10.0), "released": {}},
         {"paper": dict(tau_start=1.0, tau_end=0.03, tau_line="end"), "released": CODE_TAU},

@@ -26,9 +26,9 @@ from drnas_lib.config.parameters import ParameterError, file_of_parameters, from
 from drnas_lib.config.retrain import RetrainSettings
 from drnas_lib.config.run_parameters import share_problems
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.distributed.jobs import JOBS, ProgressLines
+from drnas_lib.distributed.launch import JOBS, ProgressLines
 from drnas_lib.errors import UserError
-from drnas_lib.parallel.process_group import DistributedGroup
+from drnas_lib.parallel.process_group import ProcessGroup
 from drnas_lib.runs.records import resolve
 
 SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
@@ -77,13 +77,13 @@ def _stopped(number: int, frame: object) -> None:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[DistributedGroup]:
+def joined(device: str) -> Iterator[ProcessGroup]:
     """The group of the processes that torchrun started. Raises LostProcess if one of them has ended."""
     if device != "cpu":
         torch.cuda.set_device(device)
     torch.distributed.init_process_group("gloo" if device == "cpu" else "nccl", timeout=TIMEOUT)
     try:
-        yield DistributedGroup()
+        yield ProcessGroup.joined()
     except RuntimeError as error:
         if any(sign in str(error) for sign in SIGNS_OF_LOSS):
             raise LostProcess(

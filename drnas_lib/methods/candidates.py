@@ -1,4 +1,4 @@
-"""Cells judged with shared weights: each on one batch of the architecture half, in evaluation mode; the best is the method's answer."""
+"""Methods that judge cells with shared weights, each on one batch in evaluation mode, and answer with the best; the simplest is RSPS."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
@@ -65,3 +65,24 @@ class BestOfCandidates(Method):
             cells = self.draw(count, context.theta_generator)
             best = accuracies(context.net, cells, self.batches(context, count)).argmax()
             self.best.copy_(cells[int(best)].argmax(-1))
+
+
+class RSPS(BestOfCandidates):
+    """Random search with parameter sharing (Li & Talwalkar, UAI 2019): theta is one-hot and uniform, and only the weights are trained.
+
+    A cell is judged on `candidate_batch` images, not augmented.
+    """
+
+    def __init__(self, variables: ArchVariables, candidates: int, monitored: int, candidate_batch: int):
+        super().__init__(variables, candidates, monitored)
+        self.candidate_batch = candidate_batch
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        eta = self.variables.eta
+        return self.one_hot(torch.randint(eta.shape[-1], (count, *eta.shape[:2]), generator=generator, device=eta.device))
+
+    def batches(self, context: MethodContext, count: int) -> Iterator[Batch]:
+        return context.plain(self.candidate_batch, count)
+
+    def mean(self) -> Tensor:
+        return torch.full_like(self.variables.eta, 1 / self.variables.eta.shape[-1])

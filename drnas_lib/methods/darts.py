@@ -1,7 +1,4 @@
-"""DARTS (Liu et al., ICLR 2019): the mixing weights are the softmax of eta, nothing is random.
-
-The setting `bilevel` of the architecture step chooses the first or the second order.
-"""
+"""DARTS (Liu et al., ICLR 2019), of the first or the second order as the setting `bilevel` says: nothing is random."""
 
 import torch
 from torch import Tensor

@@ -1,12 +1,14 @@
-"""The Gumbel-softmax distribution, whose temperature a search lowers."""
+"""The methods that draw from a Gumbel-softmax distribution, whose temperature a search lowers."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.method import Method
+from drnas_lib.nets.single_path import SinglePathNet
 
 
 def gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
@@ -23,10 +25,7 @@ TAU_LINES: dict[str, Callable[[int, int], float]] = {  # the share of the way fr
 
 
 class GumbelSoftmax(Method):
-    """A method that draws from a Gumbel-softmax of temperature `tau`.
-
-    `tau` goes linearly from `tau_start` to `tau_end`; `tau_line` says which of the two ends an epoch runs at.
-    """
+    """The temperature `tau` goes linearly from `tau_start` to `tau_end`; `tau_line` says which of the two ends an epoch runs at."""
 
     tau: Tensor
 
@@ -42,3 +41,21 @@ class GumbelSoftmax(Method):
         """softmax((log p + Gumbel noise) / tau), (G, E, O): near one-hot at a low tau."""
         log_p = self.logits().log_softmax(-1)
         return ((log_p + gumbel(log_p, generator)) / self.tau).softmax(-1)
+
+
+class SNAS(GumbelSoftmax):
+    """SNAS (Xie et al., ICLR 2019): theta = softmax((log p + Gumbel noise) / tau); every operation is computed."""
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        return self.relaxed(generator)
+
+
+class GDAS(GumbelSoftmax):
+    """GDAS (Dong & Yang, CVPR 2019): one-hot at the largest entry of the relaxed draw, with its gradient (straight-through)."""
+
+    network = SinglePathNet
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        soft = self.relaxed(generator)
+        hard = F.one_hot(soft.argmax(-1), soft.shape[-1]).to(soft.dtype)
+        return hard + (soft - soft.detach())  # soft - soft is exactly zero, so that the value stays one-hot

@@ -2,7 +2,7 @@
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -83,3 +83,9 @@ class Method(nn.Module, ABC):
     def logits(self) -> Tensor:
         """eta with dropped operations at -inf, so that their softmax is zero."""
         return self.variables.eta.masked_fill(~self.variables.mask, -torch.inf)
+
+
+DERIVATIONS: dict[str, Callable[[Method], Tensor]] = {  # the scores (G, E, O) that a cell is derived from: the space takes the best
+    "mean": lambda method: method.scores(),  # of DrNAS the Dirichlet mean (eq. 4)
+    "softmax": lambda method: Method.logits(method).softmax(-1),  # as the released code derives
+}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from drnas_lib.architecture.variables import STD, ArchVariables
 from drnas_lib.methods.method import Method
-from drnas_lib.nets.edge_weights import EdgeWeightedNet
+from drnas_lib.nets.nb201 import EdgeWeightedNet
 from drnas_lib.runs.seeds import derived
 from drnas_lib.spaces.space import Space
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from drnas_lib.genotype import Nb201Genotype
 from drnas_lib.nets.darts_skeleton import DartsSkeleton
-from drnas_lib.nets.nb201_network import STAGES, DiscreteNetwork
+from drnas_lib.nets.nb201_network import DiscreteNetwork
 
 
 @dataclass(frozen=True)
@@ -55,28 +55,16 @@ def macs(net: nn.Module, input_shape: tuple[int, ...]) -> int:
     return sum(counted)
 
 
-def nb201_cost(
-    genotype: Nb201Genotype,
-    channels: int = 16,
-    cells_per_stage: int = 5,
-    classes: int = 10,
-    in_channels: int = 3,
-    resolution: int = 32,
-) -> Cost:
-    """The cost of `DiscreteNetwork(genotype, channels, ...)` on images of `resolution` x `resolution`: each edge adds its operation's.
-
-    Raises ValueError where the resolution cannot be halved twice.
-    """
-    if resolution % 2 ** (STAGES - 1):
-        raise ValueError(f"resolution {resolution} is not divisible by {2 ** (STAGES - 1)}")
-    costs = [_with_one_edge(operation, channels, cells_per_stage, classes, in_channels, resolution) for operation in genotype.operations]
-    empty, others = _with_one_edge("none", channels, cells_per_stage, classes, in_channels, resolution), len(costs) - 1
+def nb201_cost(genotype: Nb201Genotype, resolution: int = 32, **sizes: int) -> Cost:
+    """The cost of `DiscreteNetwork(genotype, **sizes)` on images of `resolution` x `resolution`: each edge adds its operation's."""
+    costs = [_with_one_edge(operation, resolution, **sizes) for operation in genotype.operations]
+    empty, others = _with_one_edge("none", resolution, **sizes), len(costs) - 1
     return Cost(sum(c.parameters for c in costs) - others * empty.parameters, sum(c.macs for c in costs) - others * empty.macs)
 
 
 @cache
-def _with_one_edge(operation: str, channels: int, cells: int, classes: int, in_channels: int, resolution: int) -> Cost:
+def _with_one_edge(operation: str, resolution: int, **sizes: int) -> Cost:
     """Counted on the network whose cells have this operation on one edge and nothing on the others."""
     with torch.device("meta"):
-        net = DiscreteNetwork(Nb201Genotype((operation, *["none"] * 5)), channels, cells, classes, in_channels)
-    return Cost(parameters(net), macs(net, (in_channels, resolution, resolution)))
+        net = DiscreteNetwork(Nb201Genotype((operation, *["none"] * 5)), **sizes)
+    return Cost(parameters(net), macs(net, (sizes.get("in_channels", 3), resolution, resolution)))

@@ -2,53 +2,27 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from drnas_lib.genotype import DARTS_CELL_INPUTS
 from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton, cell_inputs
 from drnas_lib.nets.darts_supernet_operations import BY_STRIDE, Noise
-from drnas_lib.nets.layers import added, next_node, shuffled, split
-from drnas_lib.nets.mixed import MixedEdges, Theta, ThetaLayout
+from drnas_lib.nets.mixed import MixedCell, Theta, ThetaLayout
 from drnas_lib.spaces.space import Space
 
 STEM_WIDTH = 3  # times the channels of the first cell, on CIFAR and on ImageNet
 
 
-class DartsSuperCell(nn.Module):
-    """One cell of width C: each computed node is the sum of the mixed edges from all nodes before it; the output joins them all.
-
-    With K > 1 an edge mixes the first C/K channels, passes the others on (through 2x2 max pooling at stride 2) and shuffles; the
-    shuffle is the same permutation on all edges into a node, so it is applied once, to their sum.
-    """
+class DartsSuperCell(MixedCell):
+    """One cell of width C; the output joins its four computed nodes."""
 
     def __init__(self, space: Space, place: CellPlace, k: int, mask: list[list[bool]]):
-        super().__init__()
-        if place.channels % k:
-            raise ValueError(f"K={k} does not divide the {place.channels} channels of a cell")
-        self.k, self.mixed, self.reduces = k, place.channels // k, place.reduction
-        self.inputs = cell_inputs(place, affine=False)
-        self.leaving = space.leaving()
-        strides = [2 if place.reduction and node < DARTS_CELL_INPUTS else 1 for node in range(len(self.leaving))]
-        sources = [
-            MixedEdges(BY_STRIDE[stride], self.mixed, space.operations, [mask[e] for e in edges], stride)
-            for stride, edges in zip(strides, self.leaving)
-        ]
-        self.sources, self.layout = nn.ModuleList(sources), ThetaLayout(sources, self.leaving, space.operations)
+        super().__init__(space, place.channels, k, mask, BY_STRIDE, cell_inputs(place, affine=False), place.reduction)
 
     def forward(self, before_last: Tensor, last: Tensor, theta: list[dict[int, list[Theta]]], drop, generator) -> Tensor:
         """Both inputs (B, C', H', W'), by group and width the theta of each source -> (B, 4 C, H, W)."""
         states = [self.inputs[0](before_last), self.inputs[1](last)]  # B C H W each
-        received = bypass = None  # sums of all later nodes, of the mixed channels (B, n c, H, W) and of the unmixed
-        for node, (source, weights) in enumerate(zip(self.sources, theta[self.reduces][self.mixed])):
-            first, rest = split(states[node], self.k)
-            if rest is not None and source.stride == 2:
-                rest = F.max_pool2d(rest, 2)
-            received = source(first, weights, received, drop, generator)
-            bypass = added(bypass, rest)
-            if node + 1 >= DARTS_CELL_INPUTS:  # the next node has received from all before it
-                mixed, received = next_node(received, self.mixed)
-                states.append(shuffled(mixed, bypass, self.k))
-        return torch.cat(states[DARTS_CELL_INPUTS:], 1)
+        nodes = self.nodes(states, theta[self.reduces][self.mixed], drop, generator)
+        return torch.cat(nodes[DARTS_CELL_INPUTS:], 1)
 
 
 class DartsSuperNet(DartsSkeleton):
@@ -74,26 +48,16 @@ class DartsSuperNet(DartsSkeleton):
         generator: torch.Generator | None = None,
     ):
         rows = space.initial_mask(len(space.operations)) if mask is None else mask.tolist()
-        super().__init__(
-            lambda place: DartsSuperCell(space, place, k, rows[place.reduction]),
-            MACROS[macro],
-            channels,
-            cells,
-            classes,
-            in_channels,
-            stem_width=STEM_WIDTH * channels,
-        )
-        self.k, self.generator = k, generator
+        cell = lambda place: DartsSuperCell(space, place, k, rows[place.reduction])
+        super().__init__(cell, MACROS[macro], channels, cells, classes, in_channels, stem_width=STEM_WIDTH * channels)
+        self.generator = generator
         self.register_buffer("drop", torch.zeros(()) if drop_path else None, persistent=False)  # a schedule sets it in every epoch
         self.draws = drop_path or any(isinstance(module, Noise) for module in self.modules())
-        self.layouts: list[ThetaLayout | None] = []  # by group; the cells of a group differ in their width alone
-        self.widths: list[set[int]] = []
+        self.layouts = nn.ModuleList()
         for g in range(len(space.groups)):
             of_group = [cell for cell in self.cells if isinstance(cell, DartsSuperCell) and cell.reduces == bool(g)]
-            layout = of_group[0].layout if of_group else None
-            self.layouts.append(layout)
-            self.widths.append({cell.mixed for cell in of_group})
-            self.register_buffer(f"index{g}", None if layout is None else layout.index, persistent=False)
+            widths = {cell.mixed for cell in of_group}
+            self.layouts.append(ThetaLayout(of_group, widths, space.leaving(), space.operations))
 
     def set_drop_path(self, probability: float) -> None:
         """Set the probability, 0 to below 1, in a network that was made with `drop_path`."""
@@ -101,13 +65,5 @@ class DartsSuperNet(DartsSkeleton):
         self.drop.fill_(probability)
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        by_width = [self._by_width(g, theta[g]) for g in range(len(theta))]
-        return super().forward(x, by_width, self.drop if self.training else None, self.generator)
-
-    def _by_width(self, g: int, theta: Tensor) -> dict[int, list[Theta]]:
-        """theta (E, O) of a group for the sources of its cells, by the channels that they mix."""
-        layout = self.layouts[g]
-        if layout is None:
-            return {}
-        weights = theta.flatten().index_select(0, self.get_buffer(f"index{g}"))
-        return {width: layout.cut(weights, width) for width in self.widths[g]}
+        by_group = [layout(of_group) for layout, of_group in zip(self.layouts, theta)]
+        return super().forward(x, by_group, self.drop if self.training else None, self.generator)

@@ -21,9 +21,7 @@ class DropPath(nn.Module):
         self.register_buffer("keep", torch.ones(()), persistent=False)
 
     def set_probability(self, probability: float) -> None:
-        """Raises ValueError outside 0 <= probability < 1."""
-        if not 0 <= probability < 1:
-            raise ValueError(f"drop path probability {probability}: allowed is 0 to below 1")
+        """`probability` is 0 to below 1."""
         self.keep.fill_(1 - probability)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,15 +83,9 @@ class DartsNetwork(DartsSkeleton):
     ):
         kind = MACROS[macro]
         drop = DropPath() if drop_path else None
-        super().__init__(
-            lambda place: DartsCell(genotype, place, operations, drop),
-            kind,
-            channels or kind.channels,
-            cells or kind.cells,
-            classes,
-            in_channels,
-            concatenated=(len(genotype.normal_concat), len(genotype.reduce_concat)),
-            auxiliary_size=auxiliary_size,
-        )
+        cell = lambda place: DartsCell(genotype, place, operations, drop)
+        sizes = channels or kind.channels, cells or kind.cells, classes, in_channels
+        concatenated = len(genotype.normal_concat), len(genotype.reduce_concat)
+        super().__init__(cell, kind, *sizes, concatenated=concatenated, auxiliary_size=auxiliary_size)
         self.genotype = genotype
         self.drop = drop

@@ -6,14 +6,13 @@ the stem reduces 224 pixels to 28). The width doubles and the resolution halves 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from drnas_lib.spaces.darts_operations import FactorizedReduce
 from drnas_lib.spaces.nb201_operations import relu_conv_bn
-
-AUXILIARY_WIDTHS = (128, 768)
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,9 @@ def _halve(c_in: int, c_out: int) -> nn.Conv2d:
 
 def cell_inputs(place: CellPlace, affine: bool) -> nn.ModuleList:
     """The layers that bring the two inputs of a cell to its width and resolution."""
-    preprocess = FactorizedReduce if place.reduction_before else project  # a reduction before halved the later input only
-    return nn.ModuleList([preprocess(place.c_before_last, place.channels, affine), project(place.c_last, place.channels, affine)])
-
-
-def project(c_in: int, c_out: int, affine: bool) -> nn.Module:
-    return relu_conv_bn(c_in, c_out, 1, 1, affine)
+    project = partial(relu_conv_bn, kernel=1, stride=1, affine=affine)
+    halve = partial(FactorizedReduce, affine=affine) if place.reduction_before else project  # it halved the later input only
+    return nn.ModuleList([halve(place.c_before_last, place.channels), project(place.c_last, place.channels)])
 
 
 class AuxiliaryHead(nn.Module):
@@ -97,7 +93,7 @@ class AuxiliaryHead(nn.Module):
 
     def __init__(self, channels: int, size: int, classes: int, last_norm: bool):
         super().__init__()
-        narrow, wide = AUXILIARY_WIDTHS
+        narrow, wide = 128, 768
         pool = {8: nn.AvgPool2d(5, 3), 7: nn.AvgPool2d(5, 2)}.get(size) or pool_to_2x2(size)
         squeeze = [nn.Conv2d(channels, narrow, 1, bias=False), nn.BatchNorm2d(narrow), nn.ReLU()]
         expand = [nn.Conv2d(narrow, wide, 2, bias=False), *([nn.BatchNorm2d(wide)] if last_norm else []), nn.ReLU()]

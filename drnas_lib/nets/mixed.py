@@ -1,19 +1,20 @@
-"""All edges that leave one node of a cell, computed together.
+"""The cells of a supernet. All edges that leave one node are computed together.
 
 They have the same input, so its ReLU and its poolings are computed once, and the convolutions of one kind are one convolution with the
 kernels of all edges stacked. An operation that the mask drops on an edge has no weights there and is not computed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drnas_lib.nets.layers import added, next_node, shuffled, split
 from drnas_lib.nets.mixture import mixture
-from drnas_lib.nets.stacked import prefixed
-from drnas_lib.nets.widen import ChannelMap
+from drnas_lib.spaces.space import Space
 
 NONE = "none"  # gives zeros: nothing to compute
 
@@ -36,20 +37,6 @@ class Operations:
 
     stacked: Mapping[str, StackedFactory]
     shared: Mapping[str, SharedFactory]
-
-
-class WithoutTensors(nn.Module):
-    """An operation without weights and statistics, in which nothing grows."""
-
-    def maps(self, before: nn.Module, edges: Tensor, generator: torch.Generator) -> dict[str, ChannelMap]:
-        return {}
-
-
-class Identity(WithoutTensors):
-    """The skip connection."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
 
 
 class MixedEdges(nn.Module):
@@ -84,7 +71,9 @@ class MixedEdges(nn.Module):
         ]
         shared = [(operation(x), weight, self.positions[name]) for (name, operation), weight in zip(self.shared.items(), theta.shared)]
         if not stacked and not shared:
-            return self._zeros(x) if received is None else received
+            B, c, H, W = x.shape
+            zeros = B, self.edges * c, -(-H // self.stride), -(-W // self.stride)
+            return x.new_zeros(zeros) if received is None else received
         if drop is None:
             return mixture(self.edges, received, stacked, shared)
         mixed = mixture(self.edges, None, stacked, shared).unflatten(1, (self.edges, -1))  # B n c H' W'
@@ -92,32 +81,80 @@ class MixedEdges(nn.Module):
         kept = (mixed * (survives / (1 - drop)).to(x.dtype)).flatten(1, 2)
         return kept if received is None else received + kept
 
-    def _zeros(self, x: Tensor) -> Tensor:
-        B, c, H, W = x.shape
-        return x.new_zeros(B, self.edges * c, -(-H // self.stride), -(-W // self.stride))
 
-    def grown_from(self, before: "MixedEdges", generator: torch.Generator) -> dict[str, ChannelMap]:
-        """The map of each tensor from a narrower `before` (eq. 7 and 8). Raises ValueError where there is none."""
-        if self.channels < before.channels:
-            raise ValueError(f"it would shrink from {before.channels} to {self.channels} channels; K can only fall")
-        found: dict[str, ChannelMap] = {}
-        for kind in ("shared", "stacked"):
-            for name, operation in getattr(self, kind).items():
-                was, now = before.positions.get(name, ()), self.positions[name]
-                if not set(now) <= set(was):
-                    raise ValueError(f"{name} was pruned on an edge and cannot come back")
-                edges = torch.tensor([was.index(position) for position in now])
-                found |= prefixed(f"{kind}.{name}", operation.maps(getattr(before, kind)[name], edges, generator))
-        return found
+class MixedCell(nn.Module):
+    """The mixed edges of one cell of width C: each computed node is the sum of those from all nodes before it.
 
+    With K > 1 an edge mixes the first C/K channels, passes the others on (through 2x2 max pooling at stride 2) and shuffles; the
+    shuffle is the same permutation on all edges into a node, so it is applied once, to their sum.
 
-class ThetaLayout:
-    """The positions in theta (E, O) of the mixing weights of a cell's `sources`, gathered once for all cells of a group.
-
-    `leaving`: the edges that leave each source.
+    `operations` by stride; `inputs`: the layers of the input nodes, None for a single node that needs none. A cell that `reduces` has
+    stride 2 behind its inputs.
     """
 
-    def __init__(self, sources: Sequence[MixedEdges], leaving: Sequence[Sequence[int]], names: tuple[str, ...]):
+    def __init__(
+        self,
+        space: Space,
+        channels: int,
+        k: int,
+        mask: list[list[bool]],
+        operations: Mapping[int, Operations],
+        inputs: nn.ModuleList | None = None,
+        reduces: bool = False,
+    ):
+        super().__init__()
+        if channels % k:
+            raise ValueError(f"K={k} does not divide the {channels} channels of a cell")
+        self.k, self.mixed, self.reduces = k, channels // k, reduces
+        self.leaving, self.operations = space.leaving(), space.operations
+        self.inputs, self.sources = inputs or nn.ModuleList(), nn.ModuleList()
+        for node, edges in enumerate(self.leaving):
+            stride = 2 if reduces and node < len(self.inputs) else 1
+            self.sources.append(MixedEdges(operations[stride], self.mixed, space.operations, [mask[e] for e in edges], stride))
+
+    def nodes(
+        self,
+        states: list[Tensor],
+        theta: Sequence[Theta],
+        drop: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        edge_weights: Sequence[Tensor] | None = None,
+    ) -> list[Tensor]:
+        """All nodes from the input nodes `states`, (B, C, H, W) each; `theta` of each source.
+
+        `edge_weights`, (n, 1, 1, 1) of the edges leaving each node, multiply whole edges; `theta` contains them already.
+        """
+        inputs, received = len(states), None  # the sums of all later nodes, of the mixed channels (B, n c, H, W)
+        bypass = weighted = None  # of the unmixed channels: equal for all later nodes, or if edges have weights (B, n (C - c), H, W)
+        for node, (source, mixing) in enumerate(zip(cast("Iterable[MixedEdges]", self.sources), theta)):
+            first, rest = split(states[node], self.k)
+            if rest is not None and source.stride == 2:
+                rest = F.max_pool2d(rest, 2)
+            received = source(first, mixing, received, drop, generator)
+            if rest is not None and edge_weights is not None:
+                weighted = mixture(source.edges, weighted, [], [(rest, edge_weights[node], tuple(range(source.edges)))])
+                bypass, weighted = next_node(weighted, rest.shape[1])
+            else:
+                bypass = added(bypass, rest)
+            if node + 1 >= inputs:  # the next node has received from all before it
+                mixed, received = next_node(received, self.mixed)
+                states.append(shuffled(mixed, bypass, self.k))
+        return states
+
+
+class ThetaLayout(nn.Module):
+    """Hands theta (E, O) to the sources of the `cells` of a group, which differ in their width alone: gathered once for all of them.
+
+    `widths` are the channels that the cells mix; gradients are added in their order.
+    """
+
+    index: Tensor  # of the mixing weights in theta, flattened; on the device, or it would be copied there every time
+
+    def __init__(self, cells: Sequence[MixedCell], widths: Collection[int], leaving: Sequence[Sequence[int]], names: tuple[str, ...]):
+        super().__init__()
+        self.widths = widths
+        sources = list(cast("Iterable[MixedEdges]", cells[0].sources)) if cells else []
+
         def places(kind: str) -> list[list[int]]:
             return [
                 [edges[position] * len(names) + names.index(name) for position in source.positions[name]]
@@ -126,14 +163,18 @@ class ThetaLayout:
             ]
 
         stacked, shared = places("stacked"), places("shared")
-        self.index = torch.tensor([place for places in (*stacked, *shared) for place in places], dtype=torch.long)
+        index = torch.tensor([place for places in (*stacked, *shared) for place in places], dtype=torch.long)
+        self.register_buffer("index", index, persistent=False)
         self.stacked, self.shared = [len(places) for places in stacked], [len(places) for places in shared]
         self.counts = [(len(source.stacked), len(source.shared)) for source in sources]
 
-    def cut(self, weights: Tensor, channels: int) -> list[Theta]:
-        """theta (E, O), flattened and indexed by `index`, for the sources of cells that mix `channels` channels."""
-        of_stacked, of_shared = weights.split([sum(self.stacked), sum(self.shared)])
-        by_channel = of_stacked[:, None].expand(-1, channels).reshape(-1)
-        stacked = iter(by_channel.split([channels * count for count in self.stacked]))
+    def forward(self, theta: Tensor) -> dict[int, list[Theta]]:
+        """By the channels that a cell mixes: the weights of each of its sources."""
+        of_stacked, of_shared = theta.flatten().index_select(0, self.index).split([sum(self.stacked), sum(self.shared)])
+        return {width: self._by_source(of_stacked, of_shared, width) for width in self.widths}
+
+    def _by_source(self, of_stacked: Tensor, of_shared: Tensor, width: int) -> list[Theta]:
+        by_channel = of_stacked[:, None].expand(-1, width).reshape(-1)
+        stacked = iter(by_channel.split([width * count for count in self.stacked]))
         shared = iter(of_shared.view(-1, 1, 1, 1).split(self.shared))
         return [Theta(tuple(next(stacked) for _ in range(a)), tuple(next(shared) for _ in range(b))) for a, b in self.counts]

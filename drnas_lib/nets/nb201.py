@@ -1,16 +1,18 @@
 """The supernet of NAS-Bench-201: every candidate operation on every edge, mixed by theta, on 1/K of the channels."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from drnas_lib.nets.layers import added, avg_pool_3x3, next_node, shuffled, split
-from drnas_lib.nets.mixed import Identity, MixedEdges, Operations, Theta, ThetaLayout, WithoutTensors
+from drnas_lib.nets.layers import avg_pool_3x3
+from drnas_lib.nets.mixed import MixedCell, Operations, Theta, ThetaLayout
 from drnas_lib.nets.nb201_network import Skeleton
 from drnas_lib.nets.stacked import StackedConv
 from drnas_lib.spaces.space import Space
 
 
-class AveragePool(WithoutTensors):
+class AveragePool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return avg_pool_3x3(x)
 
@@ -21,41 +23,18 @@ OPERATIONS = Operations(
         "nor_conv_3x3": lambda channels, edges, stride: StackedConv(edges, channels, channels, kernel=3),
     },
     shared={
-        "skip_connect": lambda channels, stride: Identity(),
+        "skip_connect": lambda channels, stride: nn.Identity(),
         "avg_pool_3x3": lambda channels, stride: AveragePool(),
     },
 )
 
 
-class CellEdges(nn.Module):
-    """The mixed edges of one cell of width C, each on C/K channels."""
+class SuperCell(MixedCell):
+    """One cell of the supernet: its last node is the output."""
 
-    def __init__(self, space: Space, channels: int, k: int, mask: Tensor):
-        super().__init__()
-        if channels % k:
-            raise ValueError(f"K={k} does not divide the {channels} channels of a cell")
-        self.k, self.mixed, self.leaving, self.operations = k, channels // k, space.leaving(), space.operations
-        sources = [MixedEdges(OPERATIONS, self.mixed, space.operations, mask[edges].tolist()) for edges in self.leaving]
-        self.sources, self.layout = nn.ModuleList(sources), ThetaLayout(sources, self.leaving, space.operations)
-
-
-class SuperCell(CellEdges):
-    """One cell of width C: node j is the sum over i < j of the mixed edges (i, j).
-
-    With K > 1 an edge mixes the first C/K channels, passes the others on and shuffles all; the shuffle is the same on all edges
-    into a node, so it is applied once, to their sum.
-    """
-
-    def forward(self, x: Tensor, theta: dict[int, list[Theta]]) -> Tensor:
-        """x (B, C, H, W), by width the theta of each source -> (B, C, H, W)."""
-        received = bypass = None  # sums of all later nodes (B, n c, H, W), and of the unmixed channels (B, C - c, H, W)
-        for source, weights in zip(self.sources, theta[x.shape[1]]):
-            first, rest = split(x, self.k)
-            received = source(first, weights, received)
-            bypass = added(bypass, rest)
-            node, received = next_node(received, self.mixed)
-            x = shuffled(node, bypass, self.k)
-        return x
+    def forward(self, x: Tensor, theta: dict[int, list[Theta]], edge_weights: Sequence[Tensor] | None = None) -> Tensor:
+        """x (B, C, H, W), by width the theta of each source, the weights of the edges that leave each node -> (B, C, H, W)."""
+        return self.nodes([x], theta[self.mixed], edge_weights=edge_weights)[-1]
 
 
 class SuperNet(Skeleton):
@@ -64,10 +43,9 @@ class SuperNet(Skeleton):
     `mask` (G, E, O) marks the operations that exist; None means all of them.
     """
 
-    cell: type[CellEdges] = SuperCell
+    cell: type[MixedCell] = SuperCell
     capturable = True  # whether a CUDA graph can replay a forward pass: false where it reads theta back to the host
     memory_draws = 1  # of theta, over which the activation memory of a step is averaged
-    index: Tensor
 
     def __init__(
         self,
@@ -80,20 +58,36 @@ class SuperNet(Skeleton):
         in_channels: int = 3,
         memory_format: torch.memory_format | None = None,
     ):
-        mask = torch.ones(space.shape, dtype=torch.bool) if mask is None else mask.detach().cpu()
-        super().__init__(lambda width: self.cell(space, width, k, mask[0]), channels, cells_per_stage, classes, in_channels)
-        self.k = k
+        rows = space.initial_mask(len(space.operations)) if mask is None else mask.tolist()
+        cell = lambda width: self.cell(space, width, k, rows[0], {1: OPERATIONS})
+        super().__init__(cell, channels, cells_per_stage, classes, in_channels)
         # Measured on a CPU: channels last is faster where convolutions dominate, and slower where an edge mixes few channels.
         self.memory_format = memory_format or (torch.channels_last if k == 1 else torch.contiguous_format)
         self.to(memory_format=self.memory_format)  # of weights and gradients, so that optimisers keep their fused path
-        first = next(layer for layer in self.layers if isinstance(layer, CellEdges))
-        self.leaving, self.layout = first.leaving, first.layout
-        self.register_buffer("index", self.layout.index, persistent=False)  # on the device: a list would be copied there every time
-
-    def by_width(self, theta: Tensor) -> dict[int, list[Theta]]:
-        """theta (E, O) for the sources of the cells of each width."""
-        weights = theta.flatten().index_select(0, self.index)
-        return {width: self.layout.cut(weights, width // self.k) for width in self.widths}
+        cells = [layer for layer in self.layers if isinstance(layer, MixedCell)]
+        widths = [cell.mixed for cell in cells[::cells_per_stage]]
+        self.layout = ThetaLayout(cells, widths, space.leaving(), space.operations)
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
-        return super().forward(x.contiguous(memory_format=self.memory_format), self.by_width(theta[0]))
+        return self.each_cell(x, self.layout(theta[0]))
+
+    def each_cell(self, x: Tensor, *cell_args) -> Tensor:
+        """The forward pass of the skeleton in the supernet's memory format."""
+        return super().forward(x.contiguous(memory_format=self.memory_format), *cell_args)
+
+
+class EdgeWeightedNet(SuperNet):
+    """PC-DARTS' edge normalisation: theta (G, E, O + 1) has the mixing weights of an edge, then the weight of the edge."""
+
+    order: Tensor
+
+    def __init__(self, space: Space, *args, **settings):
+        super().__init__(space, *args, **settings)
+        self.sizes = [len(edges) for edges in space.leaving()]
+        order = torch.tensor([edge for edges in space.leaving() for edge in edges])
+        self.register_buffer("order", order, persistent=False)
+
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+        mixing, weight = theta[0, :, :-1], theta[0, :, -1]  # E O, E
+        edge_weights = weight.index_select(0, self.order).view(-1, 1, 1, 1).split(self.sizes)
+        return self.each_cell(x, self.layout(mixing * weight[:, None]), edge_weights)

@@ -45,20 +45,13 @@ class Skeleton(nn.Module):
     ):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
-        self.widths = widths = [channels * 2**stage for stage in range(STAGES)]
-        layers: list[nn.Module] = []
-        for stage, width in enumerate(widths):
+        self.layers = nn.ModuleList()
+        for stage in range(STAGES):
+            width = channels * 2**stage
             if stage > 0:
-                layers.append(ResidualBlock(widths[stage - 1], width))
-            layers.extend(cell_factory(width) for _ in range(cells_per_stage))
-        self.layers = nn.ModuleList(layers)
-        self.head = nn.Sequential(
-            nn.BatchNorm2d(widths[-1]),
-            nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(widths[-1], classes),
-        )
+                self.layers.append(ResidualBlock(width // 2, width))
+            self.layers.extend(cell_factory(width) for _ in range(cells_per_stage))
+        self.head = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
 
     def forward(self, x: Tensor, *cell_args) -> Tensor:
         x = self.stem(x)  # B C H W
@@ -86,15 +79,10 @@ class DiscreteCell(nn.Module):
 
 
 class DiscreteNetwork(Skeleton):
-    """The macro skeleton with the cell `genotype` everywhere; every batch normalisation learns its scale and shift."""
+    """The macro skeleton with the cell `genotype` everywhere; every batch normalisation learns its scale and shift.
 
-    def __init__(
-        self,
-        genotype: Nb201Genotype,
-        channels: int = 16,
-        cells_per_stage: int = 5,
-        classes: int = 10,
-        in_channels: int = 3,
-    ):
-        super().__init__(lambda width: DiscreteCell(genotype, width), channels, cells_per_stage, classes, in_channels)
-        self.genotype = genotype
+    `sizes` are those of the skeleton: channels, cells_per_stage, classes, in_channels.
+    """
+
+    def __init__(self, genotype: Nb201Genotype, *sizes: int, **named_sizes: int):
+        super().__init__(lambda width: DiscreteCell(genotype, width), *sizes, **named_sizes)

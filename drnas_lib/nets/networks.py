@@ -3,51 +3,45 @@
 import torch
 from torch import Tensor, nn
 
+from drnas_lib.config.retrain import RetrainSettings
 from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype
 from drnas_lib.nets.darts import DartsSuperNet
 from drnas_lib.nets.darts_network import DartsNetwork
 from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.nets.nb201_network import DiscreteNetwork
+from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.darts import DARTS
 from drnas_lib.spaces.nb201 import NB201
-from drnas_lib.spaces.space import Space
 
-
-def _nb201(space: Space, s: SearchSettings, kind: type[SuperNet], k, mask, classes, in_channels, generator) -> SuperNet:
-    return kind(space, k, mask, s.channels, s.cells, classes, in_channels)
-
-
-def _darts(space: Space, s: SearchSettings, kind: type[SuperNet], k, mask, classes, in_channels, generator) -> DartsSuperNet:
-    if kind is not SuperNet:
-        raise ValueError(f"method={s.method!r} with space={space.name!r}: its network {kind.__name__} exists for nb201 only")
-    return DartsSuperNet(space, k, mask, s.macro, s.channels, s.cells, classes, in_channels, s.drop_path > 0, generator)
-
-
-SUPERNETS = {NB201.groups: _nb201, DARTS.groups: _darts}  # by the kinds of cell
+SUPERNETS = {  # by the kinds of cell
+    NB201.groups: lambda space, s, kind, k, mask, images, noise: kind(space, k, mask, s.channels, s.cells, *images),
+    DARTS.groups: lambda space, s, kind, k, mask, images, noise: DartsSuperNet(
+        space, k, mask, s.macro, s.channels, s.cells, images[0], images[1], s.drop_path > 0, noise
+    ),
+}
 NETWORKS = {
-    Nb201Genotype: lambda cell, s, *image: DiscreteNetwork(cell, s.channels, s.cells, *image),
-    DartsGenotype: lambda cell, s, *image: DartsNetwork(cell, s.macro, s.channels, s.cells, *image),
+    Nb201Genotype: lambda cell, s, *images, **_: DiscreteNetwork(cell, s.channels, s.cells, *images),
+    DartsGenotype: lambda cell, s, *images, **options: DartsNetwork(cell, s.macro, s.channels, s.cells, *images, **options),
 }
 
 
 def supernet(
-    space: Space,
-    settings: SearchSettings,
-    kind: type[SuperNet],
-    k: int,
-    mask: Tensor,
-    classes: int,
-    in_channels: int,
-    generator: torch.Generator,
+    settings: SearchSettings, kind: type[SuperNet], k: int, mask: Tensor, images: tuple[int, int], noise: torch.Generator
 ) -> nn.Module:
-    """The supernet of a search: `forward(x, theta)` with the method's theta (G, E, O) gives logits.
+    """The supernet of a search for `images` = (classes, channels): `forward(x, theta)` with the method's theta (G, E, O) gives logits.
 
-    `kind` is the class that the method needs. `generator` is on the device of the search; only random operations and drop path use it.
+    `kind` is the class that the method needs. `noise` is on the device of the search; only random operations and drop path use it.
     """
-    return SUPERNETS[space.groups](space, settings, kind, k, mask, classes, in_channels, generator)
+    space = SPACES[settings.space]
+    if kind is not SuperNet and space.groups != NB201.groups:
+        raise ValueError(f"method={settings.method!r} with space={space.name!r}: its network {kind.__name__} exists for nb201 only")
+    return SUPERNETS[space.groups](space, settings, kind, k, mask, images, noise)
 
 
-def network(genotype: Genotype, settings: SearchSettings, classes: int, in_channels: int) -> nn.Module:
-    """The network of a genotype in the width and depth of the search; its batch normalisations learn scale and shift."""
-    return NETWORKS[type(genotype)](genotype, settings, classes, in_channels)
+def network(genotype: Genotype, settings: SearchSettings | RetrainSettings, classes: int, in_channels: int, **options) -> nn.Module:
+    """The network of a genotype in the width and depth of the settings; its batch normalisations learn scale and shift.
+
+    `options` are those of DartsNetwork; a NAS-Bench-201 cell has none.
+    """
+    return NETWORKS[type(genotype)](genotype, settings, classes, in_channels, **options)

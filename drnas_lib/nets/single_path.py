@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from drnas_lib.nets.layers import added, shuffled, split
-from drnas_lib.nets.mixed import MixedEdges
-from drnas_lib.nets.nb201 import CellEdges, SuperNet
+from drnas_lib.nets.mixed import MixedCell, MixedEdges
+from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.nets.stacked import StackedConv
 
 
@@ -24,10 +24,10 @@ def one_edge(source: MixedEdges, name: str, position: int, x: Tensor, active: Te
     stack, place = source.stacked[name], source.positions[name].index(position) * source.channels
     assert isinstance(stack, StackedConv)  # as all stacked operations of this space
     part = slice(place, place + source.channels)
-    return stack.norm(F.conv2d(active, stack.weight[part], padding=stack.kernel // 2), part=part)
+    return stack.norm(F.conv2d(active, stack.weight[part], padding=stack.padding), part=part)
 
 
-class SinglePathCell(CellEdges):
+class SinglePathCell(MixedCell):
     """A cell that computes the largest entry of theta on each edge.
 
     Where theta requires a gradient, an edge gives theta_c op_c(x) + sum of the other theta: these are zero and enter as scalars, as in
@@ -63,4 +63,4 @@ class SinglePathNet(SuperNet):
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         chosen = theta.detach().argmax(-1).tolist()[0]  # the host synchronisation
-        return super(SuperNet, self).forward(x.contiguous(memory_format=self.memory_format), theta[0], chosen)
+        return self.each_cell(x, theta[0], chosen)

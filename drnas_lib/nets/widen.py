@@ -2,15 +2,17 @@
 
 Every kept operation of the new supernet has the old channels, in order, followed by copies of old channels drawn at random with
 replacement. Input and output channels are drawn independently for each convolution, except inside one operation, where they must fit.
-Nothing is divided by the number of copies, so the function is not preserved exactly; the paper says so too. A module that grows maps
-its own tensors: `grown_from(before, generator)`.
+Nothing is divided by the number of copies, so the function is not preserved exactly; the paper says so too.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from drnas_lib.nets.mixed import MixedEdges
+from drnas_lib.nets.stacked import Pool, StackedConv, StackedDepthwise
 
 
 @dataclass(frozen=True)
@@ -39,25 +41,40 @@ def channel_choice(edges: int, old: int, new: int, generator: torch.Generator) -
     return torch.cat([torch.arange(old).expand(edges, old), copies], 1)
 
 
-@runtime_checkable
-class Grows(Protocol):
-    """All mixed edges that leave a node. `grown_from` gives maps by tensor name; ValueError where it is no successor of `before`."""
-
-    def grown_from(self, before: "Grows", generator: torch.Generator) -> dict[str, ChannelMap]: ...
-
-
 def channel_maps(old: nn.Module, new: nn.Module, generator: torch.Generator) -> dict[str, ChannelMap]:
-    """A map for each tensor of `new` that differs from `old`, by name. Raises ValueError where `new` is no successor of `old`."""
+    """A map for each tensor in the mixed edges of `new`, by name. `new` has no operation on an edge that `old` lacks."""
     found: dict[str, ChannelMap] = {}
-    before = dict(old.named_modules())
-    for name, module in new.named_modules():
-        if not isinstance(module, Grows):
+    before: dict[str, Any] = dict(old.named_modules())
+    for name, source in new.named_modules():
+        if isinstance(source, MixedEdges):
+            for operation, module in source.shared.items():
+                found |= _of_operation(f"{name}.shared.{operation}", before, module, torch.zeros(1, dtype=torch.long), generator)
+            for operation, module in source.stacked.items():
+                was = before[name].positions[operation]
+                edges = torch.tensor([was.index(position) for position in source.positions[operation]])
+                found |= _of_operation(f"{name}.stacked.{operation}", before, module, edges, generator)
+    return found
+
+
+def _of_operation(
+    name: str, before: dict[str, Any], operation: nn.Module, edges: Tensor, generator: torch.Generator
+) -> dict[str, ChannelMap]:
+    """The maps of an operation whose block j was block `edges[j]`. The input of a pointwise convolution follows the depthwise one."""
+    found: dict[str, ChannelMap] = {}
+    follows = None
+    for path, module in operation.named_modules(prefix=name):
+        if not isinstance(module, StackedConv | StackedDepthwise | Pool):
             continue
-        try:
-            maps = module.grown_from(before[name], generator)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
-        found |= {f"{name}.{leaf}": channel_map for leaf, channel_map in maps.items()}
+        was = before[path]
+        out = channel_choice(len(edges), was.channels, module.channels, generator)
+        of_channels = ChannelMap(edges, out, was.channels)
+        if isinstance(module, StackedDepthwise):
+            found[f"{path}.weight"], follows = of_channels, out
+            continue
+        if isinstance(module, StackedConv):
+            into = channel_choice(len(edges), was.into, module.into, generator) if follows is None else follows
+            found[f"{path}.weight"] = ChannelMap(edges, out, was.channels, into)
+        found |= {f"{path}.norm.{statistic}": of_channels for statistic in ("running_mean", "running_var")}
     return found
 
 

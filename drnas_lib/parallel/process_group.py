@@ -1,76 +1,59 @@
-"""Exchange between the processes of a run: none in `SingleProcess`; gradients, sums and names in `DistributedGroup`."""
+"""Exchange between the processes of a run: gradients, sums and names. A single process exchanges nothing."""
 
 import torch
 import torch.distributed
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from drnas_lib.data.batches import Share
+from drnas_lib.data.batches import WHOLE, Share
 from drnas_lib.parallel.synchronised_norm import averaged, synchronised
 
 
-class SingleProcess:
-    """A single process, which exchanges nothing."""
+class ProcessGroup:
+    """The processes of a torch.distributed group, of which this one sees `share` of a batch; gradients and statistics are those of all."""
 
-    share = Share()
-    first = True
+    def __init__(self, share: Share = WHOLE):
+        self.share, self.first, self.several = share, share.rank == 0, share.of > 1
 
-    def common(self, net: nn.Module) -> nn.Module:
-        return net
-
-    def wrap(self, net: nn.Module) -> nn.Module:
-        return net
-
-    def mean(self, gradient: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return gradient
-
-    def total(self, value: Tensor) -> Tensor:
-        return value
-
-    def union(self, names: list[str]) -> list[str]:
-        return names
-
-    def wait(self) -> None:
-        return None
-
-
-class DistributedGroup:
-    """The processes of a torch.distributed group: each sees its share of a batch; gradients and batch norm statistics are those of all."""
-
-    def __init__(self) -> None:
-        self.share = Share(torch.distributed.get_rank(), torch.distributed.get_world_size())
-        self.first = self.share.rank == 0
+    @classmethod
+    def joined(cls) -> "ProcessGroup":
+        """The group that this process has joined."""
+        return cls(Share(torch.distributed.get_rank(), torch.distributed.get_world_size()))
 
     def common(self, net: nn.Module) -> nn.Module:
         """`net`, in place, with batch norm statistics of the whole batch."""
-        return synchronised(net)
+        return synchronised(net) if self.several else net
 
     def wrap(self, net: nn.Module) -> nn.Module:
         """`common(net)` in a module that averages the gradients."""
+        if not self.several:
+            return net
         device = next(net.parameters()).device
+        ids = [device] if device.type == "cuda" else None
         # static_graph: weights of nodes that no other node reads get no gradient.
-        return DistributedDataParallel(
-            self.common(net), device_ids=[device] if device.type == "cuda" else None, broadcast_buffers=False, static_graph=True
-        )
+        return DistributedDataParallel(self.common(net), device_ids=ids, broadcast_buffers=False, static_graph=True)
 
     def mean(self, gradient: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Each tensor averaged over the processes, which gives the gradient of the loss on the whole batch."""
-        return averaged(gradient)
+        return averaged(gradient) if self.several else gradient
 
     def total(self, value: Tensor) -> Tensor:
         """The sum over the processes, in place."""
-        torch.distributed.all_reduce(value)
+        if self.several:
+            torch.distributed.all_reduce(value)
         return value
 
     def union(self, names: list[str]) -> list[str]:
         """The sorted names of all processes."""
-        parts: list[list[str]] = [[] for _ in range(self.share.of)]
-        torch.distributed.all_gather_object(parts, names)
+        parts: list[list[str]] = [names] * self.share.of
+        if self.several:
+            torch.distributed.all_gather_object(parts, names)
         return sorted({name for part in parts for name in part})
 
     def wait(self) -> None:
-        torch.distributed.barrier()
+        """Return when all processes have come here."""
+        if self.several:
+            torch.distributed.barrier()
 
 
-SINGLE_PROCESS = SingleProcess()
-ProcessGroup = SingleProcess | DistributedGroup
+SINGLE_PROCESS = ProcessGroup()

@@ -26,22 +26,22 @@ def averaged(values: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 class _Average(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, *values: Tensor):
-        return averaged(values)
+    def forward(ctx, value: Tensor):
+        return averaged([value])[0]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, *grads: Tensor):
-        return averaged(grads)
+    def backward(ctx, grad: Tensor):
+        return averaged([grad])[0]
 
 
 def normalised(x: Tensor, running_mean: Tensor, running_var: Tensor, momentum: float, eps: float) -> Tensor:
     """Normalise x (B, C, H, W), the share of this process, by mean and variance of the whole batch; updates the running statistics (C,)."""
     B, C, H, W = x.shape
     count = B * H * W * torch.distributed.get_world_size()
-    (mean,) = _Average.apply(x.mean((0, 2, 3)))  # C
+    mean = _Average.apply(x.mean((0, 2, 3)))  # C
     centred = x - mean[:, None, None]
-    (variance,) = _Average.apply(centred.square().mean((0, 2, 3)))  # C, biased
+    variance = _Average.apply(centred.square().mean((0, 2, 3)))  # C, biased
     with torch.no_grad():
         running_mean.lerp_(mean, momentum)
         running_var.lerp_(variance * (count / (count - 1)), momentum)

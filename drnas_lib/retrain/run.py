@@ -16,10 +16,9 @@ from drnas_lib.data.image_set import subset
 from drnas_lib.data.search_images import described
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import Feed
-from drnas_lib.genotype import Nb201Genotype, genotype_from_json
+from drnas_lib.genotype import genotype_from_json
+from drnas_lib.nets import networks
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
-from drnas_lib.nets.darts_network import DartsNetwork
-from drnas_lib.nets.nb201_network import DiscreteNetwork
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.retrain.loop import RetrainError, Training
 from drnas_lib.runs import checkpoint, integrity
@@ -66,7 +65,7 @@ def run(
     if not rerun and _finished(folder, settings):
         return
     with folder.lock() if process_group.first else nullcontext():
-        if not rerun and process_group.share.of == 1 and _finished(folder, settings):  # by another process in the meantime
+        if not rerun and not process_group.several and _finished(folder, settings):  # by another process in the meantime
             return
         device = choose(settings.device, settings.precision)
         data = read(settings)
@@ -81,8 +80,6 @@ def run(
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
         with reproducible(device, precision), using_threads(threads_for(device, *shape)):
             net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
-            if device.type == "cpu":  # depthwise convolutions take half the time in channels-last order there
-                net = net.to(memory_format=torch.channels_last)
             identity = Identity.of(settings, data.description)
             training = Training(net, feed, settings.recipe, settings.seed, device, identity, process_group, precision)
             for row in training.run(folder, on_step):
@@ -94,14 +91,10 @@ def run(
 
 def network(settings: RetrainSettings, classes: int, in_channels: int) -> nn.Module:
     """The network to train, for images of `in_channels` channels."""
-    genotype, recipe = genotype_from_json(settings.cell_json), settings.recipe
-    if isinstance(genotype, Nb201Genotype):
-        return DiscreteNetwork(genotype, settings.channels, settings.cells, classes, in_channels)
-    return DartsNetwork(
-        genotype,
-        settings.macro,
-        settings.channels,
-        settings.cells,
+    recipe = settings.recipe
+    return networks.network(
+        genotype_from_json(settings.cell_json),
+        settings,
         classes,
         in_channels,
         auxiliary_size=settings.image_size if recipe.auxiliary else None,
@@ -111,35 +104,27 @@ def network(settings: RetrainSettings, classes: int, in_channels: int) -> nn.Mod
 
 
 def read(settings: RetrainSettings) -> Data:
-    """The images of a training. Raises MissingData, DamagedData, RecordError."""
-    return _streamed(settings) if settings.dataset == STREAMED else _in_memory(settings)
-
-
-def _in_memory(settings: RetrainSettings) -> Data:
+    """The images of a training. Raises MissingData, DamagedData, RecordError; RetrainError without test images."""
     folder = resolve(settings.data_folder) if settings.data_folder else None
-    dataset = load(settings.dataset, data_root(), folder, settings.image_size)
+    size, recipe, seed = settings.image_size, settings.recipe, settings.seed
+    if settings.dataset == STREAMED:
+        train, test = image_files.train_and_test(folder or data_root() / STREAMED)
+        reduced = image_files.reductions(train)
+        if settings.index_list:
+            train = image_files.chosen(train, resolve(settings.index_list))
+        source = stream.source(train, test, size, settings.index_list)
+        description = {"name": settings.dataset, "fingerprint": stream.digest(train, test), "source": source}
+        streamed = lambda device, share: stream.StreamFeed(train, test, size, recipe.batch_size, seed, device, settings.workers, share)
+        return Data(streamed, 3, description, reduced)
+    dataset = load(settings.dataset, data_root(), folder, size)
     if dataset.test is None:
         raise RetrainError(f"{dataset.name} has no test images, so a training cannot be judged. Use another data set.")
 
-    def feed(device: torch.device, share: Share) -> Feed:
+    def in_memory(device: torch.device, share: Share) -> Feed:
         part = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
-        recipe = settings.recipe
-        return MemoryFeed(replace(dataset, train=part), recipe.batch_size, recipe.cutout, settings.seed, device, share)
+        return MemoryFeed(replace(dataset, train=part), recipe.batch_size, recipe.cutout, seed, device, share)
 
-    return Data(feed, dataset.channels, described(dataset))
-
-
-def _streamed(settings: RetrainSettings) -> Data:
-    folder = resolve(settings.data_folder) if settings.data_folder else data_root() / STREAMED
-    train, test = image_files.train_and_test(folder)
-    reduced = image_files.reductions(train)
-    if settings.index_list:
-        train = image_files.chosen(train, resolve(settings.index_list))
-    size, batch_size, seed = settings.image_size, settings.recipe.batch_size, settings.seed
-    source = stream.source(train, test, size, settings.index_list)
-    description = {"name": settings.dataset, "fingerprint": stream.digest(train, test), "source": source}
-    feed = lambda device, share: stream.StreamFeed(train, test, size, batch_size, seed, device, settings.workers, share)
-    return Data(feed, 3, description, reduced)
+    return Data(in_memory, dataset.channels, described(dataset))
 
 
 def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:

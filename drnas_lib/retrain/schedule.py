@@ -6,6 +6,11 @@ from collections.abc import Callable
 from drnas_lib.config.recipes import TAIL_EPOCHS, Recipe
 
 
+def cosine(epoch: int, epochs: int, lr: float) -> float:
+    """Cosine annealing to 0 in closed form, constant within an epoch."""
+    return lr * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
 def linear_tail(epoch: int, epochs: int, lr: float) -> float:
     """The released ImageNet code: linear, but zero five epochs before the end; those go linearly from the rate before them."""
     left, sloped = epochs - epoch, epochs - TAIL_EPOCHS
@@ -13,7 +18,7 @@ def linear_tail(epoch: int, epochs: int, lr: float) -> float:
 
 
 SCHEDULES: dict[str, Callable[[int, int, float], float]] = {  # of (epoch, epochs, lr)
-    "cosine": lambda epoch, epochs, lr: lr * (1 + math.cos(math.pi * epoch / epochs)) / 2,
+    "cosine": cosine,
     "linear": lambda epoch, epochs, lr: lr * (epochs - epoch) / epochs,
     "linear_tail": linear_tail,
 }

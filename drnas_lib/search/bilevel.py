@@ -1,10 +1,9 @@
 """The two halves of a search step: the gradient of eta on a validation batch, that of the weights on a training batch (eq. 2).
 
 There is no host synchronisation within an epoch. Weights that a draw leaves out get a gradient of zero, so that momentum and weight decay
-still apply to them.
+still apply to them. A new order of the halves is a class and a row in `STEPS`.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
@@ -17,6 +16,7 @@ from drnas_lib.architecture.regulariser import Regulariser
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.method import Batch, Method
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
+from drnas_lib.retrain.loop import Meter
 from drnas_lib.runs.precision import FLOAT32, Precision
 from drnas_lib.search.optimisers import Adam, Sgd
 
@@ -33,29 +33,6 @@ def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
-
-
-class Meter:
-    """Loss and accuracy, summed on the device and read once an epoch, of weight steps (row 0) and architecture steps (row 1)."""
-
-    def __init__(self, device: torch.device):
-        self.sums = torch.zeros(2, 4, dtype=torch.float64, device=device)  # (weights | arch) x (loss, correct, images, finite batches)
-
-    def add(self, row: int, loss: Tensor, logits: Tensor, y: Tensor) -> None:
-        count = torch.full_like(loss, len(y))
-        self.sums[row, :3] += torch.stack([loss.detach() * len(y), (logits.argmax(1) == y).sum(), count]).double()
-        self.sums[row, 3] += self.sums[row, 0].isfinite()  # a sum that is not finite stays so
-
-    def read(self) -> tuple[float | None, float | None, float | None, float | None]:
-        """Loss and accuracy in % of the weight steps, then of the architecture steps; None if there were none."""
-        rows = self.sums.tolist()
-        values = [(loss / n, 100 * correct / n) if n else (None, None) for loss, correct, n, _ in rows]
-        return *values[0], *values[1]
-
-    def first_not_finite(self, processes: int = 1) -> int | None:
-        """The first step of the epoch, from 1, whose loss was not finite, or None; `sums` must be those of all processes."""
-        steps = [int(finite) // processes + 1 for loss, _, _, finite in self.sums.tolist() if not math.isfinite(loss)]
-        return min(steps, default=None)
 
 
 class Bilevel:
@@ -112,33 +89,28 @@ class Bilevel:
         return [*weights, *arch, self.meter.sums]
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
-        """One whole step of the search; `valid` may be None if `moves_eta` is false."""
+        """One whole step of the search, eta first; `valid` may be None if `moves_eta` is false."""
         if moves_eta:
-            assert valid is not None
             self.arch_step(train, valid)
         self.weight_step(train)
 
-    def arch_step(self, train: Batch, valid: Batch) -> None:
+    def arch_step(self, train: Batch, valid: Batch | None) -> None:
         """Move eta down the gradient of the validation loss; the weights get no gradient and stay."""
+        assert valid is not None, "only steps that leave eta have no validation batch"
         gradient, loss, logits = self.arch_gradient(train, valid)
         self.meter.add(1, loss, logits, valid[1])
-        self.move_arch(gradient)
-
-    def move_arch(self, gradient: Sequence[Tensor]) -> None:
-        """One step of Adam on the parameters `learnt`, whose gradients are given in the same order."""
-        for parameter, g in zip(self.learnt, gradient):
-            parameter.grad = g
-        self.arch_optimiser.step()
-        for parameter in self.learnt:
-            parameter.grad = None
+        self.arch_optimiser.step(gradient)
 
     def weight_step(self, train: Batch) -> None:
         """Move the weights down the clipped gradient of the training loss; eta gets no gradient and stays."""
-        x, y = train
-        logits = self.forward(x, self.method.sample(self.generator).detach())
-        loss = self.loss(logits, y)
+        loss, logits = self._pass(train, self.method.sample(self.generator).detach())
         self.weight_optimiser.step(self._gradient(loss, self.parameters))
-        self.meter.add(0, loss, logits, y)
+        self.meter.add(0, loss, logits, train[1])
+
+    def _pass(self, batch: Batch, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """(loss, logits) of a forward pass."""
+        logits = self.forward(batch[0], theta)
+        return self.loss(logits, batch[1]), logits
 
     def _gradient(self, loss: Tensor, variables: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """d loss / d variables for the batch of all processes; zero for a variable that the loss does not depend on."""
@@ -150,10 +122,8 @@ class Bilevel:
 
     def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         """Gradient of the validation loss at the present weights by all that is `learnt`: (gradient, loss, logits)."""
-        x, y = valid
         with frozen(self.parameters):
-            logits = self.forward(x, self.method.sample(self.generator))
-            loss = self.loss(logits, y)
+            loss, logits = self._pass(valid, self.method.sample(self.generator))
             return self._gradient(self._regularised(loss), self.learnt), loss, logits
 
     def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
@@ -168,12 +138,10 @@ class Bilevel:
         start = [parameter.detach().clone() for parameter in self.parameters]
         statistics = [buffer.clone() for buffer in self.net.buffers()]
 
-        inner = self._gradient(self._train_loss(train, theta.detach()), self.parameters)
+        inner = self._gradient(self._pass(train, theta.detach())[0], self.parameters)
         step = [g + sgd.weight_decay * w + sgd.momentum * v for g, w, v in zip(inner, start, sgd.velocity)]
         self._set_weights(start, step, -sgd.lr)
-        x, y = valid
-        logits = self.forward(x, self.method.sample(self.generator))
-        loss = self.loss(logits, y)
+        loss, logits = self._pass(valid, self.method.sample(self.generator))
         gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
         direct, direction = gradient[:learnt], gradient[learnt:]
 
@@ -185,17 +153,51 @@ class Bilevel:
                 if self.noise and stream is not None:
                     self.noise.set_state(stream)  # the same noise and the same dropped paths, for the same reason
                 self._set_weights(start, direction, sign * radius)
-                sides += self._gradient(self._train_loss(train, fixed), [fixed])
+                sides += self._gradient(self._pass(train, fixed)[0], [fixed])
         with torch.no_grad():
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)
         implicit = torch.autograd.grad(theta, self.learnt, (sides[0] - sides[1]) / (2 * radius))
         return tuple(d - sgd.lr * i for d, i in zip(direct, implicit)), loss, logits
 
-    def _train_loss(self, train: Batch, theta: Tensor) -> Tensor:
-        return self.loss(self.forward(train[0], theta), train[1])
-
     @torch.no_grad()
     def _set_weights(self, start: Sequence[Tensor], direction: Sequence[Tensor], length: Tensor | float) -> None:
         for parameter, origin, towards in zip(self.parameters, start, direction):
             parameter.copy_(origin + length * towards)
+
+
+class WeightsFirst(Bilevel):
+    """The weights on the training batch, then the architecture on the validation batch, as in the code of the NAS-Bench-201 baselines."""
+
+    def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
+        self.weight_step(train)
+        if moves_eta:
+            self.arch_step(train, valid)
+
+
+class SingleLevel(Bilevel):
+    """Weights and architecture at once, by one theta, one training batch and one loss; the validation batch is not used."""
+
+    def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
+        if not moves_eta:
+            return self.weight_step(train)
+        loss, logits = self._pass(train, self.method.sample(self.generator))
+        gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
+        self.arch_optimiser.step(gradient[: len(self.learnt)])
+        self.weight_optimiser.step(gradient[len(self.learnt) :])
+        self.meter.add(0, loss, logits, train[1])
+
+
+class WeightsOnly(Bilevel):
+    """The weights alone; the method learns between the epochs."""
+
+    def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
+        self.weight_step(train)
+
+
+STEPS: dict[str, type[Bilevel]] = {
+    "arch_first": Bilevel,
+    "weights_first": WeightsFirst,
+    "single_level": SingleLevel,
+    "weights_only": WeightsOnly,
+}

@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import groupby
 
 import torch
@@ -38,7 +37,8 @@ def run_concurrently(
     for (name, precision), group in groupby(sorted(many, key=device_and_precision), key=device_and_precision):
         device = choose(name)
         fixed = at_once is not None or device.type == "cpu"
-        limit = RunLimit(partial(_gpu_memory, device), allowed=at_once or 1, settled=fixed)
+        memory = lambda device=device: (torch.cuda.memory_reserved(device), torch.cuda.mem_get_info(device)[0])
+        limit = RunLimit(memory, allowed=at_once or 1, settled=fixed)
         # Around all runs, since each restores the settings that it found.
         with reproducible(device, PRECISIONS[precision]), using_threads(torch.get_num_threads()):
             yield from _turns(deque(group), rerun, limit, on_step, failed)
@@ -87,18 +87,11 @@ def _turns(
             run.progress.close()
 
 
-def _gpu_memory(device: torch.device) -> tuple[int, int]:
-    return torch.cuda.memory_reserved(device), torch.cuda.mem_get_info(device)[0]
-
-
 @dataclass
 class RunLimit:
-    """How many runs are `allowed` at a time: doubled while that makes all runs faster and fits the memory, until it is `settled`.
+    """How many runs are `allowed` at a time: doubled while that makes all runs faster and fits the memory, until it is `settled`."""
 
-    `memory()` gives the bytes that the runs hold and the free bytes.
-    """
-
-    memory: Callable[[], tuple[int, int]]
+    memory: Callable[[], tuple[int, int]]  # bytes that the runs hold, and free bytes
     clock: Callable[[], float] = time.perf_counter
     allowed: int = 1
     settled: bool = False

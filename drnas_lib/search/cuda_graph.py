@@ -16,8 +16,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from drnas_lib.data.batches import DeviceImages, Plan
-from drnas_lib.data.stream import StreamedImages
+from drnas_lib.data.batches import Plan
+from drnas_lib.data.search_images import SearchImages
 from drnas_lib.search.bilevel import Bilevel
 
 WARM_UP = 3  # steps on a side stream, in which libraries choose kernels and allocate workspaces
@@ -32,14 +32,7 @@ class GraphedSteps:
     steps on a GPU are captured if `step` is capturable; the numbers are the same as without.
     """
 
-    def __init__(
-        self,
-        step: Bilevel,
-        train: DeviceImages | StreamedImages,
-        valid: DeviceImages | StreamedImages,
-        generator: torch.Generator,
-        capture: bool = True,
-    ):
+    def __init__(self, step: Bilevel, train: SearchImages, valid: SearchImages, generator: torch.Generator, capture: bool = True):
         self.step, self.train, self.valid, self.generator = step, train.epoch(), valid.epoch(), generator
         self.device = train.device
         self.captures = capture and step.capturable and self.device.type == "cuda"  # False after a failed capture
@@ -55,8 +48,13 @@ class GraphedSteps:
         if moves_eta:
             self.valid.begin(valid)
         self.number.zero_()
-        run = self._replayed if self.captures else self._eager
-        yield from run(len(train.index), moves_eta)
+        if self.captures:
+            yield from self._replayed(len(train.index), moves_eta)
+            return
+        for i in range(len(train.index)):
+            self._arrive(moves_eta)
+            self.run_step(moves_eta)
+            yield i + 1
 
     def run_step(self, moves_eta: bool) -> None:
         """Run the step at `number` eagerly and add 1 to `number`: the same launches, shapes and addresses every time."""
@@ -69,12 +67,6 @@ class GraphedSteps:
         self.train.fetch()
         if moves_eta:
             self.valid.fetch()
-
-    def _eager(self, steps: int, moves_eta: bool) -> Iterator[int]:
-        for i in range(steps):
-            self._arrive(moves_eta)
-            self.run_step(moves_eta)
-            yield i + 1
 
     def _replayed(self, steps: int, moves_eta: bool) -> Iterator[int]:
         unfinished: deque[torch.cuda.Event] = deque()

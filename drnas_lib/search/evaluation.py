@@ -1,6 +1,7 @@
 """How good a found cell is: looked up in the benchmark table, or trained beside cells that do not come from the search."""
 
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import mean
@@ -14,13 +15,14 @@ from drnas_lib.data.batches import MemoryFeed
 from drnas_lib.data.search_images import StreamedDataset, described
 from drnas_lib.data.sources import Dataset
 from drnas_lib.errors import MissingData
-from drnas_lib.genotype import Genotype, Nb201Genotype
+from drnas_lib.genotype import Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters
 from drnas_lib.nets.networks import network
 from drnas_lib.parallel.process_group import ProcessGroup
 from drnas_lib.retrain import loop as retrain
+from drnas_lib.runs import integrity
 from drnas_lib.runs.identity import Identity
-from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.runs.seeds import built
 from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, RANDOM, by_seed
 from drnas_lib.spaces import SPACES
@@ -69,21 +71,29 @@ def folders(run: RunFolder) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(run.path.glob(f"{FOLDER}*"))]
 
 
-def _nothing(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
-    yield from ()
-    return {}
+def evaluate(context: RunContext) -> Iterator[Training]:
+    """Judge the found cell as the settings ask, and add the result to the record."""
+    began, record = time.perf_counter(), integrity.record(context.folder)
+    genotype = genotype_from_json(read_json(integrity.checked(context.folder.file("genotype.json"), record)))
+    kind, result = context.settings.evaluate, {}
+    if kind == "table":
+        result = _looked_up(genotype, context.settings.dataset)
+    elif kind == "train":
+        result = yield from _train(context, genotype)
+    if context.process_group.first:
+        record["evaluation"] = {"kind": kind, **result}
+        record["metrics"]["evaluation_s"] = time.perf_counter() - began
+        integrity.write(context.folder.file(integrity.RECORD), record)
 
 
-def _look_up(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
+def _looked_up(genotype: Genotype, dataset: str) -> dict:
     """Accuracy and rank in the benchmark table, or the reason why they are unknown; a search without the table still counts."""
-    yield from ()
     try:
         table = Benchmark.load()
     except MissingData as error:
         return {"unknown": str(error)}
     assert isinstance(genotype, Nb201Genotype)  # evaluate='table' is for its space alone
     found: dict[str, object] = {}
-    dataset = context.settings.dataset
     for split in ("valid", "test"):
         accuracy = table.accuracy(genotype, dataset, split)
         found |= table.standing(accuracy, dataset, split).to_record(f"{dataset}_{split}")
@@ -112,8 +122,6 @@ def _train(context: RunContext, genotype: Genotype) -> Generator[Training, None,
         for seed in seeds:
             number += 1
             net = built(seed, partial(network, cell, settings, dataset.classes, image[0]))
-            if device.type == "cpu":  # channels last is a fifth faster there
-                net = net.to(memory_format=torch.channels_last)
             folder = RunFolder(context.folder.path / f"{FOLDER}{name}_{seed}")
             folder.path.mkdir(parents=True, exist_ok=True)
             identity = Identity.of(settings, described(dataset), cell, recipe, seed)
@@ -138,10 +146,3 @@ def comparison_cells(space: Space, settings: SearchSettings) -> dict[str, Genoty
         skip = torch.tensor([name == "skip_connect" for name in space.operations])
         cells[ALL_SKIP] = space.genotype((skip & available).float())
     return cells
-
-
-EVALUATIONS: dict[str, Callable[[RunContext, Genotype], Generator[Training, None, dict]]] = {
-    "none": _nothing,
-    "table": _look_up,
-    "train": _train,
-}

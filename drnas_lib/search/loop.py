@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import torch
 
-from drnas_lib.architecture.derive import DERIVATIONS
 from drnas_lib.architecture.dirichlet import concentration
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
@@ -16,11 +15,10 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.data.search_images import StreamedDataset, described, halves
 from drnas_lib.data.sources import Dataset
-from drnas_lib.data.stream import StreamedImages
 from drnas_lib.errors import UserError
 from drnas_lib.genotype import Genotype
 from drnas_lib.methods import method_class
-from drnas_lib.methods.method import MethodContext
+from drnas_lib.methods.method import DERIVATIONS, MethodContext
 from drnas_lib.nets.darts import DartsSuperNet
 from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.nets.networks import supernet
@@ -32,10 +30,10 @@ from drnas_lib.runs.memory import activation_bytes
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder
 from drnas_lib.runs.seeds import built, derived
+from drnas_lib.search.bilevel import STEPS
 from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.optimisers import Adam, Sgd
-from drnas_lib.search.schedule import LR_AFTER_WIDENING, EpochPosition, epoch_positions, linear, with_warmup
-from drnas_lib.search.step_order import STEPS
+from drnas_lib.search.schedule import EpochPosition, epoch_positions, learning_rate, linear
 from drnas_lib.spaces import SPACES
 
 
@@ -75,9 +73,6 @@ class Search:
     Each process of `process_group` holds the whole state and sees its share of every batch. Raises ValueError for too few images.
     """
 
-    train: DeviceImages | StreamedImages  # for the weights
-    valid: DeviceImages | StreamedImages  # for eta
-
     def __init__(
         self,
         settings: SearchSettings,
@@ -87,15 +82,15 @@ class Search:
         process_group: ProcessGroup = SINGLE_PROCESS,
     ):
         self.settings, self.dataset, self.device, self.process_group = settings, dataset, device, process_group
-        self.capture = capture and process_group.share.of == 1  # a graph cannot hold exchanges between processes
+        self.capture = capture and not process_group.several  # a graph cannot hold exchanges between processes
         self.space = SPACES[settings.space]
         self.positions = epoch_positions(settings.stages)
         available = torch.tensor(self.space.initial_mask(settings.stages[0].keep))
-        self.train, self.valid = halves(dataset, settings, device)
+        self.train, self.valid = halves(dataset, settings, device)  # the images for the weights, and for eta
         self.identity = Identity.of(settings, described(dataset))
         self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
         self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
-        self.noise = self.chance if process_group.share.of == 1 else torch.Generator(device)  # noise operations and drop path
+        self.noise = torch.Generator(device) if process_group.several else self.chance  # noise operations and drop path
         start = torch.Generator().manual_seed(settings.seed)
         mean, std = settings.eta_mean, settings.eta_std
         self.variables = ArchVariables(self.space.shape, start, available=available, mean=mean, std=std).to(device)
@@ -110,8 +105,9 @@ class Search:
 
     def _net(self, stage: int) -> torch.nn.Module:
         """A new supernet for a stage; the seed alone decides its weights, whatever the device."""
-        s, sizes = self.settings, (self.variables.mask, self.dataset.classes, self.dataset.channels)
-        net = built(s.seed + stage, lambda: supernet(self.space, s, self.method.network, s.stages[stage].k, *sizes, self.noise))
+        s, images = self.settings, (self.dataset.classes, self.dataset.channels)
+        parts = self.method.network, s.stages[stage].k, self.variables.mask, images, self.noise
+        net = built(s.seed + stage, lambda: supernet(s, *parts))
         return self.process_group.common(net.to(self.device)).train()
 
     def start_stage(self, net: torch.nn.Module, stage: int) -> None:
@@ -140,11 +136,14 @@ class Search:
         self.start_stage(new, stage)
         self.step.set_momentum(carry(velocity, maps, [name for name, _ in new.named_parameters()]))
 
+    def where(self) -> dict[str, Any]:
+        """What a continued run must share with the run that began."""
+        return {"device": self.device.type, "processes": self.process_group.share.of}
+
     def state(self) -> dict[str, Any]:
         """The content of a checkpoint."""
         return {
-            "device": self.device.type,
-            "processes": self.process_group.share.of,
+            **self.where(),
             "stage": self.stage,
             "method": self.method.state_dict(),  # with eta and its mask
             "arch_optimiser": self.arch_optimiser.state_dict(),
@@ -160,17 +159,13 @@ class Search:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from `state()` of another object. Raises CheckpointError if that had another device or number of processes."""
-        was, now, otherwise = state["device"], self.device.type, "give this run another name with `name`, or start over with rerun=True"
-        if was != now:
-            raise checkpoint.CheckpointError(
-                f"the run was begun on {was} and cannot continue exactly on {now}, which draws other numbers. Continue with "
-                f"device={was!r}, {otherwise}."
-            )
-        if (before := state.get("processes", 1)) != (processes := self.process_group.share.of):
-            raise checkpoint.CheckpointError(
-                f"the run was begun on {before} processes and cannot continue exactly on {processes}, whose sums round differently. "
-                f"Continue with processes={before}, {otherwise}."
-            )
+        now, otherwise = self.where(), "give this run another name with `name`, or start over with rerun=True"
+        for name, unit, why in (("device", "", "draws other numbers"), ("processes", " processes", "rounds sums differently")):
+            if (was := state[name]) != now[name]:
+                raise checkpoint.CheckpointError(
+                    f"the run was begun on {was}{unit} and cannot continue exactly on {now[name]}{unit}, which {why}. Continue with "
+                    f"{name}={was!r}, {otherwise}."
+                )
         self.method.load_state_dict(state["method"])
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
         self.start_stage(self._net(state["stage"]), state["stage"])
@@ -179,7 +174,7 @@ class Search:
         self.activation = state["activation"]
         self.order.set_state(state["order"].cpu())
         self.chance.set_state(state["chance"].cpu())
-        self.history, self.trace, self.unreadable = state["history"], state["trace"], state.get("unreadable", [])
+        self.history, self.trace, self.unreadable = state["history"], state["trace"], state["unreadable"]
 
     def run(self, folder: RunFolder, shared: SharedDevice) -> Iterator[Launched | Epoch]:
         """Yield each step as it is launched and each epoch as it ends; the last epoch of a checkpoint comes first."""
@@ -219,8 +214,8 @@ class Search:
         """Train one epoch; gives its row of the history."""
         s, stage, share = self.settings, self.settings.stages[position.stage], self.process_group.share
         epoch, epochs, began = position.epoch, len(self.positions), time.perf_counter()
-        lr = LR_AFTER_WIDENING[s.lr_after_widening](position, s.lr_half_period or epochs, s.weight_lr, s.weight_lr_min, s.lr_warmup)
-        lr = with_warmup(epoch, s.lr_warmup, s.weight_lr, lr)
+        falls = s.lr_half_period or epochs
+        lr = learning_rate(s.lr_after_widening, position, falls, s.weight_lr, s.weight_lr_min, s.lr_warmup)
         self.step.weight_optimiser.set_lr(lr)
         self.method.begin_epoch(epoch, epochs)
         holes = linear(epoch, epochs, 1.0)
@@ -234,7 +229,7 @@ class Search:
         moves_eta = position.epoch_in_stage >= stage.arch_warmup
         for launched in self.launcher.epoch(train.part(share), valid.part(share), moves_eta):
             yield Launched(launched, steps)
-        self.unreadable = self.process_group.union(sorted({*self.unreadable, *self.train.unreadable, *self.valid.unreadable}))
+        self.unreadable = self.process_group.union([*self.unreadable, *self.train.unreadable, *self.valid.unreadable])
         if self.unreadable and isinstance(self.dataset, StreamedDataset):
             self.dataset.refuse_many(self.unreadable)
         self.process_group.total(self.step.meter.sums)
@@ -275,8 +270,7 @@ class Search:
 
     def genotype(self) -> Genotype:
         """The cell that the search would derive now."""
-        scores = DERIVATIONS[self.settings.derive](self.method, self.variables.eta.detach(), self.variables.mask)
-        return self.space.genotype(scores.detach())
+        return self.space.genotype(DERIVATIONS[self.settings.derive](self.method).detach())
 
     def method_context(self) -> MethodContext:
         """The input of a method between epochs. Methods that read it search nb201 with images in memory."""
@@ -284,15 +278,13 @@ class Search:
         return MethodContext(net, images, self.settings.batch_size, self.order, self.chance)
 
     def activation_mb(self) -> float:
-        """Megabytes that a weight step of this stage saves for its backward pass; changes nothing in the search.
-
-        The mean of `memory_draws` draws, since a draw may decide which operations are computed.
-        """
+        """Megabytes that a weight step of this stage saves for its backward pass; changes nothing in the search."""
         net, order, chance = self.step.net, torch.Generator().manual_seed(0), torch.Generator(self.device).manual_seed(0)
+        draws = self.method.network.memory_draws  # a draw may decide which operations are computed
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.process_group.share), 0)
         used = 0.0
         with restoring(list(net.buffers()), self.chance):
-            for _ in range(self.method.network.memory_draws):
+            for _ in range(draws):
                 theta = self.method.sample(chance).detach()
-                used += activation_bytes(partial(net, x, theta), [x, theta, *self.step.parameters]) / self.method.network.memory_draws
+                used += activation_bytes(partial(net, x, theta), [x, theta, *self.step.parameters]) / draws
         return used / 1e6

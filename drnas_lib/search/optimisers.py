@@ -70,14 +70,12 @@ class Adam:
             self.state[parameter] = {"step": count, **moments}
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Move each parameter that has a gradient."""
-        given = {parameter: parameter.grad for parameter in self.parameters if parameter.grad is not None}
-        gradient: Tensors = list(given.values())
+    def step(self, gradient: Tensors) -> None:
+        """Move the parameters down `gradient`, which has one tensor for each and is not changed."""
         if self.grad_clip is not None:
             gradient = clipped(gradient, self.grad_clip)
         first, second = self.betas
-        for parameter, g in zip(given, gradient):
+        for parameter, g in zip(self.parameters, gradient):
             state = self.state[parameter]
             count, mean, square = state["step"].add_(1), state["exp_avg"], state["exp_avg_sq"]
             g = g.add(parameter, alpha=self.weight_decay)

@@ -18,7 +18,6 @@ from drnas_lib.runs import integrity, snapshots
 from drnas_lib.runs.identity import images_differ
 from drnas_lib.runs.records import RecordError, RunFolder, data_root, resolve
 from drnas_lib.runs.snapshots import Snapshot
-from drnas_lib.spaces import SPACES
 
 
 @dataclass(frozen=True)
@@ -71,11 +70,10 @@ class TrainedRun:
         Weights and running statistics do not change. No path is dropped, and the noise operation of S4 draws the same numbers in every
         pass: the i-th image of each batch gets the same noise. Raises RecordError for a run of another version of the code.
         """
-        space, noise = SPACES[self.settings["space"]], torch.Generator(device)
-        sizes = snapshot.k, snapshot.mask, self.dataset.classes, self.dataset.channels
+        noise, images = torch.Generator(device), (self.dataset.classes, self.dataset.channels)
         try:
             settings = SearchSettings.from_dict(self.settings)
-            net = supernet(space, settings, method_class(settings.method).network, *sizes, noise)
+            net = supernet(settings, method_class(settings.method).network, snapshot.k, snapshot.mask, images, noise)
             net.load_state_dict(snapshot.net)
         except (TypeError, RuntimeError) as error:
             why = f"by another version of the code ({str(error).splitlines()[0]})"

@@ -1,6 +1,5 @@
 """One run from settings to `done.json`: search, judge the cell, write the records. Skips a finished run, continues an interrupted one."""
 
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, nullcontext
 
@@ -11,14 +10,13 @@ from drnas_lib.config.presets import READ_FROM_FOLDERS
 from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.search_images import StreamedDataset, described, read
 from drnas_lib.data.sources import Dataset
-from drnas_lib.genotype import genotype_from_json
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.runs import checkpoint, integrity
 from drnas_lib.runs.device import choose, describe, reproducible, threads_for, using_threads
 from drnas_lib.runs.precision import PRECISIONS
-from drnas_lib.runs.records import RunFolder, data_root, environment, read_json, resolve, write_csv, write_json
+from drnas_lib.runs.records import RunFolder, data_root, environment, resolve, write_csv, write_json
 from drnas_lib.search import evaluation
-from drnas_lib.search.evaluation import EVALUATIONS, RunContext, Training
+from drnas_lib.search.evaluation import RunContext, Training
 from drnas_lib.search.loop import Epoch, Launched, Search, SearchError, SharedDevice
 from drnas_lib.spaces import SPACES
 
@@ -53,7 +51,7 @@ def launches(
         return
     with folder.lock() if process_group.first else nullcontext():
         # Another process may have finished the run since the first look.
-        if not rerun and process_group is SINGLE_PROCESS and _finished(folder, settings, shared):
+        if not rerun and not process_group.several and _finished(folder, settings, shared):
             return
         searched = folder.done and not rerun
         device = choose(settings.device, settings.precision)
@@ -66,7 +64,7 @@ def launches(
         with reproducible(device, PRECISIONS[settings.precision]), using_threads(count):
             if not searched:
                 yield from _search(context, shared)
-            yield from _evaluate(context)
+            yield from evaluation.evaluate(context)
         if process_group.first:
             folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
             for place in (folder, *evaluation.folders(folder)):
@@ -152,14 +150,3 @@ def _memory_by_stage(history: list[dict]) -> list[dict]:
         | {"gpu_peak_memory_mb": max((one["peak_memory_mb"] for one in alone if one["stage"] == stage), default=None)}
         for stage, row in last.items()
     ]
-
-
-def _evaluate(context: RunContext) -> Iterator[Training]:
-    """Judge the found cell and add the result to the record."""
-    began, record = time.perf_counter(), integrity.record(context.folder)
-    genotype = genotype_from_json(read_json(integrity.checked(context.folder.file("genotype.json"), record)))
-    result = yield from EVALUATIONS[context.settings.evaluate](context, genotype)
-    if context.process_group.first:
-        record["evaluation"] = {"kind": context.settings.evaluate, **result}
-        record["metrics"]["evaluation_s"] = time.perf_counter() - began
-        integrity.write(context.folder.file(integrity.RECORD), record)

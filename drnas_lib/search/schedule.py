@@ -1,10 +1,10 @@
 """The epochs of a search in their stages, and the learning rate along them."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drnas_lib.config.search_settings import StageSettings
+from drnas_lib.retrain.schedule import cosine
 
 
 @dataclass(frozen=True)
@@ -22,43 +22,24 @@ def epoch_positions(stages: Sequence[StageSettings]) -> list[EpochPosition]:
     return [EpochPosition(epoch, s, e) for epoch, (s, e) in enumerate(flat)]
 
 
-def cosine(epoch: int, epochs: int, start: float, end: float) -> float:
-    """Cosine annealing in closed form, constant within an epoch."""
-    return end + (start - end) * (1 + math.cos(math.pi * epoch / epochs)) / 2
-
-
-def with_warmup(epoch: int, warmup: int, start: float, otherwise: float) -> float:
-    """In the first `warmup` epochs a line that reaches `start` in the last of them; then `otherwise`."""
-    return start * (epoch + 1) / warmup if epoch < warmup else otherwise
-
-
 def linear(epoch: int, epochs: int, end: float) -> float:
     """A line from 0 in the first epoch to `end` in the last: the schedule of drop path and cutout in R-DARTS."""
     return end * epoch / max(1, epochs - 1)
 
 
-def continued(position: EpochPosition, epochs: int, start: float, end: float, warmup: int = 0) -> float:
-    """One cosine over all stages."""
-    return cosine(position.epoch, epochs, start, end)
+def learning_rate(rule: str, position: EpochPosition, epochs: int, start: float, end: float, warmup: int = 0) -> float:
+    """One cosine over all stages, which falls for `epochs`, after `warmup` epochs of a line that reaches `start` in the last of them.
 
-
-def restart_epoch(position: EpochPosition, epochs: int, start: float, end: float, warmup: int = 0) -> float:
-    """The released code under PyTorch <= 1.3: the new optimiser's first epoch runs at the initial rate, then the cosine continues."""
-    return start if position.epoch_in_stage == 0 else cosine(position.epoch, epochs, start, end)
-
-
-def restart_cosine(position: EpochPosition, epochs: int, start: float, end: float, warmup: int = 0) -> float:
-    """The released code under PyTorch >= 1.4: a recursion from the rate of the epoch before.
-
-    Each step multiplies the distance to `end` by the same ratio as the closed form does. So the curve is the cosine, scaled to `start` in
-    the epoch where the recursion began: the first of the stage, or the last of the warm-up, which sets the rate itself.
+    `rule` says what a new stage does. "continued": nothing. "restart_epoch", the released code under PyTorch <= 1.3: the new optimiser's
+    first epoch runs at the initial rate. "restart_cosine", the released code under PyTorch >= 1.4: a recursion from the rate of the epoch
+    before. Each step multiplies the distance to `end` by the same ratio as the closed form does. So the curve is the cosine, scaled to
+    `start` in the epoch where the recursion began: the first of the stage, or the last of the warm-up, which sets the rate itself.
     """
-    begin = max(position.epoch - position.epoch_in_stage, min(position.epoch, warmup - 1))
-    return end + (start - end) * cosine(position.epoch, epochs, 1.0, 0.0) / cosine(begin, epochs, 1.0, 0.0)
-
-
-LR_AFTER_WIDENING: dict[str, Callable[[EpochPosition, int, float, float, int], float]] = {  # (position, epochs, start, end, warm-up)
-    "continued": continued,
-    "restart_epoch": restart_epoch,
-    "restart_cosine": restart_cosine,
-}
+    if position.epoch < warmup:
+        return start * (position.epoch + 1) / warmup
+    if rule == "restart_epoch" and position.epoch_in_stage == 0:
+        return start
+    if rule == "restart_cosine":
+        begin = max(position.epoch - position.epoch_in_stage, warmup - 1)
+        return end + (start - end) * cosine(position.epoch, epochs, 1.0) / cosine(begin, epochs, 1.0)
+    return end + cosine(position.epoch, epochs, start - end)

@@ -17,7 +17,7 @@ from drnas_lib.distributed import launch
 from drnas_lib.distributed.__main__ import for_process, main, parameters
 from drnas_lib.distributed.launch import start
 from drnas_lib.nets.darts_network import DartsNetwork
-from drnas_lib.parallel.process_group import SINGLE_PROCESS, DistributedGroup
+from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.retrain.loop import RetrainError, Training
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.records import PROJECT, RunFolder, read_json
@@ -61,7 +61,7 @@ def trained(process_group, folder, cell="drnas_cifar10"):
 def worker(rank, folder):
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-    state, row = trained(DistributedGroup(), folder / "two")
+    state, row = trained(ProcessGroup.joined(), folder / "two")
     torch.save((state, row), folder / f"rank{rank}")
     torch.distributed.destroy_process_group()
 

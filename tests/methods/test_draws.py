@@ -10,13 +10,11 @@ from torch.nn import functional as F
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.config.method_presets import METHODS, options
 from drnas_lib.methods import method_class
+from drnas_lib.methods.candidates import RSPS
 from drnas_lib.methods.darts import DARTS
 from drnas_lib.methods.dsnas import DSNAS, _Drawn
-from drnas_lib.methods.gdas import GDAS
-from drnas_lib.methods.gumbel import gumbel
+from drnas_lib.methods.gumbel import GDAS, SNAS, gumbel
 from drnas_lib.methods.pc_darts import PCDARTS
-from drnas_lib.methods.rsps import RSPS
-from drnas_lib.methods.snas import SNAS
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.methods.controller import WIDTH, Controller
-from drnas_lib.methods.enas import ENAS, _on_cpu
+from drnas_lib.methods.enas import ENAS, WIDTH, Controller, _on_cpu
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]

@@ -90,8 +90,3 @@ def test_counting_leaves_the_network_alone():
     assert net.training
     assert all(not module._forward_hooks for module in net.modules())
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
-
-
-def test_a_resolution_that_the_network_cannot_halve_twice_is_refused():
-    with pytest.raises(ValueError, match="30 is not divisible by 4"):
-        nb201_cost(everywhere("none"), resolution=30)

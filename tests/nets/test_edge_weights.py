@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from drnas_lib.nets.edge_weights import EdgeWeightedNet
+from drnas_lib.nets.nb201 import EdgeWeightedNet
 from drnas_lib.spaces import SPACES
 from tests.nets.plain import PlainSuperNet, copy_weights
 
@@ -27,7 +27,7 @@ def test_a_cell_is_the_sum_of_weighted_edges(k):
         into = [(e, source) for e, (source, target) in enumerate(SPACE.edges) if target == node]
         nodes.append(sum(weights[e] * edges[e](nodes[source], theta[e]) for e, source in into))
     of_edges = weights[fast.order].view(-1, 1, 1, 1).split(fast.sizes)
-    ours = cell(x, fast.by_width(theta * weights[:, None]), of_edges)
+    ours = cell(x, fast.layout(theta * weights[:, None]), of_edges)
     torch.testing.assert_close(ours, nodes[-1])
     gradients = [torch.autograd.grad(out.square().sum(), weights)[0] for out in (ours, nodes[-1])]
     torch.testing.assert_close(*gradients)

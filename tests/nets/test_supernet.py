@@ -89,7 +89,7 @@ def test_only_none_gives_zero():
     mask[..., 0] = True
     net = SuperNet(SPACE, mask=mask, cells_per_stage=1)
     cell = net.layers[0]
-    assert torch.equal(cell(torch.randn(2, 16, 4, 4), net.by_width(torch.ones(SPACE.shape)[0])), torch.zeros(2, 16, 4, 4))
+    assert torch.equal(cell(torch.randn(2, 16, 4, 4), net.layout(torch.ones(SPACE.shape)[0])), torch.zeros(2, 16, 4, 4))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 5), (8, 8), (7, 3), (32, 33)])

@@ -44,8 +44,8 @@ def spoilt(name: str, number: int, of_eta: bool) -> Iterator[None]:
         batches = (train, with_nan(valid)) if spoils and of_eta else (with_nan(train), valid) if spoils else (train, valid)
         return whole(self, *batches, moves_eta)
 
-    def step(self, x, y):
-        return whole(self, *with_nan((x, y))) if next(steps) == number else whole(self, x, y)
+    def step(self, x, y, meter):
+        return whole(self, *(with_nan((x, y)) if next(steps) == number else (x, y)), meter)
 
     owner, method, spoiling = {"search": (Bilevel, "advance", advance), "retrain": (Training, "_step", step)}[name]
     whole = getattr(owner, method)

@@ -14,7 +14,7 @@ from drnas_lib.data.image_files import scan
 from drnas_lib.data.index_lists import write as write_lists
 from drnas_lib.data.stream import UNREADABLE
 from drnas_lib.retrain import run as retrain_run
-from drnas_lib.retrain.loop import RetrainError, Training, score
+from drnas_lib.retrain.loop import Meter, RetrainError, Training, score
 from drnas_lib.retrain.run import run
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
@@ -102,9 +102,10 @@ def test_the_auxiliary_loss_is_weighted():
     net, y = Two(), torch.zeros(4, dtype=torch.int64)
     recipe = replace(RECIPES["drnas"], epochs=1, weight_decay=0.0, momentum=0.0, grad_clip=None, drop_path=0.0)
     training = Training(net, Lines([(torch.zeros(4, 1), y)]), recipe, 0, CPU, Identity("id"))
-    sums = training._step(torch.zeros(4, 1), y)
+    meter = Meter(CPU, rows=1)
+    training._step(torch.zeros(4, 1), y, meter)
     torch.testing.assert_close(net.b.grad, 0.4 * net.a.grad)
-    assert sums.tolist() == pytest.approx([4 * 1.4 * torch.tensor(10.0).log().item(), 4, 4])
+    assert meter.sums[0].tolist() == pytest.approx([4 * 1.4 * torch.tensor(10.0).log().item(), 4, 4, 1])
 
 
 def test_top_1_and_top_5_of_a_known_case():

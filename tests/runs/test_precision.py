@@ -54,7 +54,7 @@ def test_bf16_rounds_neither_pooling_nor_mixing(k):
     cell = SuperNet(NB201, k, mask, channels=8, cells_per_stage=1).layers[0]
     x, theta = torch.randn(4, 8, 8, 8, generator=torch.Generator().manual_seed(0)), torch.rand(NB201.shape)
     net = SuperNet(NB201, k, mask, channels=8, cells_per_stage=1)
-    call = lambda x, theta: cell(x, net.by_width(theta[0]))  # noqa: E731
+    call = lambda x, theta: cell(x, net.layout(theta[0]))  # noqa: E731
     assert torch.equal(BF16.forward(call)(x, theta), call(x, theta))
 
 

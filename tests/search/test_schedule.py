@@ -7,19 +7,13 @@ import pytest
 import torch
 
 from drnas_lib.config.search_settings import StageSettings
-from drnas_lib.search.schedule import (
-    LR_AFTER_WIDENING,
-    EpochPosition,
-    continued,
-    epoch_positions,
-    linear,
-    restart_cosine,
-    restart_epoch,
-    with_warmup,
-)
+from drnas_lib.search.schedule import EpochPosition, epoch_positions, learning_rate, linear
 
 Stage = partial(StageSettings, arch_warmup=0)
 STAGES = (Stage(5, 8, 5), Stage(5, 4, 3))
+RULES = continued, restart_epoch, restart_cosine = [
+    partial(learning_rate, rule) for rule in ("continued", "restart_epoch", "restart_cosine")
+]
 
 
 def test_positions_number_epochs_across_stages():
@@ -74,15 +68,14 @@ def test_restart_cosine_goes_on_from_the_rate_that_a_warm_up_leaves(stages):
             optimiser.step()
             scheduler.step()
     for place in epoch_positions(stages):
-        ours = with_warmup(place.epoch, 5, 0.5, restart_cosine(place, 50, 0.5, 0.0, 5))
+        ours = restart_cosine(place, 50, 0.5, 0.0, 5)
         assert ours == pytest.approx(found[place.epoch], rel=1e-6, abs=1e-12)
     if stages[0].epochs > 5:
         assert found[5] == pytest.approx(0.495548, abs=5e-7)
 
 
-def test_restart_cosine_of_a_rate_that_does_not_fall_or_only_warms_up():
+def test_restart_cosine_of_a_rate_that_does_not_fall():
     assert restart_cosine(EpochPosition(7, 1, 2), 10, 0.025, 0.025) == 0.025
-    assert [restart_cosine(EpochPosition(epoch, 0, epoch), 4, 0.5, 0.0, 9) for epoch in range(4)] == [0.5] * 4
 
 
 def test_restart_epoch_jumps_once():
@@ -93,17 +86,16 @@ def test_restart_epoch_jumps_once():
 
 def test_all_agree_in_a_single_stage():
     for place in epoch_positions((Stage(4, 1, 5),)):
-        assert len({round(rule(place, 4, 0.1, 0.0), 12) for rule in LR_AFTER_WIDENING.values()}) == 1
+        assert len({round(rule(place, 4, 0.1, 0.0), 12) for rule in RULES}) == 1
 
 
 def test_a_half_period_shorter_than_the_search_makes_the_rate_swing():
     """ENAS' official schedule: from 0.05 down to 0.0005 in 10 epochs, up again in the next 10, and so on."""
-    rates = [LR_AFTER_WIDENING["continued"](EpochPosition(epoch, 0, epoch), 10, 0.05, 0.0005) for epoch in range(41)]
+    rates = [continued(EpochPosition(epoch, 0, epoch), 10, 0.05, 0.0005) for epoch in range(41)]
     assert rates[0] == pytest.approx(0.05) and rates[10] == pytest.approx(0.0005) and rates[20] == pytest.approx(0.05)
     assert rates[:21] == pytest.approx(rates[20:]) and rates[3] == pytest.approx(rates[17])
 
 
 def test_warm_up_and_rise():
-    assert [with_warmup(epoch, 5, 0.5, 0.4) for epoch in (0, 4, 5)] == [0.1, 0.5, 0.4]
-    assert with_warmup(0, 0, 0.5, 0.4) == 0.4
+    assert [continued(EpochPosition(epoch, 0, epoch), 10, 0.5, 0.5, 5) for epoch in (0, 3, 4, 5)] == [0.1, 0.4, 0.5, 0.5]
     assert [linear(epoch, 50, 0.6) for epoch in (0, 49)] == [0, 0.6] and linear(0, 1, 0.6) == 0

@@ -1,4 +1,4 @@
-"""drnas_lib.search.step_order: which variables move, in which order, on which batches."""
+"""drnas_lib.search.bilevel, the orders of its halves: which variables move, in which order, on which batches."""
 
 import pytest
 import torch
@@ -7,11 +7,11 @@ from torch.nn import functional as F
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.darts import DARTS
-from drnas_lib.methods.gdas import GDAS
+from drnas_lib.methods.gumbel import GDAS
 from drnas_lib.methods.pc_darts import PCDARTS
 from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.search.bilevel import STEPS
 from drnas_lib.search.optimisers import Adam, Sgd
-from drnas_lib.search.step_order import STEPS
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]

@@ -1,7 +1,7 @@
-"""drnas_lib.distributed.jobs: a process writes what the notebook reads, each row of a history once."""
+"""drnas_lib.distributed.launch: a process writes what the notebook reads, each row of a history once."""
 
 from drnas_lib.config.retrain import RetrainConfig
-from drnas_lib.distributed.jobs import ProgressLines, job_name
+from drnas_lib.distributed.launch import ProgressLines, job_name
 from drnas_lib.retrain.run import Progress
 from drnas_lib.search.loop import Epoch
 from drnas_lib.search.run import Training
