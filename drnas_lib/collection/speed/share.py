@@ -79,16 +79,10 @@ def share_of_peak(config: SpeedConfig, device: torch.device, step_ms: float) -> 
     with Counter() as counter:
         search.launcher.run_step(True)
     best = peaks(device)
-    return {
-        "k": config.ks[0],
-        "gflop": counter.flops / 1e9,
-        "gbyte": counter.bytes / 1e9,
-        "operators": counter.operators,
-        "step_ms": step_ms,
-        **best,
-        "flops_share": counter.flops / (step_ms / 1e3) / best["peak_flops"],
-        "bytes_share": counter.bytes / (step_ms / 1e3) / best["peak_bytes"],
-    }
+    counts = {"gflop": counter.flops / 1e9, "gbyte": counter.bytes / 1e9, "operators": counter.operators}
+    flops_share = counter.flops / (step_ms / 1e3) / best["peak_flops"]
+    bytes_share = counter.bytes / (step_ms / 1e3) / best["peak_bytes"]
+    return {"k": config.ks[0], **counts, "step_ms": step_ms, **best, "flops_share": flops_share, "bytes_share": bytes_share}
 
 
 def profiled(config: SpeedConfig, device: torch.device) -> pd.DataFrame:

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from drnas_lib.collection.speed.config import SpeedConfig
-from drnas_lib.collection.speed.meters import gpu_peak_mb, reset_gpu_peak, seconds
-from drnas_lib.collection.speed.operators import operators
+from drnas_lib.collection.speed.meters import gpu_peak_mb, operators, seconds
 from drnas_lib.collection.speed.plain import implementations
 from drnas_lib.runs.memory import activation_bytes
 from drnas_lib.search.bilevel import frozen
@@ -39,8 +38,6 @@ def supernet_steps(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
             eta, weights = np.array(times[name][1:]).T  # the first repeat warms up
             step, gradients = eta + weights, _gradients(net, x, y, theta)
             kept = activation_bytes(partial(net, x, theta.detach()), [x, theta, *net.parameters()])
-            reset_gpu_peak(device)
-            gradients[1]()
             rows.append(
                 {
                     "k": k,
@@ -53,7 +50,7 @@ def supernet_steps(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
                     "images_per_s": 1e3 * config.batch_size / np.median(step),
                     "activation_mb": kept / 1e6,
                     "operators": sum(map(operators, gradients)),
-                    "gpu_peak_mb": gpu_peak_mb(device),
+                    "gpu_peak_mb": gpu_peak_mb(gradients[1], device),
                 }
             )
     return pd.DataFrame(rows)

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from drnas_lib.collection.speed.config import SpeedConfig
-from drnas_lib.collection.speed.meters import gpu_peak_mb, reset_gpu_peak, seconds
+from drnas_lib.collection.speed.meters import gpu_peak_mb, seconds
 from drnas_lib.collection.speed.plain import PlainSearch
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.data.image_set import ImageSet
@@ -81,10 +81,8 @@ def whole_steps(config: SpeedConfig, device: torch.device, implementations: Mapp
         times: dict[str, list[float]] = {name: [] for name in implementations}
         peaks: dict[str, float | None] = {}
         for name, make in implementations.items():
-            reset_gpu_peak(device)
             searches[name] = make(settings(config, k), dataset, device, 1 + config.repeats * together)
-            next(searches[name])  # warms up, and captures
-            peaks[name] = gpu_peak_mb(device)
+            peaks[name] = gpu_peak_mb(partial(next, searches[name]), device)  # it warms up, and captures
         for _ in range(config.repeats):
             for name, steps in searches.items():
                 times[name].append(1e3 * seconds(partial(list, islice(steps, together)), device) / together)

@@ -1,6 +1,7 @@
 """The strength lambda of the regulariser: accuracy of the cell and eigenvalues for each lambda (Table 5 and Figure 5)."""
 
 import math
+from dataclasses import astuple
 
 import pandas as pd
 
@@ -27,20 +28,9 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
         on, standing = report.dataset if report.dataset in DATASETS else DATASETS[0], UNKNOWN
         if table is not None and isinstance(cell, Nb201Genotype):
             standing = table.standing(table.accuracy(cell, on, "test"), on, "test")
-        rows.append(
-            {
-                "lam": settings["lam"],
-                "seed": settings["seed"],
-                "regulariser": settings["regulariser"],
-                "accuracy_on": on,
-                "test_acc_pct": standing.accuracy_pct,
-                "rank": standing.rank,
-                "below_pct": standing.below_pct,
-                "best_pct": standing.best_pct,
-                "unknown": unknown,
-                "genotype": str(cell),
-            }
-        )
+        of_search = {name: settings[name] for name in ("lam", "seed", "regulariser")} | {"accuracy_on": on}
+        judged = dict(zip(("test_acc_pct", "rank", "below_pct", "best_pct"), astuple(standing)))
+        rows.append(of_search | judged | {"unknown": unknown, "genotype": str(cell)})
     return pd.DataFrame(rows)
 
 

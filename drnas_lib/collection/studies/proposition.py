@@ -29,9 +29,8 @@ BATCH = 64
 class Bound:
     """All values in nats of mean cross-entropy over the same images.
 
-    `expected` ± `expected_error` (standard error) is the left side; `at_mean` + the last of `steps` is the right side. `steps` are added
-    to `at_mean`: the expansion with the exact moments, with those of eq. 10, with their diagonal, and with the least variance that delta
-    allows (the proposition). `least`, `largest` and `trace` are of the Hessian in mu.
+    `expected` ± `expected_error` (standard error) is the left side; `at_mean` + the last of `steps` (second_order) is the right side.
+    `least`, `largest` and `trace` are of the eigenvalues of the Hessian in mu.
     """
 
     epoch: int
@@ -97,30 +96,20 @@ def evaluate(path: str | Path, config: TheoryConfig) -> Bound:
         draws = _losses(net, batches, beta, mask, config.draws, torch.Generator(device).manual_seed(config.seed))
     slope = hessian.gradient_in(variable, eta, mask, gradient).cpu().numpy()
     steps, delta = second_order(slope, in_mu.cpu().numpy(), beta[mask].cpu().numpy().reshape(-1, int(mask.sum(-1).max())))
-    values = hessian.spectrum(in_mu)
-    bound = Bound(
-        epoch=snapshot.epoch,
-        expected=float(draws.mean()),
-        expected_error=float(draws.std() / len(draws) ** 0.5),
-        at_mean=float(loss),
-        steps=steps,
-        delta=delta,
-        least=float(values[0]),
-        largest=float(values[-1]),
-        trace=float(values.sum()),
-        images=sum(len(y) for _, y in batches),
-        draws=len(draws),
-    )
+    expected, error = float(draws.mean()), float(draws.std() / len(draws) ** 0.5)
+    values, images = hessian.spectrum(in_mu), sum(len(y) for _, y in batches)
+    ends = float(values[0]), float(values[-1]), float(values.sum())
+    bound = Bound(snapshot.epoch, expected, error, float(loss), steps, delta, *ends, images, len(draws))
     about = {"parameters": config.model_dump(), "device": describe(device), "environment": environment()}
     write_json(run.folder.file("proposition.json"), {"bound": vars(bound), "right": bound.right, **about})
     return bound
 
 
 def second_order(slope: np.ndarray, in_mu: np.ndarray, beta: np.ndarray) -> tuple[dict[str, float], float]:
-    """The `steps` of Bound, and delta, from gradient `slope` (E O,), Hessian `in_mu` (E O, E O) and concentrations `beta` (E, O).
+    """What each step of the proof adds to the loss at the mean, and delta.
 
-    Edges are independent, so only the diagonal blocks of the Hessian, one for each edge, meet a covariance. The exact mean is not mu, so
-    the first step has a first-order term.
+    From gradient `slope` (E O,), Hessian `in_mu` (E O, E O) and concentrations `beta` (E, O). Edges are independent, so only the diagonal
+    blocks of the Hessian, one for each edge, meet a covariance. The exact mean is not mu, so the first step has a first-order term.
     """
     edges, count = beta.shape
     blocks = [in_mu[e * count : (e + 1) * count, e * count : (e + 1) * count] for e in range(edges)]
@@ -141,9 +130,9 @@ def second_order(slope: np.ndarray, in_mu: np.ndarray, beta: np.ndarray) -> tupl
 @torch.no_grad()
 def _losses(net: nn.Module, batches: list[hessian.Batch], beta: Tensor, mask: Tensor, draws: int, generator: torch.Generator) -> Tensor:
     """Mean loss over all images for each of `draws` draws of theta, (draws,)."""
-    losses, images = [], sum(len(y) for _, y in batches)
-    for _ in range(draws):
+    losses, images = beta.new_zeros(draws), sum(len(y) for _, y in batches)
+    for draw in range(draws):
         theta = dirichlet.sample(beta, mask, generator)
-        shares = (len(y) / images * F.cross_entropy(net(x, theta), y) for x, y in batches)
-        losses.append(sum(shares, start=beta.new_zeros(())))
-    return torch.stack(losses)
+        for x, y in batches:
+            losses[draw] += len(y) / images * F.cross_entropy(net(x, theta), y)
+    return losses
