@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.plain import implementations
-from drnas_lib.collection.speed.whole import Steps, launched_steps, noise, ours, plain, settings, whole_steps
+from drnas_lib.collection.speed.steps import Steps, launched_steps, noise, ours, plain, settings, whole_steps
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import file_of_parameters
 from drnas_lib.config.search import SearchConfig, SearchSettings

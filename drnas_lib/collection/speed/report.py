@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.share import profiled, share_of_peak
-from drnas_lib.collection.speed.steps import supernet_steps
-from drnas_lib.collection.speed.whole import at_once, settings, whole_steps
+from drnas_lib.collection.speed.steps import at_once, settings, supernet_steps, whole_steps
 from drnas_lib.collection.views import plots
 from drnas_lib.runs.device import choose, describe, reproducible
 from drnas_lib.runs.precision import PRECISIONS
@@ -17,7 +16,7 @@ from drnas_lib.runs.records import environment, resolve, write_csv, write_json
 
 @dataclass(frozen=True)
 class Speed:
-    """Tables `steps` (see steps.supernet_steps), `whole` and `at_once` (whole.py) and `profile`, and the counts `share` (share.py)."""
+    """Tables `steps` (of supernet_steps), `whole` and `at_once` (steps.py) and `profile`, and the counts `share` (share.py)."""
 
     steps: pd.DataFrame
     whole: pd.DataFrame

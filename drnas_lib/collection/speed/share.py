@@ -14,7 +14,7 @@ from torch.utils.flop_counter import flop_registry
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.meters import seconds, wait
-from drnas_lib.collection.speed.whole import noise, settings
+from drnas_lib.collection.speed.steps import noise, settings
 from drnas_lib.search.loop import Search
 
 MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the product that shows the peak FLOP/s

@@ -6,7 +6,7 @@ from dataclasses import astuple
 import pandas as pd
 
 from drnas_lib.benchmark.table import DATASETS, Benchmark, Standing, place
-from drnas_lib.collection.studies.eigenvalues import Protocol, study_all
+from drnas_lib.collection.studies.hessian import Protocol, study_all
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.genotype import Nb201Genotype
 from drnas_lib.runs.records import PROJECT, read_json
@@ -35,7 +35,7 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
 
 
 def eigenvalues(folders: list[str], protocol: Protocol, device: str = "auto") -> pd.DataFrame:
-    """eigenvalues.study_all without the ridge, since with it the curves would show lambda and little else."""
+    """hessian.study_all without the ridge, since with it the curves would show lambda and little else."""
     table = study_all(folders, protocol, device)
     return table.assign(dominant=table.dominant - table.ridge, least=table.least - table.ridge, ridge=0.0)
 

@@ -5,7 +5,7 @@ import torch
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.meters import operators
-from drnas_lib.collection.speed.whole import noise, settings
+from drnas_lib.collection.speed.steps import noise, settings
 from drnas_lib.search.loop import Search
 from tests.posing_cuda import CUDA, posing
 
