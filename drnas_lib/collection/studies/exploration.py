@@ -68,10 +68,8 @@ def concentration(eta: np.ndarray) -> np.ndarray:
 
 def _best(scores: np.ndarray, keep: int) -> np.ndarray:
     """True at the `keep` largest of the last axis, the first of equal ones, as the search prunes."""
-    rank = np.argsort(-scores, axis=-1, kind="stable")[..., :keep]
-    kept = np.zeros(scores.shape, dtype=bool)
-    np.put_along_axis(kept, rank, True, axis=-1)
-    return kept
+    order = np.argsort(-scores, axis=-1, kind="stable")
+    return np.argsort(order, axis=-1) < keep
 
 
 def draw(beta: np.ndarray, kept: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
@@ -150,17 +148,16 @@ def by_epoch(trace: Trace, samples: int, seed: int) -> tuple[pd.DataFrame, pd.Da
     """Two tables: a row for each epoch, and a row for each epoch and drawn cell (columns epoch, genotype).
 
     The first: mean_cell (of the Dirichlet mean), distinct_cells among the draws, choice_entropy_nats (of the operation that wins on each
-    edge, exact, summed over edges), effective_choices = its exponential, theta_entropy_nats (differential). Each epoch has its own random
-    stream, so its draws do not depend on the other epochs.
+    edge, exact, summed over edges), effective_choices = its exponential, theta_entropy_nats (differential).
     """
     rows, drawn = [], []
-    for epoch, eta, kept in zip(trace.epochs, trace.eta, trace.kept):
-        beta = concentration(eta)
-        found = [str(cell) for cell in cells(trace.space, draw(beta, kept, samples, np.random.default_rng([seed, int(epoch)])))]
-        drawn += [{"epoch": int(epoch), "genotype": cell} for cell in found]
+    for epoch, eta, kept in zip(trace.epochs.tolist(), trace.eta, trace.kept):
+        beta, stream = concentration(eta), np.random.default_rng([seed, epoch])  # so that draws do not depend on the other epochs
+        found = [str(cell) for cell in cells(trace.space, draw(beta, kept, samples, stream))]
+        drawn += [{"epoch": epoch, "genotype": cell} for cell in found]
         choice = entropy(log_chances(beta, kept))
         mean_cell = str(trace.space.genotype(mean_scores(beta, kept)))
-        rows.append([int(epoch), mean_cell, len(set(found)), choice, float(np.exp(choice)), dirichlet_entropy(beta, kept)])
+        rows.append([epoch, mean_cell, len(set(found)), choice, float(np.exp(choice)), dirichlet_entropy(beta, kept)])
     return pd.DataFrame(rows, columns=EPOCH_COLUMNS), pd.DataFrame(drawn)
 
 
