@@ -52,21 +52,14 @@ def supernet_steps(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
             eta, weights = np.array(times[name][1:]).T  # the first repeat warms up
             step, gradients = eta + weights, _gradients(net, x, y, theta)
             kept = activation_bytes(partial(net, x, theta.detach()), [x, theta, *net.parameters()])
-            rows.append(
-                {
-                    "k": k,
-                    "implementation": name,
-                    "eta_ms": np.median(eta),
-                    "weights_ms": np.median(weights),
-                    "step_ms": np.median(step),
-                    "step_ms_min": step.min(),
-                    "step_ms_max": step.max(),
-                    "images_per_s": 1e3 * config.batch_size / np.median(step),
-                    "activation_mb": kept / 1e6,
-                    "operators": sum(map(operators, gradients)),
-                    "gpu_peak_mb": gpu_peak_mb(gradients[1], device),
-                }
-            )
+            medians = {"eta_ms": np.median(eta), "weights_ms": np.median(weights), "step_ms": np.median(step)}
+            spread = {"step_ms_min": step.min(), "step_ms_max": step.max(), "images_per_s": 1e3 * config.batch_size / np.median(step)}
+            memory = {
+                "activation_mb": kept / 1e6,
+                "operators": sum(map(operators, gradients)),
+                "gpu_peak_mb": gpu_peak_mb(gradients[1], device),
+            }
+            rows.append({"k": k, "implementation": name} | medians | spread | memory)
     return pd.DataFrame(rows)
 
 
