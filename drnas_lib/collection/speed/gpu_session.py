@@ -70,10 +70,7 @@ class Session:
 
 
 def equality(session: Session) -> dict:
-    """The largest relative difference between device and CPU: of the supernet and its gradients in float64, of a search step in float32.
-
-    Raises ArithmeticError where it is larger than allowed.
-    """
+    """The largest relative difference between device and CPU in what COMPARED computes. Raises ArithmeticError where it is too large."""
     found = {}
     for space, config in session.sizes.items():
         for precision, (compute, most) in COMPARED.items():

@@ -129,10 +129,7 @@ def reference(space: pd.DataFrame) -> tuple[float, float]:
 
 
 def recovered(trace: Trace, space: pd.DataFrame, config: ConstrainedConfig) -> pd.DataFrame:
-    """The share, in %, of the best possible front's hypervolume that n drawn cells recover, by distribution.
-
-    `space` is `whole_space`. Columns: distribution, samples, repeat, share_pct.
-    """
+    """How much of the best possible front's hypervolume drawn cells recover. Columns: distribution, samples, repeat, share_pct."""
     corner, by_cell = reference(space), space.set_index("genotype")
     best = hypervolume(space.cost.to_numpy(), space.accuracy_pct.to_numpy(), corner)
     rows = []
@@ -198,10 +195,7 @@ class Study:
 
 
 def study(path: str, config: ConstrainedConfig) -> Study:
-    """Draw cells of a finished run under the budget, and write constrained_<cost>_<data set>* into its folder.
-
-    Raises RecordError, ExplorationError, ConstrainedError.
-    """
+    """Draw cells of a finished run; writes constrained_*. Raises RecordError, ExplorationError, ConstrainedError."""
     report, column = SearchReport.read(path), f"{config.accuracy_on}_{config.split}"
     cost = cost_of(report.record["parameters"]["space"], config.cost)
     cost_of_cell = lambda cell: cost.of(cell, config)

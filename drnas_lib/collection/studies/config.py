@@ -30,9 +30,10 @@ def several(kind: Kind, example: str, least: int = 1) -> Kind:
             raise ValueError(f"{twice[0]!r} is there twice. Allowed is each entry once, such as {example}.")
         return entries
 
-    first, last, nothing = kind.inside[0], kind.inside[-1], ([],)
-    inside, outside = ([first], [last]), (*([value] for value in kind.outside), [first, first])
-    return Kind(read, inside, (*nothing, *outside)) if least else Kind(read, (*nothing, *inside), outside)
+    first, last = kind.inside[0], kind.inside[-1]
+    inside, outside = [[first], [last]], [*([value] for value in kind.outside), [first, first]]
+    (outside if least else inside).insert(0, [])
+    return Kind(read, tuple(inside), tuple(outside))
 
 
 class HessianPart(Parameters):

@@ -188,10 +188,7 @@ def accuracies(epochs: pd.DataFrame, drawn: pd.DataFrame, table: Benchmark, spli
 
 @dataclass(frozen=True)
 class Exploration:
-    """`epochs` of by_epoch; `accuracy` of accuracies and `optima` (best of the benchmark, %) by data set.
-
-    Where the benchmark does not know the space, or its table is not here, they are None and empty, and `unknown` says why.
-    """
+    """`epochs` of by_epoch; `accuracy` of accuracies and `optima` (best of the benchmark, %), None and empty where they are `unknown`."""
 
     config: ExplorationConfig
     report: SearchReport

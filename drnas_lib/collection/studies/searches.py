@@ -23,8 +23,7 @@ EXPECTED = (MissingData, DamagedData, SearchError, RetrainError, RunLocked)  # e
 def ensure(searches: list[SearchSettings], given: list[str] | str | None = None) -> list[str]:
     """The folders of the runs `given` or, where there are none, of `searches`, each made if it is missing.
 
-    An interrupted search continues from its last epoch. Raises RecordError where a given folder holds no finished search, and the errors
-    of search.run.run.
+    Raises RecordError where a given folder holds no finished search, and the errors of search.run.run.
     """
     folders = [given] if isinstance(given, str) else given or []
     for folder in map(RunFolder, folders):

@@ -191,10 +191,7 @@ class Bound:
 
 
 def evaluate(path: str | Path, config: TheoryConfig) -> Bound:
-    """The bound at the last snapshot of a DrNAS run, in float64, with the same images on both sides; writes proposition.json beside it.
-
-    Raises RecordError, SnapshotError, HessianError.
-    """
+    """The bound at the last snapshot of a run, in float64; writes proposition.json. Raises RecordError, SnapshotError, HessianError."""
     run, device, dtype = TrainedRun.read(path), choose(config.device), torch.float64
     if run.settings["method"] != "drnas":
         raise hessian.HessianError(f"method={run.settings['method']!r} of this run: it has no Dirichlet distribution. Allowed is drnas.")

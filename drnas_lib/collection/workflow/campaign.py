@@ -1,7 +1,4 @@
-"""The jobs of `make laptop` with their estimated minutes: a papermill command for each search, study, table and the report.
-
-Searches come first, then the tables and studies that read them, and the report last. Every job computes with one thread.
-"""
+"""The jobs of `make laptop` with estimated minutes: papermill commands of one thread, for searches, studies, tables and the report."""
 
 import shlex
 from collections.abc import Iterator
