@@ -12,10 +12,10 @@ import pandas as pd
 from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchConfig, TableSearchSettings
 from drnas_lib.benchmark.table import DATASETS as OF_THE_BENCHMARK
-from drnas_lib.collection.studies.config import DATASETS, MakesSearches, several
-from drnas_lib.config.kinds import Count, FolderPath, PerStage, Protocol
+from drnas_lib.collection.studies.config import DATASETS, Seeds, several
+from drnas_lib.config.kinds import Count, Device, FolderPath, PerStage, Protocol, Scale
 from drnas_lib.config.method_presets import METHODS
-from drnas_lib.config.parameters import Truth, choice, integers, one_of
+from drnas_lib.config.parameters import Parameters, Truth, choice, integers, one_of, problems_of
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import RunFolder, resolve
@@ -33,11 +33,16 @@ class PlannedSearch:
     settings: SearchSettings
 
 
-class TableOfSearches(MakesSearches):
+class TableOfSearches(Parameters):
     """The parameters that both comparisons have."""
 
     datasets: Annotated[list[str], several(choice(*DATASETS), "['cifar10', 'digits']")] = ["digits"]
+    seeds: Seeds = [0]
+    scale: Scale = "full"
+    protocol: Protocol = "released"
+    device: Device = "auto"
     at_once: Count | None = 1
+    results: FolderPath = "results/search"
     rerun: Truth = False
 
     def searches(self) -> list[PlannedSearch]:
@@ -49,6 +54,9 @@ class TableOfSearches(MakesSearches):
             for seed in self.seeds
             for row, label, given in self._rows()
         ]
+
+    def _problems(self) -> list[str]:
+        return problems_of(self.searches)
 
     @abstractmethod
     def _rows(self) -> list[tuple[str, str, dict[str, Any]]]:

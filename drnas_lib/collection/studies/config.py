@@ -36,6 +36,9 @@ def several(kind: Kind, example: str, least: int = 1) -> Kind:
     return Kind(read, tuple(inside), tuple(outside))
 
 
+Seeds = Annotated[list[int], several(integer(0, 2**32 - 1), "[0, 1, 2, 3]")]
+
+
 class HessianPart(Parameters):
     """How the Hessian is computed; None means as `measure` says."""
 
@@ -46,27 +49,22 @@ class HessianPart(Parameters):
     precision: Annotated[str, choice("float32", "float64")] | None = None
 
 
-class MakesSearches(Parameters):
-    """What every notebook has that makes several searches where they are missing."""
+class StudyOfSearches(Parameters):
+    """A study of searches, which it makes where they are missing."""
 
+    dataset: Annotated[str, choice(*DATASETS)] = "digits"
     protocol: kinds.Protocol = "released"
     scale: kinds.Scale = "full"
-    seeds: Annotated[list[int], several(integer(0, 2**32 - 1), "[0, 1, 2, 3]")] = [0]
+    seeds: Seeds = [0]
     device: Device = "auto"
     results: FolderPath = "results/search"
 
     @abstractmethod
-    def searches(self) -> list:
+    def searches(self) -> list[SearchSettings]:
         """The searches to make. Raises ParameterError."""
 
     def _problems(self) -> list[str]:
         return problems_of(self.searches)
-
-
-class StudyOfSearches(MakesSearches):
-    """A study of searches on one data set."""
-
-    dataset: Annotated[str, choice(*DATASETS)] = "digits"
 
     def search(self, **changes: Any) -> SearchSettings:
         """The settings of one search. Raises ParameterError."""
