@@ -10,7 +10,8 @@
 
 import sys
 
-from drnas_lib.collection.workflow.needs import run_folder, searches
+from drnas_lib.collection.paper.commands import Command, read_params
+from drnas_lib.config.search import SearchConfig
 
 RESULTS = config.get("results", "results")
 SEEDS = range(4)
@@ -78,8 +79,13 @@ def notebooks(results, names):
 
 
 def searches_of(study):
-    """The searches that a table or study stands on, as its parameter file has them."""
-    return lambda w: notebooks(w.results, [f"search_{stem}_seed{seed}" for stem, seed in searches(study, w.name)])
+    """The full-length searches of a table's or study's parameter file; its notebook makes the small ones by itself."""
+
+    def found(w):
+        settings = [one for one in Command(study, w.name, w.name).searches() if not one.reduced]
+        return notebooks(w.results, [f"search_{one.stem}_seed{one.seed}" for one in settings])
+
+    return found
 
 
 def trainings_of(w):
@@ -88,7 +94,7 @@ def trainings_of(w):
 
 def folder_of(w):
     """Where the search is kept that a job looks at."""
-    return run_folder(w.search, w.seed, f"{w.results}/search")
+    return SearchConfig.of(read_params("search", w.search) | {"seed": w.seed, "results": f"{w.results}/search"}).settings().folder
 
 
 def tables_and_figures(w):

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from drnas_lib.collection.studies import budgets, eigenvalues, exploration, proposition
+from drnas_lib.collection.studies import budgets, exploration, hessian, theory
 from drnas_lib.collection.studies.config import ConstrainedConfig, ExplorationConfig, HessianConfig, TheoryConfig
-from drnas_lib.collection.studies.eigenvalues import Protocol
 from drnas_lib.collection.studies.exploration import ExplorationError
-from drnas_lib.collection.studies.hessian import HessianError
+from drnas_lib.collection.studies.hessian import HessianError, Protocol
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.config.space_rules import RULES
 from drnas_lib.search.run import run
@@ -35,9 +34,9 @@ def test_every_study_works(space, tmp_path, data_root):
     assert (explored.accuracy is None) == bool(explored.unknown) == (space != "nb201")
     picked = budgets.study(folder, CONSTRAINED).picked
     assert 1 <= len(picked) <= 5 and np.isfinite(picked.log_probability).all()
-    (row,) = eigenvalues.study(folder, Protocol.of(HessianConfig(images=2)), "cpu").to_dict("records")
+    (row,) = hessian.study(folder, Protocol.of(HessianConfig(images=2)), "cpu").to_dict("records")
     assert (row["space"], row["variables"]) == (space, COUNTS[space]) and np.isfinite(row["dominant"])
-    bound = proposition.evaluate(folder, THEORY)
+    bound = theory.evaluate(folder, THEORY)
     assert np.isfinite([bound.expected, bound.right, bound.least, bound.largest]).all()
 
 
@@ -49,7 +48,7 @@ def test_what_needs_a_distribution_says_so(tmp_path):
     with pytest.raises(ExplorationError, match=said):
         budgets.study(folder, CONSTRAINED)
     with pytest.raises(HessianError, match=said):
-        proposition.evaluate(folder, THEORY)
+        theory.evaluate(folder, THEORY)
     with pytest.raises(HessianError, match="variable='beta': darts has no such variable. Allowed are eta, mean, mu"):
-        eigenvalues.study(folder, Protocol.of(HessianConfig(variable="beta", methods=["drnas"])), "cpu")
-    assert len(eigenvalues.study(folder, Protocol.of(HessianConfig(images=2)), "cpu")) == 1
+        hessian.study(folder, Protocol.of(HessianConfig(variable="beta", methods=["drnas"])), "cpu")
+    assert len(hessian.study(folder, Protocol.of(HessianConfig(images=2)), "cpu")) == 1

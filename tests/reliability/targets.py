@@ -20,9 +20,9 @@ from sklearn.datasets import load_digits
 from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchSettings
 from drnas_lib.benchmark.table import ACCURACY_COLUMNS, Benchmark
-from drnas_lib.collection.studies import eigenvalues
+from drnas_lib.collection.studies import hessian
 from drnas_lib.collection.studies.config import HessianPart
-from drnas_lib.collection.studies.eigenvalues import Protocol
+from drnas_lib.collection.studies.hessian import Protocol
 from drnas_lib.collection.views.retrain_report import RetrainReport
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.config.cells import PUBLISHED, UnknownCell, find
@@ -109,7 +109,7 @@ def of_searches(place: Path) -> dict[str, Target]:
 def of_studies(done: Path, other: Path) -> dict[str, Target]:
     """What is measured of a finished run, or for that."""
     for folder in (done, other):
-        eigenvalues.study(str(folder), MEASURED, "cpu")
+        hessian.study(str(folder), MEASURED, "cpu")
     identity, snapshot, spectrum = TrainedRun.read(str(done)).identity, done / "snapshot-00002", done / f"{MEASURED.stem}.json"
     look = lambda: state(snapshots.load(snapshot, identity, CPU))
     return {
@@ -134,7 +134,7 @@ def state(snapshot) -> object:
 
 
 def spectra(folder: Path) -> str:
-    return eigenvalues.study(str(folder), MEASURED, "cpu").drop(columns="seconds").to_csv()
+    return hessian.study(str(folder), MEASURED, "cpu").drop(columns="seconds").to_csv()
 
 
 def of_retrainings(place: Path) -> dict[str, Target]:

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.plain import implementations
-from drnas_lib.collection.speed.whole import Steps, launched_steps, noise, ours, plain, settings, whole_steps
+from drnas_lib.collection.speed.steps import Steps, launched_steps, noise, ours, plain, settings, whole_steps
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import file_of_parameters
 from drnas_lib.config.search import SearchConfig, SearchSettings
@@ -70,10 +70,7 @@ class Session:
 
 
 def equality(session: Session) -> dict:
-    """The largest relative difference between device and CPU: of the supernet and its gradients in float64, of a search step in float32.
-
-    Raises ArithmeticError where it is larger than allowed.
-    """
+    """The largest relative difference between device and CPU in what COMPARED computes. Raises ArithmeticError where it is too large."""
     found = {}
     for space, config in session.sizes.items():
         for precision, (compute, most) in COMPARED.items():
@@ -167,23 +164,23 @@ def search(session: Session) -> dict:
 PARTS = {part.__name__: part for part in (equality, captures, memory_formats, step_times, search)}
 
 
-def run_parts(session: Session, out: Path) -> Iterator[tuple[str, dict]]:
-    """Run the parts that are not done, and write their records. Yields name and record, which holds the error where a part has failed."""
-    for name, part in PARTS.items():
-        path, began = out / f"{name}.json", time.monotonic()
-        before = read_json(path).get("found") if path.exists() else None
-        if before is not None and (part is not search or len(before["epochs"]) == before["of"]):
-            continue
-        try:
-            if session.is_over():
-                raise TimeoutError("no time was left; give more --minutes")
-            with reproducible(session.device):
-                result: dict[str, object] = {"found": part(session)}
-        except Exception as error:  # the other parts may still work, and time on a GPU is short
-            result = {"failed": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
-        about = {"part": name, "seconds": time.monotonic() - began, "device": describe(session.device), "environment": environment()}
-        write_json(path, about | result)
-        yield name, about | result
+def run_part(name: str, session: Session, path: Path) -> bool:
+    """Run a part that is not done, write its record to `path` and say how it went; False if it failed, and the record holds the error."""
+    part, began = PARTS[name], time.monotonic()
+    before = read_json(path).get("found") if path.exists() else None
+    if before is not None and (part is not search or len(before["epochs"]) == before["of"]):
+        return True
+    try:
+        if session.is_over():
+            raise TimeoutError("no time was left; give more --minutes")
+        with reproducible(session.device):
+            result: dict[str, object] = {"found": part(session)}
+    except Exception as error:  # the other parts may still work, and time on a GPU is short
+        result = {"failed": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+    took = time.monotonic() - began
+    write_json(path, {"part": name, "seconds": took, "device": describe(session.device), "environment": environment()} | result)
+    print(f"{name}: {result.get('failed', 'done')} ({took:.0f} s), {path}", flush=True)
+    return "found" in result
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -198,11 +195,8 @@ def main(arguments: list[str] | None = None) -> int:
     except DeviceError as error:
         print(f"{error} A session needs a GPU; with --dry-run it tries every part on the CPU.", file=sys.stderr)
         return 2
-    failed = False
-    for name, record in run_parts(session, out):
-        failed |= "failed" in record
-        print(f"{name}: {record.get('failed', 'done')} ({record['seconds']:.0f} s), {out / name}.json", flush=True)
-    return int(failed)
+    went_well = [run_part(name, session, out / f"{name}.json") for name in PARTS]
+    return 0 if all(went_well) else 1
 
 
 if __name__ == "__main__":

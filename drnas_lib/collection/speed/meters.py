@@ -1,9 +1,14 @@
-"""Seconds and GPU memory of work on a device, which may still be running when a call returns."""
+"""What a piece of work takes on a device: seconds, GPU memory, and operators to launch."""
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+LAUNCH_NOTHING = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view", "lift_fresh"}
+Work = Callable[[], object]
 
 
 def wait(device: torch.device) -> None:
@@ -12,7 +17,7 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def seconds(work: Callable[[], object], device: torch.device) -> float:
+def seconds(work: Work, device: torch.device) -> float:
     """The time of one call, until the device has finished."""
     wait(device)
     began = time.perf_counter()
@@ -21,14 +26,30 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - began
 
 
-def reset_gpu_peak(device: torch.device) -> None:
-    """Start to measure the most GPU memory anew."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
+def gpu_peak_mb(work: Work, device: torch.device) -> float | None:
+    """The most GPU memory that is allocated during one call, in MB; None on a CPU, where the call is made too."""
+    if device.type != "cuda":
+        work()
+        return None
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    work()
+    return torch.cuda.max_memory_allocated(device) / 1e6
 
 
-def gpu_peak_mb(device: torch.device) -> float | None:
-    """The most GPU memory allocated since the reset, in MB; None on a CPU."""
-    wait(device)
-    return torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else None
+class _Counter(TorchDispatchMode):
+    """Counts the operators called within the block, forward and backward, that are neither views nor allocate without computing."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        is_view = any(value.alias_info is not None and not value.alias_info.is_write for value in function._schema.returns)
+        self.count += not is_view and function.namespace == "aten" and function.overloadpacket.__name__ not in LAUNCH_NOTHING
+        return function(*args, **(kwargs or {}))
+
+
+def operators(work: Work) -> int:
+    """The number of operators that `work` launches, forward and backward; on a GPU each costs about two microseconds, however small."""
+    with _Counter() as counter:
+        work()
+    return counter.count

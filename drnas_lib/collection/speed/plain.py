@@ -1,10 +1,8 @@
-"""A plain search to time ours against: the tests' oracle supernet, PyTorch's optimisers, images prepared one by one, metrics every step.
-
-Nothing in it is slow on purpose: it is the search as one would write it first.
-"""
+"""The search as one would write it first, to time ours against: the tests' oracle supernet, PyTorch's optimisers, images one by one."""
 
 import runpy
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -30,12 +28,10 @@ def implementations(space: str) -> dict[str, Callable[..., nn.Module]]:
     file, oracle, ours, cells_name = PAIRS[space]
     plain = runpy.run_path(str(PROJECT / "tests" / "nets" / file))[oracle]
 
-    def maker(net: type[nn.Module]) -> Callable[..., nn.Module]:
-        return lambda k, channels, cells, classes=10, in_channels=3: net(
-            SPACES[space], k=k, channels=channels, **{cells_name: cells}, classes=classes, in_channels=in_channels
-        )
+    def make(net: type[nn.Module], k: int, channels: int, cells: int, classes: int = 10, in_channels: int = 3) -> nn.Module:
+        return net(SPACES[space], k=k, channels=channels, **{cells_name: cells}, classes=classes, in_channels=in_channels)
 
-    return {"plain": maker(plain), "ours": maker(ours)}
+    return {"plain": partial(make, plain), "ours": partial(make, ours)}
 
 
 class PlainSearch:
@@ -44,11 +40,9 @@ class PlainSearch:
     def __init__(self, settings: SearchSettings, dataset: Dataset, device: torch.device):
         s, (channels, *_) = settings, dataset.train.images.shape[1:]
         torch.manual_seed(s.seed)
-        space = SPACES[s.space]
         self.device, self.batch_size, self.clip, self.dataset = device, s.batch_size, s.grad_clip, dataset
-        net = implementations(s.space)["plain"](s.stages[0].k, s.channels, s.cells, dataset.classes, channels)
-        self.net = net.to(device).train()
-        self.eta = (1e-3 * torch.randn(space.shape)).to(device).requires_grad_()
+        self.net = implementations(s.space)["plain"](s.stages[0].k, s.channels, s.cells, dataset.classes, channels).to(device)
+        self.eta = (1e-3 * torch.randn(SPACES[s.space].shape)).to(device).requires_grad_()
         self.weight_optimiser = torch.optim.SGD(self.net.parameters(), s.weight_lr, s.momentum, weight_decay=s.weight_decay)
         self.eta_optimiser = torch.optim.Adam([self.eta], s.arch_lr, s.arch_betas, weight_decay=s.lam)
         self.train, self.valid = halves(dataset.train, dataset.shuffled)

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.share import profiled, share_of_peak
-from drnas_lib.collection.speed.steps import supernet_steps
-from drnas_lib.collection.speed.whole import at_once, settings, whole_steps
+from drnas_lib.collection.speed.steps import at_once, settings, supernet_steps, whole_steps
 from drnas_lib.collection.views import plots
 from drnas_lib.runs.device import choose, describe, reproducible
 from drnas_lib.runs.precision import PRECISIONS
@@ -18,7 +16,7 @@ from drnas_lib.runs.records import environment, resolve, write_csv, write_json
 
 @dataclass(frozen=True)
 class Speed:
-    """Tables `steps` (see steps.supernet_steps), `whole` and `at_once` (whole.py) and `profile`, and the counts `share` (share.py)."""
+    """Tables `steps` (of supernet_steps), `whole` and `at_once` (steps.py) and `profile`, and the counts `share` (share.py)."""
 
     steps: pd.DataFrame
     whole: pd.DataFrame
@@ -83,16 +81,12 @@ def measure(config: SpeedConfig) -> Speed:
         steps, whole, several = supernet_steps(config, device), whole_steps(config, device), at_once(config, device)
         share = share_of_peak(config, device, float(whole[whole.implementation == "ours"].step_ms.iloc[0]))
         found = Speed(steps, whole, several, share, profiled(config, device), describe(device))
-    _keep(found, config, device)
-    return found
-
-
-def _keep(found: Speed, config: SpeedConfig, device: torch.device) -> None:
     sizes = f"batch{config.batch_size}_cells{config.cells}_channels{config.channels}_{config.precision}"
     folder, stem = resolve(config.results), f"{config.space}_{device.type}_{sizes}"
-    for name, table in {"steps": found.steps, "whole": found.whole, "company": found.at_once, "profile": found.profile}.items():
+    for name, table in {"steps": steps, "whole": whole, "company": several, "profile": found.profile}.items():
         write_csv(folder / f"{stem}_{name}.csv", table.to_dict("records"))
     plots.profile(found.profile, found.device).savefig(folder / f"{stem}_profile.png")
     of_search = {"protocol": settings(config, config.ks[0]).protocol, "seed": 0, "data": "random pixels of CIFAR-10's shape"}
-    about = {"parameters": config.model_dump(), **of_search, "share": found.share, "device": found.device, "environment": environment()}
+    about = {"parameters": config.model_dump(), **of_search, "share": share, "device": found.device, "environment": environment()}
     write_json(folder / f"{stem}.json", about)
+    return found

@@ -10,11 +10,11 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
+from torch.utils.flop_counter import FlopCounterMode
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.meters import seconds, wait
-from drnas_lib.collection.speed.whole import noise, settings
+from drnas_lib.collection.speed.steps import noise, settings
 from drnas_lib.search.loop import Search
 
 MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the product that shows the peak FLOP/s
@@ -24,14 +24,12 @@ SHOWN = 12
 
 
 class Counter(TorchDispatchMode):
-    """`flops` (a multiply-add is two) of products and convolutions, and `bytes` that all operators must read and write, within the block.
+    """`operators` called within the block, and the `bytes` that they must read and write: each its inputs and outputs once, a view none.
 
-    Each operator counts its inputs and outputs once, a view counts nothing: as if caches were perfect within operators and absent between.
+    That is as if caches were perfect within operators and absent between.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = self.bytes = self.operators = 0
+    bytes = operators = 0
 
     def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
@@ -46,16 +44,7 @@ class Counter(TorchDispatchMode):
         if in_place or any(tensor.untyped_storage().data_ptr() not in known for tensor in written):
             self.bytes += sum(map(_extent, read)) + sum(map(_extent, written))
             self.operators += 1
-        counted = flop_registry.get(_out_of_place(function))
-        if counted is not None:
-            self.flops += counted(*args, **{name: value for name, value in kwargs.items() if name != "out"}, out_val=result)
         return result
-
-
-def _out_of_place(function: Any) -> Any:
-    """The operator that returns a new tensor: `baddbmm_` and `bmm(out=)` compute what `baddbmm` and `bmm` do."""
-    name = function.overloadpacket.__name__
-    return getattr(torch.ops.aten, name.rstrip("_"), None) if name.endswith("_") else function.overloadpacket
 
 
 def _extent(tensor: Tensor) -> int:
@@ -74,21 +63,18 @@ def peaks(device: torch.device) -> dict[str, float]:
 
 
 def share_of_peak(config: SpeedConfig, device: torch.device, step_ms: float) -> dict[str, float]:
-    """Counts of a whole step of the first K, which takes `step_ms`; peaks of the device, and the shares of both that the step reaches."""
+    """Counts of a whole step of the first K, which takes `step_ms`; peaks of the device, and the shares of both that the step reaches.
+
+    `gflop` are those of products and convolutions, where a multiply-add is two.
+    """
     search = _after_first_step(config, device)
-    with Counter() as counter:
+    with FlopCounterMode(display=False) as flop_counter, Counter() as counter:
         search.launcher.run_step(True)
-    best = peaks(device)
-    return {
-        "k": config.ks[0],
-        "gflop": counter.flops / 1e9,
-        "gbyte": counter.bytes / 1e9,
-        "operators": counter.operators,
-        "step_ms": step_ms,
-        **best,
-        "flops_share": counter.flops / (step_ms / 1e3) / best["peak_flops"],
-        "bytes_share": counter.bytes / (step_ms / 1e3) / best["peak_bytes"],
-    }
+    best, flops = peaks(device), flop_counter.get_total_flops()
+    counts = {"gflop": flops / 1e9, "gbyte": counter.bytes / 1e9, "operators": counter.operators}
+    flops_share = flops / (step_ms / 1e3) / best["peak_flops"]
+    bytes_share = counter.bytes / (step_ms / 1e3) / best["peak_bytes"]
+    return {"k": config.ks[0], **counts, "step_ms": step_ms, **best, "flops_share": flops_share, "bytes_share": bytes_share}
 
 
 def profiled(config: SpeedConfig, device: torch.device) -> pd.DataFrame:

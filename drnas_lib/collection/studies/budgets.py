@@ -1,12 +1,10 @@
-"""Cells under a budget, drawn from the distribution that a search has learnt: beyond the paper, which leaves it to future work.
-
-The cost of a cell is a function `cost(genotype) -> float`; COSTS has a row for each space and kind of cost.
-"""
+"""Cells under a budget, drawn from the distribution that a search has learnt: beyond the paper, which leaves it to future work."""
 
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,6 @@ from drnas_lib.collection.studies.darts_costs import quick_cost
 from drnas_lib.collection.studies.exploration import Trace
 from drnas_lib.collection.views.pareto import hypervolume
 from drnas_lib.collection.views.search_report import SearchReport
-from drnas_lib.config.presets import ROBUST_SPACES
 from drnas_lib.errors import UserError
 from drnas_lib.genotype import Nb201Genotype, all_nb201
 from drnas_lib.nets.cost import nb201_cost
@@ -30,7 +27,6 @@ from drnas_lib.runs.device import choose, describe
 from drnas_lib.runs.records import environment, resolve, write_csv, write_json
 
 KEPT = 100  # cells in the file of a study
-CostFunction = Callable[[Any], float]  # of a genotype of the space at hand
 
 
 class ConstrainedError(UserError, ValueError):
@@ -57,10 +53,10 @@ def latency_ms(genotype: Nb201Genotype, config: ConstrainedConfig) -> float:
 
 
 # Of the network that the benchmark trained: 16 channels, 15 cells, 32x32 pixels, 10 classes.
-COSTS = {
-    ("nb201", "parameters"): Cost(lambda cell, _: nb201_cost(cell).parameters / 1e6, "million parameters"),
-    ("nb201", "macs"): Cost(lambda cell, _: nb201_cost(cell).macs / 1e6, "million multiply-adds"),
-    ("nb201", "latency_ms"): Cost(latency_ms, "ms per batch", exact=False),
+OF_NB201_CELLS = {
+    "parameters": Cost(lambda cell, _: nb201_cost(cell).parameters / 1e6, "million parameters"),
+    "macs": Cost(lambda cell, _: nb201_cost(cell).macs / 1e6, "million multiply-adds"),
+    "latency_ms": Cost(latency_ms, "ms per batch", exact=False),
 }
 # Of the two networks that the paper trains: 20 cells of 36 channels on CIFAR-10, 14 cells of 48 on ImageNet.
 OF_DARTS_CELLS = {
@@ -68,15 +64,14 @@ OF_DARTS_CELLS = {
     "macs": Cost(lambda cell, _: quick_cost(cell, "cifar").macs / 1e6, "million multiply-adds"),
     "imagenet_macs": Cost(lambda cell, _: quick_cost(cell, "imagenet").macs / 1e6, "million multiply-adds on ImageNet"),
 }
-COSTS |= {(space, kind): cost for space in ("darts", *ROBUST_SPACES) for kind, cost in OF_DARTS_CELLS.items()}
 
 
 def cost_of(space: str, kind: str) -> Cost:
-    """The row of COSTS. Raises ConstrainedError where there is none."""
-    if (space, kind) not in COSTS:
-        known = ", ".join(kind for of, kind in COSTS if of == space)
-        raise ConstrainedError(f"cost={kind!r} is not known for the space {space!r}. Allowed are {known}.")
-    return COSTS[space, kind]
+    """The cost `kind` of the cells of a space. Raises ConstrainedError where it is not known."""
+    known = OF_NB201_CELLS if space == "nb201" else OF_DARTS_CELLS
+    if kind not in known:
+        raise ConstrainedError(f"cost={kind!r} is not known for the space {space!r}. Allowed are {', '.join(known)}.")
+    return known[kind]
 
 
 def learnt_scores(trace: Trace, samples: int, rng: np.random.Generator) -> np.ndarray:
@@ -93,12 +88,11 @@ LEARNT, UNIFORM = "learnt distribution", "uniform"
 DISTRIBUTIONS = {LEARNT: learnt_scores, UNIFORM: uniform_scores}
 
 
-def under_budget(trace: Trace, cost: CostFunction, budget: float | None, samples: int, seed: int) -> pd.DataFrame:
+def under_budget(trace: Trace, cost: Callable[[Any], float], budget: float | None, samples: int, seed: int) -> pd.DataFrame:
     """Draw `samples` cells from the learnt distribution and keep those that cost no more than `budget`.
 
-    A row for each distinct cell, the most probable first, which needs no accuracies.
-    Columns genotype (as text), log_probability (of the operations that win on each edge, in nats, exact), draws, cost. Raises
-    ConstrainedError where no cell is within the budget.
+    A row for each distinct cell, the most probable first. Columns genotype (as text), log_probability (of the operations that win on
+    each edge, in nats, exact), draws, cost. Raises ConstrainedError where no cell is within the budget.
     """
     scores = learnt_scores(trace, samples, np.random.default_rng(seed))
     chances = exploration.log_chances(exploration.concentration(trace.eta[-1]), trace.kept[-1])
@@ -124,7 +118,7 @@ def with_accuracy(table: pd.DataFrame, benchmark: Benchmark, column: str) -> pd.
     return table.assign(accuracy_pct=accuracy, rank=rank, below_pct=below)
 
 
-def whole_space(cost: CostFunction, benchmark: Benchmark, column: str) -> pd.DataFrame:
+def whole_space(cost: Callable[[Nb201Genotype], float], benchmark: Benchmark, column: str) -> pd.DataFrame:
     """genotype, cost, accuracy_pct, rank and below_pct of all 15,625 cells of NAS-Bench-201."""
     return with_accuracy(pd.DataFrame([{"genotype": str(cell), "cost": cost(cell)} for cell in all_nb201()]), benchmark, column)
 
@@ -135,30 +129,24 @@ def reference(space: pd.DataFrame) -> tuple[float, float]:
 
 
 def recovered(trace: Trace, space: pd.DataFrame, config: ConstrainedConfig) -> pd.DataFrame:
-    """The share, in %, of the best possible front's hypervolume that n drawn cells recover, by distribution.
-
-    `space` is `whole_space`. Columns: distribution, samples, repeat, share_pct.
-    """
+    """How much of the best possible front's hypervolume drawn cells recover. Columns: distribution, samples, repeat, share_pct."""
     corner, by_cell = reference(space), space.set_index("genotype")
     best = hypervolume(space.cost.to_numpy(), space.accuracy_pct.to_numpy(), corner)
     rows = []
-    for stream, (name, scores) in enumerate(DISTRIBUTIONS.items()):
-        for count in config.samples:
-            for repeat in range(config.repeats):
-                drawn = exploration.cells(trace.space, scores(trace, count, np.random.default_rng([config.seed, stream, count, repeat])))
-                of = by_cell.loc[list({str(cell) for cell in drawn})]
-                share = 100 * hypervolume(of.cost.to_numpy(), of.accuracy_pct.to_numpy(), corner) / best
-                rows.append({"distribution": name, "samples": count, "repeat": repeat, "share_pct": share})
+    for (stream, (name, scores)), count, repeat in product(enumerate(DISTRIBUTIONS.items()), config.samples, range(config.repeats)):
+        drawn = exploration.cells(trace.space, scores(trace, count, np.random.default_rng([config.seed, stream, count, repeat])))
+        of = by_cell.loc[list({str(cell) for cell in drawn})]
+        share = 100 * hypervolume(of.cost.to_numpy(), of.accuracy_pct.to_numpy(), corner) / best
+        rows.append({"distribution": name, "samples": count, "repeat": repeat, "share_pct": share})
     return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True)
 class Study:
-    """`picked` are cells within the budget, the most probable first, and `uniform` as many drawn evenly; both without accuracies where the
-    benchmark does not have them, and `unknown` says why.
+    """`picked` are cells within the budget, the most probable first, and `uniform` others drawn evenly.
 
-    `space` has every cell and `shares` what draws recover of its front; both None without accuracies, or where the cost is measured, which
-    would take too long for all cells. `reduced` says how the search was reduced.
+    `space` has every cell and `shares` what draws recover of its front; None where the cost is measured, which takes too long for all.
+    Where the benchmark does not have the accuracies, all are without them, and `unknown` says why.
     """
 
     config: ConstrainedConfig
@@ -177,8 +165,7 @@ class Study:
         return f"**{said}**" + (f" The search was a reduced run ({'; '.join(self.reduced)})." if self.reduced else "")
 
     def _costs_alone(self) -> str:
-        picked, budget = self.picked.cost, self.config.budget
-        limit, ending = "", ""
+        picked, budget, limit, ending = self.picked.cost, self.config.budget, "", ""
         if budget is not None:
             limit = f" within {budget:g} {self.unit}"
             ending = f". Drawn evenly, {100 * (self.uniform.cost <= budget).mean():.1f} % are"
@@ -208,10 +195,7 @@ class Study:
 
 
 def study(path: str, config: ConstrainedConfig) -> Study:
-    """Draw cells of a finished run under the budget, and write constrained_<cost>_<data set>* into its folder.
-
-    Raises RecordError, ExplorationError, ConstrainedError.
-    """
+    """Draw cells of a finished run; writes constrained_*. Raises RecordError, ExplorationError, ConstrainedError."""
     report, column = SearchReport.read(path), f"{config.accuracy_on}_{config.split}"
     cost = cost_of(report.record["parameters"]["space"], config.cost)
     cost_of_cell = lambda cell: cost.of(cell, config)

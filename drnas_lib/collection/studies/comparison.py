@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections import ChainMap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -54,6 +55,9 @@ class TableOfSearches(Parameters):
             for row, label, given in self._rows()
         ]
 
+    def _problems(self) -> list[str]:
+        return problems_of(self.searches)
+
     @abstractmethod
     def _rows(self) -> list[tuple[str, str, dict[str, Any]]]:
         """Row, label and own parameters of the searches for one data set and seed."""
@@ -73,7 +77,7 @@ class ComparisonConfig(TableOfSearches):
     def _problems(self) -> list[str]:
         if len(self.table_seeds) != 1:
             return [f"table_seeds={self.table_seeds}: allowed is how many seeds there are, one number."]
-        return problems_of(self.searches)
+        return super()._problems()
 
     def _rows(self) -> list[tuple[str, str, dict[str, Any]]]:
         given = {method: {"method": method, "protocol": self.baseline_protocol} for method in METHODS if method in self.methods}
@@ -100,7 +104,7 @@ class PartialChannelsConfig(TableOfSearches):
     progressive_protocol: Protocol = "paper"
 
     def _problems(self) -> list[str]:
-        return [f"ks={self.ks}: {line}" if line.startswith("k=") else line for line in problems_of(self.searches)]
+        return [f"ks={self.ks}: {line}" if line.startswith("k=") else line for line in super()._problems()]
 
     def _rows(self) -> list[tuple[str, str, dict[str, Any]]]:
         """One K after another, then the progressive search."""
@@ -109,42 +113,39 @@ class PartialChannelsConfig(TableOfSearches):
         return [*fixed, progressive] if self.progressive else fixed
 
 
-def runs(wanted: list[PlannedSearch]) -> pd.DataFrame:
-    """A row for every finished seed of these searches, including seeds not in `wanted`; columns RUN_COLUMNS."""
-    by_folder: dict[Path, PlannedSearch] = {}
-    for search in wanted:
-        by_folder.setdefault(resolve(search.settings.folder).parent, search)  # the same for all seeds
-    rows = []
-    for folder, search in by_folder.items():
-        folders = sorted(folder.glob("seed[0-9]*"), key=lambda path: int(path.name.removeprefix("seed")))
-        rows += [_run(search, integrity.record(run)) for run in map(RunFolder, folders) if run.done]
-    return pd.DataFrame(rows, columns=RUN_COLUMNS)
-
-
 RUN_COLUMNS = [
-    "row", "label", "dataset", "seed", "reduced", "protocol", "genotype", "valid_acc_pct", "test_acc_pct", "search_s", "gpu_peak_memory_mb",
-    "activation_mb", "stage_memory", "device",
+    "row", "label", "dataset", "seed", "reduced", "genotype", "valid_acc_pct", "test_acc_pct", "search_s", "gpu_peak_memory_mb",
+    "activation_mb", "stage_memory",
 ]  # fmt: skip
 
 
-def _run(search: PlannedSearch, record: dict) -> dict[str, Any]:
+def runs(searches: list[PlannedSearch], lookups: Sequence[TableSearchSettings] = ()) -> pd.DataFrame:
+    """A row for every finished seed of these searches, including seeds not among them; columns RUN_COLUMNS."""
+    rows = [row for settings in lookups for row in _lookup_rows(settings)]
+    by_folder: dict[Path, PlannedSearch] = {}
+    for search in searches:
+        by_folder.setdefault(resolve(search.settings.folder).parent, search)  # the same for all seeds
+    for folder, search in by_folder.items():
+        folders = sorted(folder.glob("seed[0-9]*"), key=lambda path: int(path.name.removeprefix("seed")))
+        rows += [_row(search, integrity.record(run)) for run in map(RunFolder, folders) if run.done]
+    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+
+
+def _row(search: PlannedSearch, record: dict) -> dict[str, Any]:
     stages = record["stages"]
-    gpu = [stage["gpu_peak_memory_mb"] for stage in stages if stage["gpu_peak_memory_mb"]]
     return {
         "row": search.row,
         "label": search.label,
         "dataset": record["parameters"]["dataset"],
         "seed": record["parameters"]["seed"],
         "reduced": "; ".join(record["reduced"]),
-        "protocol": record["protocol"],
         "genotype": record["genotype"],
         "valid_acc_pct": accuracy(record, "valid"),
         "test_acc_pct": accuracy(record, "test"),
         "search_s": record["metrics"]["search_s"],
-        "gpu_peak_memory_mb": max(gpu, default=None),
+        "gpu_peak_memory_mb": max(stage["gpu_peak_memory_mb"] or 0 for stage in stages) or None,
         "activation_mb": max(stage["activation_mb"] for stage in stages),
         "stage_memory": stages,
-        "device": record["device"],
     }
 
 
@@ -155,16 +156,13 @@ def accuracy(record: dict, split: str) -> float | None:
     return (derived[0] if derived else evaluation).get(key)
 
 
-def lookup_runs(lookups: list[TableSearchSettings]) -> pd.DataFrame:
-    """The seeds of the finished searches on the benchmark's table, in the columns of `runs`."""
-    rows = []
-    for settings in lookups:
-        folder = RunFolder(settings.folder)
-        if folder.done:
-            record = integrity.record(folder)
-            found = integrity.table(folder.file("seeds.csv"), record)
-            found.columns = found.columns.str.removeprefix(f"{settings.dataset}_")
-            found = found.assign(row=settings.method, label=policies.LABELS[settings.method], dataset=settings.dataset, reduced="")
-            found = found.assign(search_s=record["metrics"]["wall_s"] / settings.seeds, device="table")
-            rows += found.to_dict("records")
-    return pd.DataFrame(rows, columns=RUN_COLUMNS)
+def _lookup_rows(settings: TableSearchSettings) -> list[dict[str, Any]]:
+    """The seeds of a search on the benchmark's table; none where it is not finished."""
+    folder = RunFolder(settings.folder)
+    if not folder.done:
+        return []
+    record = integrity.record(folder)
+    found = integrity.table(folder.file("seeds.csv"), record)
+    found.columns = found.columns.str.removeprefix(f"{settings.dataset}_")
+    about = {"row": settings.method, "label": policies.LABELS[settings.method], "dataset": settings.dataset, "reduced": ""}
+    return found.assign(**about, search_s=record["metrics"]["wall_s"] / settings.seeds).to_dict("records")

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from textwrap import shorten
 
 import pandas as pd
 from IPython.display import Markdown
@@ -12,7 +14,7 @@ from pandas.io.formats.style import Styler
 from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import LABELS, SECONDS_PER_QUERY, TableSearchSettings
 from drnas_lib.benchmark.table import DATASETS, Benchmark
-from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, Reasons, lookup_runs, runs
+from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, Reasons, runs
 from drnas_lib.collection.views import comparison_plots, tables
 from drnas_lib.collection.views.tables import OPTIMUM
 from drnas_lib.runs.records import PROJECT, read_json
@@ -23,16 +25,10 @@ ABSENT_TABLE = "no NAS-Bench-201 table; the conclusion says how to get it"
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
-def _rank(benchmark: Benchmark | None) -> tables.Rank:
-    """A function that formats the rank of a cell, or the medians of several, as '120 (99.2 %)'."""
-    if benchmark is None:
-        return tables.no_rank
-
-    def rank(accuracies: Iterable[float], dataset: str, split: str) -> str:
-        standing = benchmark.median_standing(accuracies, dataset, split)
-        return standing.short if standing else ""
-
-    return rank
+def _rank(benchmark: Benchmark | None, accuracies: Iterable[float], dataset: str, split: str) -> str:
+    """The rank of a cell, or the median of several, as '120 (99.2 %)'; empty where it is not known."""
+    standing = benchmark.median_standing(accuracies, dataset, split) if benchmark else None
+    return standing.short if standing else ""
 
 
 def _styled(table: pd.DataFrame) -> Styler:
@@ -40,14 +36,14 @@ def _styled(table: pd.DataFrame) -> Styler:
     style = tables.shown(table)
     assert isinstance(style, Styler)  # the paper's lines are always there
     style = style.set_properties(**{"white-space": "nowrap"})
-    notes = [column for column in ("note",) if column in table.columns]
+    notes = table.columns.intersection(["note"])
     style = style.set_properties(subset=notes, **{"white-space": "normal", "min-width": "11em", "font-size": "85%"})
     weights = {"paper": "opacity: 0.65", "ours": "font-weight: bold"}
     return style.apply(lambda row: [weights.get(row.name[1], "")] * len(row), axis=1)
 
 
-def _shortened(text: str, length: int = 160) -> str:
-    return text if len(text) <= length else text[: length - 1].rsplit(" ", 1)[0] + " …"
+def _note(why: str) -> str:
+    return shorten(why, 160, placeholder=" …")
 
 
 @dataclass(frozen=True)
@@ -77,9 +73,8 @@ class Table4Report(TableReport):
     @classmethod
     def read(cls, config: ComparisonConfig, reasons: Reasons) -> "Table4Report":
         """All finished seeds of these searches, including seeds that `config` does not name."""
-        parts = [part for part in (lookup_runs(config.lookups()), runs(config.searches())) if len(part)]
-        found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=RUN_COLUMNS)
-        return cls(found, reasons, config.datasets, read_json(PAPER / "table4.json")["rows"], *Benchmark.found())
+        found, paper = runs(config.searches(), config.lookups()), read_json(PAPER / "table4.json")["rows"]
+        return cls(found, reasons, config.datasets, paper, *Benchmark.found())
 
     def _labels(self) -> list[str]:
         return list(dict.fromkeys([*(row["method"] for row in self.paper), *self.runs.label]))
@@ -88,26 +83,20 @@ class Table4Report(TableReport):
         notes = {RESNET: "no search: the paper quotes NAS-Bench-201's row of a ResNet, which is not one of its cells"}
         if not set(self.datasets) & set(DATASETS):
             notes |= dict.fromkeys(LABELS.values(), f"looks cells up in the benchmark, which does not know {', '.join(self.datasets)}")
-        for label in self._labels():
-            reasons = {dataset: why for (name, dataset), why in self.reasons.items() if name == label}
-            if reasons:
-                shown = {dataset: ABSENT_TABLE if why == self.no_benchmark else _shortened(why) for dataset, why in reasons.items()}
-                notes[label] = "; ".join(f"{dataset}: {why}" for dataset, why in shown.items())
+        reasons = defaultdict(list)
+        for (label, dataset), why in self.reasons.items():
+            reasons[label].append(f"{dataset}: {ABSENT_TABLE if why == self.no_benchmark else _note(why)}")
+        notes |= {label: "; ".join(lines) for label, lines in reasons.items()}
         return notes | ({OPTIMUM: ABSENT_TABLE} if self.no_benchmark else {})
 
-    def _with_optimum(self) -> pd.DataFrame:
-        if self.benchmark is None:
-            return self.runs
-        best = [
-            {"row": OPTIMUM, "label": OPTIMUM, "dataset": dataset, "seed": 0, "reduced": ""}
-            | {f"{split}_acc_pct": self.benchmark.optimum(dataset, split)[1] for split in ("valid", "test")}
-            for dataset in DATASETS
-        ]
-        return pd.concat([self.runs, pd.DataFrame(best)], ignore_index=True) if len(self.runs) else pd.DataFrame(best, columns=RUN_COLUMNS)
-
     def table(self) -> Styler:
-        """Table 4: every row of the paper, and ours."""
-        return _styled(tables.table4(self.paper, self._with_optimum(), self._notes(), _rank(self.benchmark)))
+        """Table 4: every row of the paper, and ours; the benchmark's optimum counts as a run."""
+        rows, benchmark = self.runs.to_dict("records"), self.benchmark
+        if benchmark is not None:
+            for dataset in DATASETS:
+                best = {f"{split}_acc_pct": benchmark.optimum(dataset, split)[1] for split in ("valid", "test")}
+                rows.append({"row": OPTIMUM, "label": OPTIMUM, "dataset": dataset, "seed": 0, "reduced": ""} | best)
+        return _styled(tables.table4(self.paper, pd.DataFrame(rows, columns=RUN_COLUMNS), self._notes(), partial(_rank, self.benchmark)))
 
     def dots(self) -> Figure | Markdown:
         """Every seed's accuracy, against the optimum."""
@@ -126,18 +115,18 @@ class Table4Report(TableReport):
             return f"**{dataset}: nothing to compare yet.**"
         parts = []
         for label, of in sorted(found.groupby("label").test_acc_pct, key=lambda group: -group[1].mean()):
-            place = _rank(self.benchmark)(of, dataset, "test")
+            place = _rank(self.benchmark, of, dataset, "test")
             parts.append(f"{comparison_plots.short(label)} {of.mean():.2f} %{f', rank {place}' if place else ''}, n = {len(of)}")
-        optimum = caution = ""
+        said = f"**{dataset}, test accuracy of the found cells: {'; '.join(parts)}.**"
         if self.benchmark is not None and dataset in DATASETS:
             best = self.benchmark.optimum(dataset, "test")[1]
-            optimum = f" Ranks are those of the median seed, with the share of all cells below it; the best cell has {best:.2f} %."
+            said += f" Ranks are those of the median seed, with the share of all cells below it; the best cell has {best:.2f} %."
         if found.reduced.any():
-            caution = (
+            said += (
                 " These are reduced runs: they show that every method runs and what it costs under one budget; their accuracies, of so few "
                 "seeds and steps, rank nothing and belong in no column of the paper."
             )
-        return f"**{dataset}, test accuracy of the found cells: {'; '.join(parts)}.**{optimum}{caution}"
+        return said
 
     def cost(self) -> Figure | Markdown:
         """Time and memory of each search."""
@@ -150,7 +139,7 @@ def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
     benchmark, missing = Benchmark.found()
     if benchmark is None:
         return Markdown(f"There is nothing to look up: {missing}")
-    paper, lines, rank = {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}, {}, _rank(benchmark)
+    paper, lines, rank = {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}, {}, partial(_rank, benchmark)
     (seeds,) = config.table_seeds
     for method, rate in (("random", 0.001), ("reinforce", 0.001), ("reinforce", 0.5)):
         name = method if method == "random" else f"{method}, rate {rate}"
@@ -177,8 +166,8 @@ class Table1Report(TableReport):
 
     def table(self) -> Styler:
         """Table 1: every row of the paper, and ours."""
-        notes = {dataset: _shortened(why) for (_, dataset), why in self.reasons.items()}
-        return _styled(tables.table1(self.paper, self.runs, notes, _rank(self.benchmark)))
+        notes = {dataset: _note(why) for (_, dataset), why in self.reasons.items()}
+        return _styled(tables.table1(self.paper, self.runs, notes, partial(_rank, self.benchmark)))
 
     def memory(self) -> Figure | Markdown:
         """Memory of every stage, beside the paper's GPU memory where ours was measured on a GPU too."""

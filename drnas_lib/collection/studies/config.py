@@ -63,13 +63,13 @@ class StudyOfSearches(Parameters):
     def searches(self) -> list[SearchSettings]:
         """The searches to make. Raises ParameterError."""
 
+    def _problems(self) -> list[str]:
+        return problems_of(self.searches)
+
     def search(self, **changes: Any) -> SearchSettings:
         """The settings of one search. Raises ParameterError."""
         names = type(self).model_fields.keys() & SearchConfig.model_fields.keys() - HessianPart.model_fields.keys()
         return SearchConfig.of({name: getattr(self, name) for name in names} | changes).settings()
-
-    def _problems(self) -> list[str]:
-        return problems_of(self.searches)
 
 
 class MainJobConfig(StudyOfSearches):

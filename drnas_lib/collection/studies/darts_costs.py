@@ -5,7 +5,9 @@
 writes results/darts_space/costs.csv, which the tables read. Without auxiliary heads; an image of 32x32 (CIFAR-10) or 224x224.
 """
 
-from functools import lru_cache
+from collections import Counter
+from dataclasses import asdict
+from functools import cache
 
 import torch
 
@@ -30,40 +32,29 @@ def cost(genotype: DartsGenotype, macro: str, channels: int | None = None) -> Co
 
 
 def quick_cost(genotype: DartsGenotype, macro: str) -> Cost:
-    """The same as `cost`, in microseconds: the sum over the operations of both cells, each of which is counted once."""
-    parts = [_counted(macro, "normal", "none", 0)]
+    """The same as `cost`, in microseconds: an empty network, and what each operation of both cells adds to it."""
+    empty = _with_one_edge(macro, "normal", "none", 0)
+    total = Counter(asdict(empty))
     for kind in ("normal", "reduce"):
         for source, _, operation in genotype.edges(kind):
             stride_1_of_reduce = kind == "reduce" and source >= DARTS_CELL_INPUTS
-            parts.append(_share(macro, kind, operation, DARTS_CELL_INPUTS if stride_1_of_reduce else 0))
-    return Cost(sum(part.parameters for part in parts), sum(part.macs for part in parts))
+            total.update(asdict(_with_one_edge(macro, kind, operation, DARTS_CELL_INPUTS if stride_1_of_reduce else 0)))
+            total.subtract(asdict(empty))
+    return Cost(**total)
 
 
-@lru_cache(maxsize=256)
-def _share(macro: str, kind: str, operation: str, source: int) -> Cost:
-    """What one operation adds that reads a cell's input (`source` 0) or its first node (2)."""
-    whole, empty = _counted(macro, kind, operation, source), _counted(macro, "normal", "none", 0)
-    count = sum(entry[1] == source for entry in _filled("any", source))
-    return Cost((whole.parameters - empty.parameters) // count, (whole.macs - empty.macs) // count)
-
-
-@lru_cache(maxsize=256)
-def _counted(macro: str, kind: str, operation: str, source: int) -> Cost:
-    """The cost of a network with `operation` on all edges from `source` in one kind of cell, and 'none' everywhere else."""
-    cells = {"normal": _filled("none", 0), "reduce": _filled("none", 0)} | {kind: _filled(operation, source)}
-    return cost(DartsGenotype(cells["normal"], NODES, cells["reduce"], NODES), macro)
-
-
-def _filled(operation: str, source: int) -> tuple[tuple[str, int], ...]:
-    """The entries of a cell with `operation` wherever a node can read `source`, and 'none' elsewhere."""
-    return tuple((operation, source) if source < node else ("none", 0) for node in NODES for _ in range(2))
+@cache
+def _with_one_edge(macro: str, kind: str, operation: str, source: int) -> Cost:
+    """The cost of a network with one operation in one kind of cell, into the second node from `source`, and 'none' everywhere else."""
+    none = [("none", 0)] * (2 * len(NODES))
+    cells = {"normal": none, "reduce": none} | {kind: [*none[:2], (operation, source), *none[3:]]}
+    return cost(DartsGenotype(tuple(cells["normal"]), NODES, tuple(cells["reduce"]), NODES), macro)
 
 
 def rows() -> list[dict]:
     """A row for each published cell and macro network."""
     cells = [(cell.name, cell.genotype) for cell in published().values() if isinstance(cell.genotype, DartsGenotype)]
-    costs = [(name, macro, cost(genotype, macro)) for name, genotype in cells for macro in MACROS]
-    return [{"cell": name, "network": macro, "parameters": c.parameters, "macs": c.macs} for name, macro, c in costs]
+    return [{"cell": name, "network": macro} | asdict(cost(genotype, macro)) for name, genotype in cells for macro in MACROS]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The cells that the learnt distribution proposes, epoch by epoch (Figure 1), from the eta that every run records. Without torch."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from drnas_lib.runs.records import RecordError, RunFolder, environment, write_cs
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
 
+EPOCH_COLUMNS = ["epoch", "mean_cell", "distinct_cells", "choice_entropy_nats", "effective_choices", "theta_entropy_nats"]
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 FLOOR = -300.0  # of eta: below it beta stays at 5e-131, as in architecture/dirichlet.py
 LOG_ODDS = np.linspace(-30.0, 30.0, 181)  # of the quantiles over which the distribution of the largest is integrated
@@ -41,15 +43,12 @@ class Trace:
         settings = report.record["parameters"]
         if settings["method"] not in DIRICHLET:
             raise ExplorationError(f"method={settings['method']!r} of this run learns no Dirichlet distribution. Allowed is drnas.")
-        space, epochs, kept_by_epoch = SPACES[settings["space"]], report.history.epoch.to_numpy(), report.history.operations_kept
-        kept = np.empty((len(epochs), *space.shape), dtype=bool)
-        kept[0] = space.initial_mask(int(kept_by_epoch.iloc[0]))
+        space, epochs, counts = SPACES[settings["space"]], report.history.epoch.to_numpy(), report.history.operations_kept.tolist()
+        kept = [np.array(space.initial_mask(counts[0]))]
         eta = _joined(report.eta, epochs, space, kept[0])
-        for t in range(1, len(eta)):
-            keep = int(kept_by_epoch.iloc[t])
-            pruned_now = keep < kept_by_epoch.iloc[t - 1]
-            kept[t] = _best(np.where(kept[t - 1], eta[t - 1], -np.inf), keep) if pruned_now else kept[t - 1]
-        return cls(space, epochs, eta, kept)
+        for before, (earlier, count) in zip(eta, pairwise(counts)):
+            kept.append(_best(np.where(kept[-1], before, -np.inf), count) if count < earlier else kept[-1])
+        return cls(space, epochs, eta, np.stack(kept))
 
 
 def _joined(rows: pd.DataFrame, epochs: np.ndarray, space: Space, available: np.ndarray) -> np.ndarray:
@@ -69,10 +68,8 @@ def concentration(eta: np.ndarray) -> np.ndarray:
 
 def _best(scores: np.ndarray, keep: int) -> np.ndarray:
     """True at the `keep` largest of the last axis, the first of equal ones, as the search prunes."""
-    rank = np.argsort(-scores, axis=-1, kind="stable")[..., :keep]
-    kept = np.zeros(scores.shape, dtype=bool)
-    np.put_along_axis(kept, rank, True, axis=-1)
-    return kept
+    order = np.argsort(-scores, axis=-1, kind="stable")
+    return np.argsort(order, axis=-1) < keep
 
 
 def draw(beta: np.ndarray, kept: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
@@ -107,43 +104,33 @@ def mean_scores(beta: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 
 def log_chances(beta: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """log P(theta_o is the largest of its edge), (..., O), -inf for dropped operations.
-
-    theta_o is the largest where G_o is, with independent gamma variables G. If the largest is x, it is G_o with a probability proportional
-    to f_o(x) / F_o(x), density over distribution function. That is averaged over x, whose distribution function is the product of all F.
-    """
+    """log P(theta_o is the largest of its edge), (..., O), -inf for dropped operations."""
     result = np.full(beta.shape, -np.inf)
     for edge in np.ndindex(beta.shape[:-1]):
-        alive = kept[edge]
-        result[edge][alive] = _log_chances(beta[edge][alive])
+        result[edge][kept[edge]] = _log_chances(beta[edge][kept[edge]][:, None])
     return result
 
 
 def _log_chances(beta: np.ndarray) -> np.ndarray:
-    x = np.unique(_log_quantiles(beta[:, None]))  # n: log x, a grid fine enough for each G, so for the largest too
-    log_cdf = _log_cdf(beta[:, None], x)  # O n
+    """Those of the operations (O,) of one edge with concentrations beta (O, 1).
+
+    theta_o is the largest where G_o is, with independent gamma variables G. If the largest is x, it is G_o with a probability proportional
+    to f_o(x) / F_o(x), density over distribution function. That is averaged over x, whose distribution function is the product of all F.
+    """
+    below, above = special.expit(LOG_ODDS), special.expit(-LOG_ODDS)
+    quantiles = np.where(below < 0.5, special.gammaincinv(beta, below), special.gammainccinv(beta, above))  # O n
+    of_tiny = (special.log_expit(LOG_ODDS) + special.gammaln(beta + 1.0)) / beta
+    with np.errstate(divide="ignore"):
+        x = np.unique(np.where(quantiles < TINY, of_tiny, np.log(quantiles)))  # n: log x, a grid fine enough for each G and the largest
+        log_cdf = np.log(special.gammainc(beta, np.exp(x)))
+    log_cdf = np.where(x < np.log(TINY), beta * x - special.gammaln(beta + 1.0), log_cdf)  # O n: log F
     of_largest = log_cdf.sum(0)
     x, log_cdf, of_largest = (value[..., (of_largest > -np.inf) & (of_largest < 0)] for value in (x, log_cdf, of_largest))
     odds, first = np.unique(of_largest - np.log(-np.expm1(of_largest)), return_index=True)
-    rates = beta[:, None] * x - np.exp(x) - special.gammaln(beta)[:, None] - log_cdf  # log of f / F, times x
+    rates = beta * x - np.exp(x) - special.gammaln(beta) - log_cdf  # log of f / F, times x
     shares = interpolate.pchip_interpolate(odds, special.log_softmax(rates, axis=0)[:, first], np.clip(LOG_ODDS, odds[0], odds[-1]), axis=1)
     mean = special.logsumexp(shares + special.log_expit(LOG_ODDS) + special.log_expit(-LOG_ODDS), axis=1)
     return special.log_softmax(mean)
-
-
-def _log_quantiles(beta: np.ndarray) -> np.ndarray:
-    """log x (O, n) where P(G < x) has the log-odds LOG_ODDS."""
-    below, above = special.expit(LOG_ODDS), special.expit(-LOG_ODDS)
-    x = np.where(below < 0.5, special.gammaincinv(beta, below), special.gammainccinv(beta, above))
-    with np.errstate(divide="ignore"):
-        return np.where(x < TINY, (special.log_expit(LOG_ODDS) + special.gammaln(beta + 1.0)) / beta, np.log(x))
-
-
-def _log_cdf(beta: np.ndarray, log_x: np.ndarray) -> np.ndarray:
-    """log P(G < x)."""
-    with np.errstate(divide="ignore"):
-        log_cdf = np.log(special.gammainc(beta, np.exp(log_x)))
-    return np.where(log_x < np.log(TINY), beta * log_x - special.gammaln(beta + 1.0), log_cdf)
 
 
 def entropy(log_probabilities: np.ndarray) -> float:
@@ -161,26 +148,17 @@ def by_epoch(trace: Trace, samples: int, seed: int) -> tuple[pd.DataFrame, pd.Da
     """Two tables: a row for each epoch, and a row for each epoch and drawn cell (columns epoch, genotype).
 
     The first: mean_cell (of the Dirichlet mean), distinct_cells among the draws, choice_entropy_nats (of the operation that wins on each
-    edge, exact, summed over edges), effective_choices = its exponential, theta_entropy_nats (differential). Each epoch has its own random
-    stream, so its draws do not depend on the other epochs.
+    edge, exact, summed over edges), effective_choices = its exponential, theta_entropy_nats (differential).
     """
     rows, drawn = [], []
-    for epoch, eta, kept in zip(trace.epochs, trace.eta, trace.kept):
-        beta = concentration(eta)
-        found = [str(cell) for cell in cells(trace.space, draw(beta, kept, samples, np.random.default_rng([seed, int(epoch)])))]
-        drawn += [{"epoch": int(epoch), "genotype": cell} for cell in found]
+    for epoch, eta, kept in zip(trace.epochs.tolist(), trace.eta, trace.kept):
+        beta, stream = concentration(eta), np.random.default_rng([seed, epoch])  # so that draws do not depend on the other epochs
+        found = [str(cell) for cell in cells(trace.space, draw(beta, kept, samples, stream))]
+        drawn += [{"epoch": epoch, "genotype": cell} for cell in found]
         choice = entropy(log_chances(beta, kept))
-        rows.append(
-            {
-                "epoch": int(epoch),
-                "mean_cell": str(trace.space.genotype(mean_scores(beta, kept))),
-                "distinct_cells": len(set(found)),
-                "choice_entropy_nats": choice,
-                "effective_choices": float(np.exp(choice)),
-                "theta_entropy_nats": dirichlet_entropy(beta, kept),
-            }
-        )
-    return pd.DataFrame(rows), pd.DataFrame(drawn)
+        mean_cell = str(trace.space.genotype(mean_scores(beta, kept)))
+        rows.append([epoch, mean_cell, len(set(found)), choice, float(np.exp(choice)), dirichlet_entropy(beta, kept)])
+    return pd.DataFrame(rows, columns=EPOCH_COLUMNS), pd.DataFrame(drawn)
 
 
 def benchmark_of(space: Space) -> tuple[Benchmark | None, str]:
@@ -210,10 +188,7 @@ def accuracies(epochs: pd.DataFrame, drawn: pd.DataFrame, table: Benchmark, spli
 
 @dataclass(frozen=True)
 class Exploration:
-    """`epochs` of by_epoch; `accuracy` of accuracies and `optima` (best of the benchmark, %) by data set.
-
-    Where the benchmark does not know the space, or its table is not here, they are None and empty, and `unknown` says why.
-    """
+    """`epochs` of by_epoch; `accuracy` of accuracies and `optima` (best of the benchmark, %), None and empty where they are `unknown`."""
 
     config: ExplorationConfig
     report: SearchReport
@@ -232,7 +207,7 @@ class Exploration:
             f"{last.effective_choices:,.0f} equally likely choices."
         )
         if self.accuracy is not None:
-            of = self.accuracy[self.accuracy.dataset == (dataset if dataset in DATASETS else DATASETS[0])].sort_values("epoch")
+            of = self.accuracy[self.accuracy.dataset == (dataset if dataset in DATASETS else DATASETS[0])]
             start, end = of.iloc[0], of.iloc[-1]
             before, after = (f"{of.mean_cell_pct:.1f} % ({place(of.mean_cell_rank, of.mean_cell_below_pct)})" for of in (start, end))
             said += (

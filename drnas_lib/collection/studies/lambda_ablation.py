@@ -1,11 +1,12 @@
 """The strength lambda of the regulariser: accuracy of the cell and eigenvalues for each lambda (Table 5 and Figure 5)."""
 
 import math
+from dataclasses import astuple
 
 import pandas as pd
 
 from drnas_lib.benchmark.table import DATASETS, Benchmark, Standing, place
-from drnas_lib.collection.studies.eigenvalues import Protocol, study_all
+from drnas_lib.collection.studies.hessian import Protocol, study_all
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.genotype import Nb201Genotype
 from drnas_lib.runs.records import PROJECT, read_json
@@ -27,25 +28,14 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
         on, standing = report.dataset if report.dataset in DATASETS else DATASETS[0], UNKNOWN
         if table is not None and isinstance(cell, Nb201Genotype):
             standing = table.standing(table.accuracy(cell, on, "test"), on, "test")
-        rows.append(
-            {
-                "lam": settings["lam"],
-                "seed": settings["seed"],
-                "regulariser": settings["regulariser"],
-                "accuracy_on": on,
-                "test_acc_pct": standing.accuracy_pct,
-                "rank": standing.rank,
-                "below_pct": standing.below_pct,
-                "best_pct": standing.best_pct,
-                "unknown": unknown,
-                "genotype": str(cell),
-            }
-        )
+        of_search = {name: settings[name] for name in ("lam", "seed", "regulariser")} | {"accuracy_on": on}
+        judged = dict(zip(("test_acc_pct", "rank", "below_pct", "best_pct"), astuple(standing)))
+        rows.append(of_search | judged | {"unknown": unknown, "genotype": str(cell)})
     return pd.DataFrame(rows)
 
 
 def eigenvalues(folders: list[str], protocol: Protocol, device: str = "auto") -> pd.DataFrame:
-    """eigenvalues.study_all without the ridge, since with it the curves would show lambda and little else."""
+    """hessian.study_all without the ridge, since with it the curves would show lambda and little else."""
     table = study_all(folders, protocol, device)
     return table.assign(dominant=table.dominant - table.ridge, least=table.least - table.ridge, ridge=0.0)
 

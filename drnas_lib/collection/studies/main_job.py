@@ -8,7 +8,7 @@ from drnas_lib.collection.studies.config import MainJobConfig
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import RunFolder, environment, resolve, write_csv
-from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, MEDIAN, TrainedCells
+from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, MEDIAN
 
 TABLE = "seeds.csv"
 
@@ -19,7 +19,7 @@ def table(folders: list[str]) -> pd.DataFrame:
 
 
 def _row(report: SearchReport) -> dict:
-    cells, metrics = TrainedCells.of(report.record["evaluation"], report.dataset), report.record["metrics"]
+    cells, metrics = report.trained_cells, report.record["metrics"]
     found, random = cells.mean(FOUND), [cells.mean(cell) for cell in cells.random]
     return {
         "seed": report.record["parameters"]["seed"],

@@ -22,24 +22,20 @@ EXPECTED = (MissingData, DamagedData, SearchError, RetrainError, RunLocked)  # e
 def ensure(searches: list[SearchSettings], given: list[str] | str | None = None) -> list[str]:
     """The folders of the runs `given` or, where there are none, of `searches`, each made if it is missing.
 
-    An interrupted search continues from its last epoch. Raises RecordError where a given folder holds no finished search, and the errors
-    of search.run.run.
+    Raises RecordError where a given folder holds no finished search, and the errors of search.run.run.
     """
-    if given:
-        return [_finished(path) for path in ([given] if isinstance(given, str) else given)]
+    folders = [given] if isinstance(given, str) else given or []
+    for folder in map(RunFolder, folders):
+        folder.must_be_done("search")
+        if "stages" not in integrity.record(folder):
+            raise RecordError(f"{folder.path} holds a training, and a study needs a search. {NAME_ONE}.")
+    if folders:
+        return folders
     live = Live(searches[0].space)
     for number, settings in enumerate(searches, start=1):
         live.begin(f"search {number} of {len(searches)}: {settings.stem}, seed {settings.seed}")
         live.follow(run(settings, on_step=live.tick))
     return [settings.folder for settings in searches]
-
-
-def _finished(path: str) -> str:
-    folder = RunFolder(path)
-    folder.must_be_done("search")
-    if "stages" not in integrity.record(folder):
-        raise RecordError(f"{folder.path} holds a training, and a study needs a search. {NAME_ONE}.")
-    return path
 
 
 def run_missing(wanted: list[PlannedSearch], rerun: bool = False, at_once: int | None = 1) -> Reasons:

@@ -1,14 +1,29 @@
-"""The paper's formulas against independent arithmetic: the pathwise gradient (eq. 3), the Laplace approximation (eq. 10), A.5.
+"""The paper's theory in numbers: the pathwise gradient (eq. 3), the Laplace approximation (eq. 10), A.5 and Proposition 1.
 
-Here beta is a vector (O,): one edge. Nothing here trains or reads a network; the bound of Proposition 1 is in proposition.py.
+Formulas are held against independent arithmetic, where beta is a vector (O,): one edge. The proposition is held against a trained supernet.
+With L~(mu) = L(softmax(mu)), H its Hessian at the Laplace mean mu, and ||beta - 1|| <= delta on every edge, it says: if H is positive
+semi-definite, E_theta[L(theta)] is bounded from below, approximately, by L~(mu) + (1/2) (1 / (1 + delta)) ((1 - 2/O) + 1/O) tr(H). It
+expands the loss to second order, reduces Sigma to its diagonal, and replaces every variance by the smallest that delta allows.
 """
+
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from scipy import special, stats
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from drnas_lib.architecture import dirichlet
+from drnas_lib.collection.studies import hessian
+from drnas_lib.collection.studies.config import TheoryConfig
+from drnas_lib.runs.device import choose, describe, reproducible
+from drnas_lib.runs.records import environment, write_json
+from drnas_lib.search.restore import TrainedRun
+
+BATCH = 64
 
 
 def implicit_gradient(theta: np.ndarray, beta: np.ndarray, step: float = 1e-5) -> np.ndarray:
@@ -64,13 +79,6 @@ def _centred(mean: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.nda
     return mean - mean.mean(), np.diag(variance) - pairs / count + variance.sum() / count**2
 
 
-def monte_carlo_moments(beta: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The same moments, estimated from `draws` draws."""
-    logs = np.log(rng.standard_gamma(beta + 1.0, (draws, len(beta)))) + np.log1p(-rng.random((draws, len(beta)))) / beta
-    logs -= logs.mean(1, keepdims=True)
-    return logs.mean(0), np.cov(logs.T)
-
-
 def laplace_check(levels: list[float], draws: int, seed: int, operations: int = 5) -> pd.DataFrame:
     """Moments of the first operation at beta = (2 b, b, ..., b), for each level b computed in three ways.
 
@@ -80,7 +88,9 @@ def laplace_check(levels: list[float], draws: int, seed: int, operations: int = 
     for level in levels:
         beta = np.full(operations, level)
         beta[0] = 2 * level
-        ways = {"Laplace": laplace(beta), "Monte Carlo": monte_carlo_moments(beta, draws, rng), "exact": exact_moments(beta)}
+        logs = np.log(rng.standard_gamma(beta + 1.0, (draws, operations))) + np.log1p(-rng.random((draws, operations))) / beta
+        logs -= logs.mean(1, keepdims=True)
+        ways = {"Laplace": laplace(beta), "Monte Carlo": (logs.mean(0), np.cov(logs.T)), "exact": exact_moments(beta)}
         rows += [{"beta": level, "way": way, "mean": mean[0], "variance": cov[0, 0]} for way, (mean, cov) in ways.items()]
     return pd.DataFrame(rows)
 
@@ -134,3 +144,107 @@ def kl_sentence(table: pd.DataFrame) -> str:
         f"β back harder {'below' if ratio[low.name] > ratio[high.name] else 'above'} 1. The paper (A.5) names KL as the alternative "
         "and finds the l2 penalty good enough.**"
     )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """All values in nats of mean cross-entropy over the same images; the eigenvalues are those of the Hessian in mu.
+
+    `expected` ± `expected_error` (standard error) is the left side; `at_mean` + the last of `steps` (second_order) is the right side.
+    """
+
+    epoch: int
+    expected: float
+    expected_error: float
+    at_mean: float
+    steps: dict[str, float]
+    delta: float
+    least: float
+    largest: float
+    trace: float
+    images: int
+    draws: int
+
+    @property
+    def right(self) -> float:
+        """The right side of the bound."""
+        return self.at_mean + self.steps["least variance (the bound)"]
+
+    def table(self) -> pd.DataFrame:
+        """Both sides and the steps in between, and how far each is from the left side."""
+        rows = {"left side: E over θ, Monte Carlo": self.expected, "loss at the mean, θ = softmax(μ)": self.at_mean}
+        rows |= {f"+ {name}": self.at_mean + step for name, step in self.steps.items()}
+        return pd.DataFrame({"loss_nats": rows}).assign(minus_left_side=lambda t: t.loss_nats - self.expected)
+
+    def sentences(self) -> str:
+        """Whether premise and bound hold, in two sentences."""
+        premise = "holds" if self.least >= -1e-8 * self.largest else "fails"  # but for rounding: every edge has an exactly flat direction
+        gap, noise = self.expected - self.right, 2 * self.expected_error
+        sign = "above" if gap > noise else "below" if gap < -noise else "not distinguishable from"
+        verdict = "as the bound says" if gap > noise else "against the bound" if gap < -noise else "so these draws do not decide the bound"
+        return (
+            f"**The premise {premise} here: the eigenvalues of the Hessian in μ run from {self.least:.2e} to {self.largest:.2e}, trace "
+            f"{self.trace:.2e}. The expected loss {self.expected:.4f} ± {self.expected_error:.4f} is {sign} the right side "
+            f"{self.right:.4f} ({verdict}), whose trace term adds {self.right - self.at_mean:+.4f} to the loss at the mean where the true "
+            f"difference is {self.expected - self.at_mean:+.4f}.**"
+        )
+
+
+def evaluate(path: str | Path, config: TheoryConfig) -> Bound:
+    """The bound at the last snapshot of a run, in float64; writes proposition.json. Raises RecordError, SnapshotError, HessianError."""
+    run, device, dtype = TrainedRun.read(path), choose(config.device), torch.float64
+    if run.settings["method"] != "drnas":
+        raise hessian.HessianError(f"method={run.settings['method']!r} of this run: it has no Dirichlet distribution. Allowed is drnas.")
+    variable = hessian.find_variable("drnas", "mu")
+    snapshot = run.snapshot(run.snapshots()[-1], device)
+    with reproducible(device):
+        net = run.network(snapshot, config.normalisation == "batch", dtype, device)
+        batches = run.validation(config.images, min(BATCH, config.images), dtype, device)
+        eta, mask = snapshot.eta.double(), snapshot.mask
+        theta = variable.theta(variable.start(eta, mask), mask)
+        loss, gradient, in_theta = hessian.in_theta(net, batches, theta, mask)
+        slope, in_mu = hessian.pull_back(variable, eta, mask, gradient, in_theta)
+        beta = dirichlet.concentration(eta)
+        draws = _losses(net, batches, beta, mask, config.draws, torch.Generator(device).manual_seed(config.seed))
+    concentrations = beta[mask].view(-1, int(mask.sum(-1).max()))
+    steps, delta = second_order(*(values.cpu().numpy() for values in (slope, in_mu, concentrations)))
+    expected, error = float(draws.mean()), float(draws.std() / len(draws) ** 0.5)
+    values, images = hessian.spectrum(in_mu), sum(len(y) for _, y in batches)
+    ends = float(values[0]), float(values[-1]), float(values.sum())
+    bound = Bound(snapshot.epoch, expected, error, float(loss), steps, delta, *ends, images, len(draws))
+    about = {"parameters": config.model_dump(), "device": describe(device), "environment": environment()}
+    write_json(run.folder.file("proposition.json"), {"bound": vars(bound), "right": bound.right, **about})
+    return bound
+
+
+def second_order(slope: np.ndarray, in_mu: np.ndarray, beta: np.ndarray) -> tuple[dict[str, float], float]:
+    """What each step of the proof adds to the loss at the mean, and delta.
+
+    From gradient `slope` (E O,), Hessian `in_mu` (E O, E O) and concentrations `beta` (E, O). Edges are independent, so only the diagonal
+    blocks of the Hessian, one for each edge, meet a covariance. The exact mean is not mu, so the first step has a first-order term.
+    """
+    edges, count = beta.shape
+    blocks = [in_mu[e * count : (e + 1) * count, e * count : (e + 1) * count] for e in range(edges)]
+    covariances = [laplace(row)[1] for row in beta]
+    exact = [exact_moments(row) for row in beta]
+    shift = np.concatenate([mean - laplace(row)[0] for (mean, _), row in zip(exact, beta)])
+    delta = float(np.linalg.norm(beta - 1.0, axis=1).max())
+    factor = ((1 - 2 / count) + 1 / count) / (1 + delta)
+    of_exact = slope @ shift + shift @ in_mu @ shift / 2 + sum((c * h).sum() for (_, c), h in zip(exact, blocks)) / 2
+    return {
+        "first and second order, exact moments": float(of_exact),
+        "second order, Laplace covariance (eq. 10)": float(sum((c * h).sum() for c, h in zip(covariances, blocks)) / 2),
+        "its diagonal only": float(sum((np.diag(c) * np.diag(h)).sum() for c, h in zip(covariances, blocks)) / 2),
+        "least variance (the bound)": float(factor * np.trace(in_mu) / 2),
+    }, delta
+
+
+@torch.no_grad()
+def _losses(net: nn.Module, batches: list[hessian.Batch], beta: Tensor, mask: Tensor, draws: int, generator: torch.Generator) -> Tensor:
+    """Mean loss over all images for each of `draws` draws of theta, (draws,)."""
+    losses, images = beta.new_zeros(draws), sum(len(y) for _, y in batches)
+    for draw in range(draws):
+        theta = dirichlet.sample(beta, mask, generator)
+        for x, y in batches:
+            losses[draw] += len(y) / images * F.cross_entropy(net(x, theta), y)
+    return losses

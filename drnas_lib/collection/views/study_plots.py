@@ -49,7 +49,7 @@ def exploration_width(epochs: pd.DataFrame, samples: int) -> Figure:
 
 
 def eigenvalue_trajectory(table: pd.DataFrame, caption: str, growth: float | None = None) -> Figure:
-    """Figure 4: dominant eigenvalue along the search for each method, mean of its runs with their range. See eigenvalues.study_all.
+    """Figure 4: dominant eigenvalue along the search for each method, mean of its runs with their range. See hessian.study_all.
 
     `growth` is the paper's factor for DARTS, drawn as a line at that multiple of where DARTS begins.
     """
@@ -158,7 +158,7 @@ def penalties(table: pd.DataFrame) -> Figure:
 
 
 def bound_steps(table: pd.DataFrame, error: float) -> Figure:
-    """Every reading of the expected loss, the left side with two standard errors. See proposition.Bound.table."""
+    """Every reading of the expected loss, the left side with two standard errors. See theory.Bound.table."""
     figure, ((ax,),) = new_figure(width=8.0, height=2.8)
     left, names = table.loss_nats.iloc[0], list(table.index)
     ax.axvspan(left - 2 * error, left + 2 * error, color=OURS, alpha=0.2, lw=0)

@@ -1,11 +1,9 @@
-"""The jobs of `make laptop` with their estimated minutes: a papermill command for each search, study, table and the report.
-
-Searches come first, then the tables and studies that read them, and the report last. Every job computes with one thread.
-"""
+"""The jobs of `make laptop` with estimated minutes: papermill commands of one thread, for searches, studies, tables and the report."""
 
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import PurePath
 from typing import Any
 
@@ -25,7 +23,7 @@ KL = f"{DRNAS}_kl"
 WITH_HESSIANS = (DARTS, *OF_TABLE_5, KL)  # keep snapshots, of which the studies take eigenvalues
 SNAPSHOTS = 10  # epochs between two of them
 HESSIANS = ("hessian", "lambda_ablation")  # the notebooks of these studies
-FIRST, THEN, LAST = 2, 1, 0  # searches, the notebooks that read them, the report
+READING = 0.5  # minutes of a notebook that only reads files
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,6 @@ class Job:
     out: str
     options: tuple[str, ...]
     minutes: float
-    turn: int
     after: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -71,15 +68,16 @@ class Job:
 
     @property
     def priority(self) -> int:
-        """Of two jobs that can start the larger goes first: by their turn, then the shorter."""
-        return 10_000 * (self.turn + 1) - round(10 * self.minutes)
+        """Of two jobs that can start the larger goes first: searches before what reads them, the report last, then the shorter."""
+        turn = {"search": 3, "report": 1}.get(self.notebook, 2)
+        return 10_000 * turn - round(10 * self.minutes)
 
 
 def jobs(plan: Plan) -> list[Job]:
     """All jobs in the order in which they would run one at a time."""
-    before = [_search(plan, file, seed) for file in files(plan) for seed in plan.seeds] + list(_readers(plan))
-    out, after = f"{plan.results}/notebooks/report.ipynb", tuple(job.out for job in before)
-    report = Job("report", out, _given(results=plan.results), 0.5, LAST, after)
+    before = [*_searches(plan), *_studies(plan)]
+    out = f"{plan.results}/notebooks/report.ipynb"
+    report = Job("report", out, _given(results=plan.results), READING, tuple(job.out for job in before))
     return sorted([*before, report], key=lambda job: -job.priority)
 
 
@@ -91,22 +89,22 @@ def files(plan: Plan) -> list[str]:
     return list(dict.fromkeys((*OF_TABLE_4, *OF_TABLE_1, *OF_TABLE_5, DARTS, KL)))
 
 
-def _search(plan: Plan, file: str, seed: int) -> Job:
-    settings = plan.search(file, seed)
-    options = ("-f", f"params/search/nb201_cifar10_{file}.yaml", *_given(dataset=plan.dataset, scale=plan.scale, seed=seed))
-    options += _given(snapshots=settings.snapshots, device="cpu", results=f"{plan.results}/search")
-    minutes = estimates.of("notebook") if RunFolder(settings.folder).done else estimates.core_minutes(settings)
-    return Job("search", plan.notebook_of(file, seed), options, minutes, FIRST)
+def _searches(plan: Plan) -> Iterator[Job]:
+    for file, seed in product(files(plan), plan.seeds):
+        settings = plan.search(file, seed)
+        given = _given(dataset=plan.dataset, scale=plan.scale, seed=seed, snapshots=settings.snapshots, device="cpu")
+        options = ("-f", f"params/search/nb201_cifar10_{file}.yaml", *given, *_given(results=f"{plan.results}/search"))
+        minutes = estimates.of("notebook") if RunFolder(settings.folder).done else estimates.core_minutes(settings)
+        yield Job("search", plan.notebook_of(file, seed), options, minutes)
 
 
-def _readers(plan: Plan) -> Iterator[Job]:
+def _studies(plan: Plan) -> Iterator[Job]:
     """The tables and studies."""
     table_results = f"{plan.results}/table_search"
     yield _of_searches(plan, "nas_bench_201", "cifar10_laptop", OF_TABLE_4, datasets=plan.dataset, table_results=table_results)
     yield _of_searches(plan, "partial_channels", "cifar10_laptop", OF_TABLE_1, datasets=plan.dataset)
     for notebook in ("darts_space", "robust_spaces"):
-        out, options = f"{plan.results}/notebooks/{notebook}.ipynb", _given(results=f"{plan.results}/retrain")
-        yield Job(notebook, out, options, 0.5, THEN)
+        yield Job(notebook, f"{plan.results}/notebooks/{notebook}.ipynb", _given(results=f"{plan.results}/retrain"), READING)
     yield _of_searches(plan, "hessian", "nb201_cifar10_laptop", (DRNAS, DARTS), dataset=plan.dataset)
     few = {"lams": "0,1"} if plan.scale == SMOKE else {}
     yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_laptop", OF_TABLE_5, dataset=plan.dataset, **few)
@@ -115,21 +113,19 @@ def _readers(plan: Plan) -> Iterator[Job]:
         for seed in seeds:  # each reads one search of DrNAS
             out = f"{plan.results}/notebooks/{notebook}_{plan.dataset}_{plan.scale}_seed{seed}.ipynb"
             options = _given(run=plan.search(DRNAS, seed).folder, device="cpu")
-            yield Job(notebook, out, options, estimates.core_study_minutes(1), THEN, (plan.notebook_of(DRNAS, seed),))
+            yield Job(notebook, out, options, estimates.core_study_minutes(1), (plan.notebook_of(DRNAS, seed),))
 
 
 def _of_searches(plan: Plan, notebook: str, file: str, read: tuple[str, ...], **data: str) -> Job:
     """A notebook that reads the searches `read` of all seeds, with the parameters of params/<notebook>/<file>.yaml and `data`."""
-    searches = [plan.search(search, seed) for search in read for seed in plan.seeds] if notebook in HESSIANS else []
+    searches = [plan.search(*one) for one in product(read, plan.seeds)] if notebook in HESSIANS else []
     minutes = estimates.core_study_minutes(sum(map(estimates.snapshots, searches)))
-    seeds = ",".join(map(str, plan.seeds))
-    options = ("-f", f"params/{notebook}/{file}.yaml", *_given(**data, scale=plan.scale, seeds=seeds, device="cpu"))
-    options += _given(snapshots=searches[0].snapshots) if searches else ()
-    options += _given(results=f"{plan.results}/search")
+    data |= {"scale": plan.scale, "seeds": ",".join(map(str, plan.seeds)), "device": "cpu", "results": f"{plan.results}/search"}
+    data |= {"snapshots": str(searches[0].snapshots)} if searches else {}
     stem = file.removeprefix("nb201_cifar10_").removeprefix("cifar10_").replace("laptop", plan.scale)
     out = f"{plan.results}/notebooks/{notebook}_{plan.dataset}_{stem}.ipynb"
     after = tuple(plan.notebook_of(search, seed) for search in read if search in files(plan) for seed in plan.seeds)
-    return Job(notebook, out, options, minutes, THEN, after)
+    return Job(notebook, out, ("-f", f"params/{notebook}/{file}.yaml", *_given(**data)), minutes, after)
 
 
 def _given(**values: Any) -> tuple[str, ...]:

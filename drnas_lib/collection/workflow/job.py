@@ -97,31 +97,23 @@ def exclusive(path: Path) -> Iterator[bool]:
 def claimed(wanted: int) -> Iterator[list[str]]:
     """Claim that many GPUs of this machine, waiting while other jobs of this user hold them; none where a scheduler shares them out."""
     there = [] if SCHEDULER in os.environ else gpus_here()
-    wanted = min(wanted, len(there))  # a notebook that needs more fails with its own message
-    with ExitStack() as held:
-        said = False
-        while len(mine := _free(there, wanted, held)) < wanted:
-            if not said:
-                print(f"Waiting for {wanted} of the GPUs {', '.join(there)}.", flush=True)
-                said = True
-            time.sleep(PATIENCE_S)
-        yield mine
-
-
-def _free(gpus: list[str], wanted: int, held: ExitStack) -> list[str]:
-    """Lock all wanted GPUs or none, so that two jobs do not wait for each other."""
-    mine: list[str] = []
-    with ExitStack() as taken:
-        for gpu in gpus:
-            lock = FileLock(Path(tempfile.gettempdir()) / f"drnas-{os.getuid()}-gpu-{gpu}.lock")
-            if len(mine) < wanted:
-                with suppress(Timeout):
-                    taken.enter_context(lock.acquire(timeout=0))
-                    mine.append(gpu)
-        if len(mine) < wanted:
-            return []
-        held.push(taken.pop_all())
-    return mine
+    wanted, said = min(wanted, len(there)), False  # a notebook that needs more fails with its own message
+    while True:
+        with ExitStack() as held:
+            mine: list[str] = []
+            for gpu in there:
+                if len(mine) < wanted:
+                    with suppress(Timeout):
+                        held.enter_context(FileLock(Path(tempfile.gettempdir()) / f"drnas-{os.getuid()}-gpu-{gpu}.lock", timeout=0))
+                        mine.append(gpu)
+            if len(mine) == wanted:
+                yield mine
+                return
+        # Those that were free are given back, so that two jobs do not wait for each other.
+        if not said:
+            print(f"Waiting for {wanted} of the GPUs {', '.join(there)}.", flush=True)
+            said = True
+        time.sleep(PATIENCE_S)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,52 +26,42 @@ PAUSE_S = 1.0  # between two looks at the notebooks
 SHOWN = 3  # names of running jobs on the line
 
 
-@dataclass
 class Progress:
     """Which jobs are done, running and left, as the notebooks show. `began` is the time of this start, in seconds since the epoch."""
 
-    jobs: list[Job]
-    cores: int
-    began: float
-    started: dict[str, float] = field(default_factory=dict)  # notebook -> when its job started and ended, of this start
-    ended: dict[str, float] = field(default_factory=dict)
-
-    def __post_init__(self):
-        self.before = made(self.jobs)
+    def __init__(self, jobs: list[Job], cores: int, began: float):
+        self.jobs, self.cores, self.began = jobs, cores, began
+        self.there = made(jobs)
+        self.started: dict[str, float] = {}  # notebook -> when its job started in this start
+        self.took: dict[str, float] = {}  # notebook -> minutes of its job, once it has ended
 
     def look(self, now: float) -> None:
         """Notice jobs that have started or ended."""
-        there = made(self.jobs)
-        for job in self.left():
-            if job.out in there:
-                self.ended[job.out] = now
-            elif job.out not in self.started and _changed(_running(job)) >= self.began:
-                self.started[job.out] = now
-
-    def running(self) -> list[Job]:
-        return [job for job in self.jobs if job.out in self.started and job.out not in self.ended]
-
-    def left(self) -> list[Job]:
-        return [job for job in self.jobs if job.out not in self.before and job.out not in self.ended]
-
-    def minutes_left(self, now: float) -> float:
-        """The estimates of the jobs that are left, shared among the cores, times how much longer than estimated the finished ones took."""
-        done = [job for job in self.jobs if job.out in self.ended and job.out in self.started]
-        took = sum(self.ended[job.out] - self.started[job.out] for job in done) / 60
-        slowness = took / sum(job.minutes for job in done) if done else 1.0
-        spent = {job.out: (now - self.started[job.out]) / 60 for job in self.running()}
-        alone = [max(0.0, job.minutes * slowness - spent.get(job.out, 0.0)) for job in self.left()]
-        return max([sum(alone) / self.cores, *alone])
+        self.there |= made(self.jobs)
+        for job in self.jobs:
+            out = PROJECT / job.out
+            if job.out in self.there and job.out in self.started:
+                self.took.setdefault(job.out, (now - self.started[job.out]) / 60)
+            elif job.out not in self.there and _changed(out.parent / "running" / out.name) >= self.began:  # as job.py has it
+                self.started.setdefault(job.out, now)
 
     def line(self, now: float) -> str:
         """'37 of 102 jobs done, 2 running (a, b), about 161 minutes left'."""
-        names, left = [job.name for job in self.running()], len(self.left())
-        said = [f"{len(self.jobs) - left} of {len(self.jobs)} jobs done"]
+        left = [job for job in self.jobs if job.out not in self.there]
+        names = [job.name for job in left if job.out in self.started]
+        said = [f"{len(self.jobs) - len(left)} of {len(self.jobs)} jobs done"]
         if names:
             said.append(f"{len(names)} running ({', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''})")
         if left:
-            said.append(f"about {duration(self.minutes_left(now))} left")
+            said.append(f"about {duration(self._minutes(left, now))} left")
         return ", ".join(said)
+
+    def _minutes(self, left: list[Job], now: float) -> float:
+        """The estimates of the jobs `left`, shared among the cores, times how much longer than estimated the finished ones took."""
+        estimated = sum(job.minutes for job in self.jobs if job.out in self.took)
+        slowness = sum(self.took.values()) / estimated if estimated else 1.0
+        alone = [max(0.0, job.minutes * slowness - (now - self.started.get(job.out, now)) / 60) for job in left]
+        return max([sum(alone) / self.cores, *alone])
 
 
 def plan_of(given: dict[str, Any]) -> Plan:
@@ -96,7 +86,7 @@ def run(plan: Plan, cores: int) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     (PROJECT / plan.results / "retrain").mkdir(exist_ok=True)  # Tables 2, 3 and 6 read it, also where nothing was trained
     progress = Progress(jobs(plan), cores, time.time())
-    chosen = {"scale": plan.scale, "dataset": plan.dataset, "results": plan.results, "seeds": ",".join(map(str, plan.seeds))}
+    chosen = asdict(plan) | {"seeds": ",".join(map(str, plan.seeds))}
     command = [sys.executable, "-m", "snakemake", "laptop", "-s", str(SNAKEFILE), "--cores", str(cores)]
     command += ["--scheduler", "greedy"]  # it takes the job of the highest priority; the default one weighs what else it frees
     command += ["--config", *(f"{name}={value}" for name, value in chosen.items())]
@@ -115,19 +105,17 @@ def run(plan: Plan, cores: int) -> int:
 
 def _follow(process: subprocess.Popen, progress: Progress) -> None:
     """Print the line of progress: written over in a terminal; to a file, a new one after each job that has ended."""
-    live, said = sys.stdout.isatty(), None
-    while True:
+    live, said, ended = sys.stdout.isatty(), None, False
+    while not ended:
         ended = process.poll() is not None
         progress.look(now := time.time())
-        line = progress.line(now)
         if live:
-            print(f"\r\033[K{line}", end="\n" if ended else "", flush=True)
-        elif (counted := len(progress.left())) != said:
-            said = counted
-            print(line, flush=True)
-        if ended:
-            return
-        time.sleep(PAUSE_S)
+            print(f"\r\033[K{progress.line(now)}", end="\n" if ended else "", flush=True)
+        elif len(progress.there) != said:
+            said = len(progress.there)
+            print(progress.line(now), flush=True)
+        if not ended:
+            time.sleep(PAUSE_S)
 
 
 def made(found: list[Job]) -> set[str]:
@@ -137,12 +125,6 @@ def made(found: list[Job]) -> set[str]:
         if set(job.after) <= there and _changed(PROJECT / job.out) >= max((_changed(PROJECT / out) for out in job.after), default=1):
             there.add(job.out)
     return there
-
-
-def _running(job: Job) -> Path:
-    """Where a job keeps its notebook while it runs (job.py)."""
-    out = PROJECT / job.out
-    return out.parent / "running" / out.name
 
 
 def _changed(path: Path) -> float:
@@ -165,8 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     plan = plan_of(vars(options))
     if options.dry_run:
-        found = jobs(plan)
-        there = made(found)
+        there = made(found := jobs(plan))
         print(listing((job for job in found if job.out not in there), options.cores))
         return 0
     # A shell starts what it puts in the background with SIGINT ignored, and Snakemake, which is stopped by it, would inherit that.

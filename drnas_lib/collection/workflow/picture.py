@@ -89,8 +89,7 @@ def figure(dot: str) -> Figure:
         colour = COLOURS[max(0, number - len(placed) + len(COLOURS))]
         for rule in column:
             x, y = corner[rule]
-            box = FancyBboxPatch((x, y - 0.2), WIDTH, 0.4, "round,pad=0,rounding_size=0.1", fc="white", ec=colour, lw=2, zorder=2)
-            ax.add_patch(box)
+            ax.add_patch(FancyBboxPatch((x, y - 0.2), WIDTH, 0.4, "round,pad=0,rounding_size=0.1", fc="white", ec=colour, lw=2, zorder=2))
             said = rule if jobs[rule] == 1 else f"{rule}, {jobs[rule]} jobs"
             ax.text(x + WIDTH / 2, y, said, ha="center", va="center", fontsize=10.5, zorder=3)
     return drawn

@@ -7,10 +7,9 @@ import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 from torch.nn import functional as F
 
-from drnas_lib.collection.studies import eigenvalues, hessian, lambda_ablation
+from drnas_lib.collection.studies import hessian, lambda_ablation
 from drnas_lib.collection.studies.config import HessianConfig
-from drnas_lib.collection.studies.eigenvalues import Protocol
-from drnas_lib.collection.studies.hessian import HessianError
+from drnas_lib.collection.studies.hessian import HessianError, Protocol
 from drnas_lib.nets.layers import unchanging
 from drnas_lib.nets.nb201 import SuperNet
 from drnas_lib.runs.records import RunFolder, read_json
@@ -38,7 +37,7 @@ def dense(net, batches, of, eta, mask):
     theta = of.theta(of.start(eta, mask), mask)
     _, gradient, in_theta = hessian.in_theta(net, batches, theta, mask)
     assert hessian.symmetry_defect(in_theta) < 1e-10
-    return hessian.pull_back(of, eta, mask, gradient, in_theta)
+    return hessian.pull_back(of, eta, mask, gradient, in_theta)[1]
 
 
 def gradient_at(net, batches, of, whole, entries, mask):
@@ -59,7 +58,7 @@ def test_the_dense_hessian_is_that_of_central_differences(method, name, pruned):
     differences = torch.stack(rows) / (2 * step)
     assert (ours - differences).norm() / differences.norm() <= 1e-5
     theta = of.theta(of.start(eta, mask), mask)
-    slope = hessian.gradient_in(of, eta, mask, hessian.in_theta(net, batches[:1], theta, mask)[1])
+    slope, _ = hessian.pull_back(of, eta, mask, *hessian.in_theta(net, batches[:1], theta, mask)[1:])
     torch.testing.assert_close(slope, gradient_at(net, batches[:1], of, whole, whole[mask], mask))
 
 
@@ -93,7 +92,7 @@ def test_of_a_softmax_by_hand():
     """One edge, two operations: L(theta) = a . theta gives d2L/dx2 = (a1 - a2) p (1 - p) (1 - 2 p) in the first logit."""
     eta, mask = torch.tensor([[[0.3, -0.4]]]).double(), torch.ones(1, 1, 2, dtype=torch.bool)
     a = torch.tensor([2.0, 0.5]).double()
-    found = hessian.pull_back(hessian.find_variable("darts", "eta"), eta, mask, a, torch.zeros(2, 2).double())
+    _, found = hessian.pull_back(hessian.find_variable("darts", "eta"), eta, mask, a, torch.zeros(2, 2).double())
     p = float(eta.softmax(-1)[0, 0, 0])
     assert float(found[0, 0]) == pytest.approx(1.5 * p * (1 - p) * (1 - 2 * p), rel=1e-12)
 
@@ -120,23 +119,23 @@ def searched(settings):
 
 def test_a_study_measures_each_snapshot_once_and_continues(searched, monkeypatch):
     protocol = Protocol.of(HessianConfig(images=32))
-    table = eigenvalues.study(str(searched.path), protocol, "cpu")
+    table = hessian.study(str(searched.path), protocol, "cpu")
     assert list(table.epoch) == [1, 2] and (table.variables == 30).all() and (table.symmetry_defect < 1e-2).all()
     kept = read_json(searched.file(f"{protocol.stem}.json"))
     assert kept["epochs"][0]["spectrum"] == sorted(kept["epochs"][0]["spectrum"]) and kept["protocol"]["measure"] == "literature"
-    monkeypatch.setattr(eigenvalues, "measure", lambda *_: pytest.fail("measured again"))
-    assert eigenvalues.study(str(searched.path), protocol, "cpu").equals(table)
+    monkeypatch.setattr(hessian, "measure", lambda *_: pytest.fail("measured again"))
+    assert hessian.study(str(searched.path), protocol, "cpu").equals(table)
     for path in searched.path.glob("snapshot-*"):
         path.unlink()
-    assert eigenvalues.study(str(searched.path), protocol, "cpu").equals(table), "what was measured is read without snapshots"
+    assert hessian.study(str(searched.path), protocol, "cpu").equals(table), "what was measured is read without snapshots"
     with pytest.raises(SnapshotError, match="snapshots"):
-        eigenvalues.study(str(searched.path), Protocol.of(HessianConfig(measure="exact")), "cpu")
+        hessian.study(str(searched.path), Protocol.of(HessianConfig(measure="exact")), "cpu")
 
 
 def test_literature_adds_lambda_and_single_precision_agrees_with_double(searched):
     base = dict(images=32)
     of = {
-        name: eigenvalues.study(str(searched.path), Protocol.of(HessianConfig(**base, **more)), "cpu").dominant
+        name: hessian.study(str(searched.path), Protocol.of(HessianConfig(**base, **more)), "cpu").dominant
         for name, more in {"plain": dict(measure="exact"), "single": dict(measure="exact", precision="float32"), "ridge": {}}.items()
     }
     np.testing.assert_allclose(of["single"], of["plain"], rtol=1e-3, atol=1e-6)
@@ -146,18 +145,18 @@ def test_literature_adds_lambda_and_single_precision_agrees_with_double(searched
 def test_growth_is_the_ratio_of_means():
     rows = {"space": "s1", "method": "darts", "run": ["a", "a", "b", "b"], "epoch": [1, 2, 1, 2], "dominant": [1.0, 4.0, 3.0, 8.0]}
     table = pd.concat([pd.DataFrame(rows), pd.DataFrame(rows | {"space": "s2"}).iloc[:2]])
-    found = eigenvalues.growth(table)
+    found = hessian.growth(table)
     assert found.loc["s1", "darts"].tolist() == [2.0, 6.0, 3.0, 2] and found.loc["s2", "darts"].tolist() == [1.0, 4.0, 4.0, 1]
 
 
 def test_endpoints_stand_beside_the_paper_s():
     rows = {"space": ["s1"] * 4 + ["nb201"], "method": "drnas", "run": ["a", "a", "b", "b", "c"], "epoch": [1, 2, 1, 2, 2]}
-    found = eigenvalues.endpoints(pd.DataFrame(rows | {"dominant": [9.0, 0.1, 9.0, 0.3, 5.0]}))
+    found = hessian.endpoints(pd.DataFrame(rows | {"dominant": [9.0, 0.1, 9.0, 0.3, 5.0]}))
     assert found.loc["S1"].tolist() == [0.0392, pytest.approx(0.2)] and found.ours.isna().tolist() == [False, True, True, True]
 
 
 def test_the_lambda_study_takes_lambda_off(searched):
     protocol = Protocol.of(HessianConfig(images=32))
-    with_ridge = eigenvalues.study(str(searched.path), protocol, "cpu")
+    with_ridge = hessian.study(str(searched.path), protocol, "cpu")
     of_loss = lambda_ablation.eigenvalues([str(searched.path)], protocol, "cpu")
     np.testing.assert_allclose(with_ridge.dominant - of_loss.dominant, 1e-3, rtol=1e-6)

@@ -1,11 +1,11 @@
-"""Theory and proposition: formulas against numerical integration, PyTorch's distributions and a loss with a known answer."""
+"""Theory: formulas against numerical integration, PyTorch's distributions and a loss with a known answer."""
 
 import numpy as np
 import pytest
 import torch
 from scipy import integrate, stats
 
-from drnas_lib.collection.studies import proposition, theory
+from drnas_lib.collection.studies import theory
 from drnas_lib.collection.studies.config import TheoryConfig
 from drnas_lib.runs.records import PROJECT, RunFolder, read_json
 from drnas_lib.search.run import run
@@ -64,11 +64,11 @@ def test_kl_starts_as_its_fisher_form_and_is_pytorch_s():
 
 def test_second_order_terms_of_a_known_hessian():
     """H = I at the anchor: half the trace of the covariance, O - 1 on each edge, and the proposition's, which delta = 0 attains."""
-    steps, delta = proposition.second_order(np.zeros(10), np.eye(10), np.ones((2, 5)))
+    steps, delta = theory.second_order(np.zeros(10), np.eye(10), np.ones((2, 5)))
     assert delta == 0.0
     assert steps["second order, Laplace covariance (eq. 10)"] == pytest.approx(4.0)
     assert steps["its diagonal only"] == pytest.approx(4.0) == steps["least variance (the bound)"]
-    shrunk, delta = proposition.second_order(np.zeros(10), np.eye(10), np.full((2, 5), 1.5))
+    shrunk, delta = theory.second_order(np.zeros(10), np.eye(10), np.full((2, 5), 1.5))
     assert shrunk["least variance (the bound)"] < shrunk["its diagonal only"]
 
 
@@ -76,7 +76,7 @@ def test_the_right_side_is_the_formula_that_the_notebook_shows():
     """L(μ) + ½ (1/(1+δ)) ((1 - 2/|O|) + 1/|O|) tr ∇²_μ L, δ of the edge that is farthest from the anchor."""
     beta, diagonal = np.array([[1.0, 1.0, 1.0, 1.0], [1.3, 1.0, 0.6, 1.0]]), np.arange(8.0)
     hessian = np.diag(diagonal) + 0.1  # what is off the diagonal has no part in the trace
-    steps, delta = proposition.second_order(np.ones(8), hessian, beta)
+    steps, delta = theory.second_order(np.ones(8), hessian, beta)
     assert delta == pytest.approx(0.5)
     assert steps["least variance (the bound)"] == pytest.approx(0.5 * (1 / 1.5) * ((1 - 2 / 4) + 1 / 4) * (28 + 0.8))
     shown = (PROJECT / "notebooks" / "theory.ipynb").read_text(encoding="utf-8")
@@ -86,9 +86,9 @@ def test_the_right_side_is_the_formula_that_the_notebook_shows():
 def test_both_sides_on_a_trained_run(settings):
     these = settings(epochs=[2], snapshots=2)
     list(run(these))
-    bound = proposition.evaluate(these.folder, TheoryConfig(run=these.folder, draws=20, images=64, device="cpu"))
+    bound = theory.evaluate(these.folder, TheoryConfig(run=these.folder, draws=20, images=64, device="cpu"))
     assert bound.epoch == 2 and bound.draws == 20 and bound.images == 64 and 0 < bound.expected_error < 1
-    assert bound.trace == pytest.approx(proposition.evaluate(these.folder, TheoryConfig(images=64, draws=2)).trace)
+    assert bound.trace == pytest.approx(theory.evaluate(these.folder, TheoryConfig(images=64, draws=2)).trace)
     assert "premise" in bound.sentences() and len(bound.table()) == 6
     kept = read_json(RunFolder(these.folder).file("proposition.json"))
     assert kept["bound"]["delta"] == pytest.approx(bound.delta)
@@ -104,4 +104,4 @@ def test_a_small_spread_makes_the_expansion_exact():
     steps = logs - logs.mean(1, keepdims=True) - mean
     slope = rng.normal(size=3)
     monte_carlo = (steps @ slope).mean() + 0.5 * np.einsum("ni,ij,nj->n", steps, h, steps).mean()
-    assert proposition.second_order(slope, h, beta)[0]["first and second order, exact moments"] == pytest.approx(monte_carlo, rel=0.02)
+    assert theory.second_order(slope, h, beta)[0]["first and second order, exact moments"] == pytest.approx(monte_carlo, rel=0.02)

@@ -5,7 +5,7 @@ import shlex
 import pytest
 
 from drnas_lib.collection.paper.commands import CONFIGS
-from drnas_lib.collection.workflow.campaign import FIRST, WITH_HESSIANS, Plan, files, jobs
+from drnas_lib.collection.workflow.campaign import WITH_HESSIANS, Plan, files, jobs
 from drnas_lib.collection.workflow.job import parameters
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.runs.records import PROJECT
@@ -81,7 +81,7 @@ def test_searches_go_first_then_what_reads_them_and_the_shorter_before_the_longe
     found = jobs(LAPTOP)
     kinds = [job.notebook == "search" for job in found]
     assert kinds == sorted(kinds, reverse=True)
-    minutes = [round(job.minutes, 1) for job in found if job.turn == FIRST]
+    minutes = [round(job.minutes, 1) for job in found if job.notebook == "search"]
     assert minutes == sorted(minutes) and len({job.priority > 0 for job in found}) == 1
 
 

@@ -1,11 +1,11 @@
-"""drnas_lib.collection.speed.operators: what is counted, and how many operators a search step at full size may launch on a GPU."""
+"""drnas_lib.collection.speed.meters: what is counted, and how many operators a search step at full size may launch on a GPU."""
 
 import pytest
 import torch
 
 from drnas_lib.collection.speed.config import SpeedConfig
-from drnas_lib.collection.speed.operators import operators
-from drnas_lib.collection.speed.whole import noise, settings
+from drnas_lib.collection.speed.meters import operators
+from drnas_lib.collection.speed.steps import noise, settings
 from drnas_lib.search.loop import Search
 from tests.posing_cuda import CUDA, posing
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from drnas_lib.collection.workflow.needs import run_folder, searches
+from drnas_lib.collection.paper.commands import Command, read_params
+from drnas_lib.config.search import SearchConfig
 from drnas_lib.runs.records import PROJECT
 
 FULL = {
@@ -13,15 +14,20 @@ FULL = {
 }
 
 
+def searches(notebook, name):
+    return [(settings.stem, settings.seed) for settings in Command(notebook, name, name).searches() if not settings.reduced]
+
+
 @pytest.mark.parametrize(("notebook", "name"), FULL)
 def test_a_file_of_params_makes_each_search(notebook, name):
-    found = list(searches(notebook, name))
+    found = searches(notebook, name)
     assert len(set(found)) == len(found) == FULL[notebook, name]
     for stem, seed in found:
-        assert run_folder(stem, seed, "somewhere") == f"somewhere/{stem}/seed{seed}"
+        given = read_params("search", stem) | {"seed": seed, "results": "somewhere"}
+        assert SearchConfig.of(given).settings().folder == f"somewhere/{stem}/seed{seed}"
 
 
 @pytest.mark.parametrize("notebook", ["nas_bench_201", "partial_channels", "hessian", "lambda_ablation"])
 def test_small_searches_are_left_to_the_notebook(notebook):
     (name,) = [path.stem for path in (PROJECT / "params" / notebook).glob("*digits_smoke.yaml")]
-    assert list(searches(notebook, name)) == []
+    assert searches(notebook, name) == []

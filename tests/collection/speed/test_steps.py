@@ -1,11 +1,11 @@
-"""drnas_lib.collection.speed.whole: both sides take the steps that they are timed for."""
+"""drnas_lib.collection.speed.steps: both sides take the steps that they are timed for."""
 
 import pytest
 import torch
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.plain import PlainSearch, implementations
-from drnas_lib.collection.speed.whole import noise, ours, paper_memory, settings, steps_per_round
+from drnas_lib.collection.speed.steps import noise, ours, paper_memory, settings, steps_per_round
 from drnas_lib.config.parameters import ParameterError
 
 CPU = torch.device("cpu")
