@@ -29,6 +29,11 @@ def run_with_stops(these, most=10):
         generator.close()
 
 
+def interrupt(*_):
+    """Ctrl-C, in the place of a function."""
+    raise KeyboardInterrupt
+
+
 @pytest.fixture(scope="session", autouse=True)
 def interrupts():
     heed_interrupts()

@@ -133,6 +133,7 @@ def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
         return False
     images = (lambda: read(settings).description) if settings.dataset in READ_FROM_FOLDERS else None
     checkpoint.check_finished(folder, settings, images)
+    checkpoint.clear(folder.path)  # an interrupt may have come between done.json and their removal
     return True
 
 

@@ -8,7 +8,7 @@ import hashlib
 import io
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from drnas_lib.errors import MissingData, UserError
 from drnas_lib.runs import integrity
 from drnas_lib.runs.identity import WHAT_TO_DO, Identity, images_differ, places_differ, settings_differ
-from drnas_lib.runs.records import RunFolder, atomic_write, remove
+from drnas_lib.runs.records import RecordError, RunFolder, atomic_write, remove
 
 MAGIC = b"drnas checkpoint 1\n"
 KEPT = 2
@@ -82,9 +82,10 @@ def check_finished(folder: RunFolder, settings: Any, images: Callable[[], dict] 
 
 
 def clear(folder: Path) -> None:
-    """Remove all checkpoints of a finished run."""
+    """Remove all checkpoints of a finished run; in a folder that cannot be written they stay."""
     for path in found(folder):
-        remove(path)
+        with suppress(RecordError):
+            remove(path)
 
 
 def write(path: Path, content: dict) -> None:

@@ -67,8 +67,7 @@ def launches(
             yield from evaluation.evaluate(context)
         if process_group.first:
             folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
-            for place in (folder, *evaluation.folders(folder)):
-                checkpoint.clear(place.path)
+            _clear_checkpoints(folder)
         process_group.wait()
 
 
@@ -87,7 +86,15 @@ def _finished(folder: RunFolder, settings: SearchSettings, shared: SharedDevice)
         return False
     images = (lambda: described(_dataset(settings, shared))) if settings.dataset in READ_FROM_FOLDERS else None
     checkpoint.check_finished(folder, settings, images)
-    return evaluation.is_evaluated(integrity.record(folder), settings)
+    if not evaluation.is_evaluated(integrity.record(folder), settings):
+        return False
+    _clear_checkpoints(folder)  # an interrupt may have come between done.json and their removal
+    return True
+
+
+def _clear_checkpoints(folder: RunFolder) -> None:
+    for place in (folder, *evaluation.folders(folder)):
+        checkpoint.clear(place.path)
 
 
 def _search(context: RunContext, shared: SharedDevice) -> Iterator[Launched | Epoch]:

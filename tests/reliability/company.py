@@ -13,7 +13,7 @@ from jupyter_client.manager import start_new_kernel
 from drnas_lib.runs.records import PROJECT
 from tests.reliability.counts import Count
 from tests.reliability.kills import ATTEMPTS, NotTheSame, whole
-from tests.reliability.left_behind import left_behind
+from tests.reliability.left_behind import different, left_behind
 from tests.reliability.runs import KINDS, SEARCH, Kind
 
 REFUSED = "is in use by process"
@@ -47,8 +47,8 @@ def of_two(kind: Kind, folder: Path, apart: float, expected: dict) -> str:
     codes, told = (one.returncode, other.returncode), [REFUSED in text for text in errors]
     if not all(code == 0 or refused for code, refused in zip(codes, told)) or all(codes):
         raise NotTheSame(f"two at once ended with {codes}: {errors}")
-    if left_behind(folder) != expected:
-        raise NotTheSame("two at once left something else than one")
+    if odd := different(left_behind(folder), expected):
+        raise NotTheSame(f"two at once left other contents of {odd} than one")
     return "told" if any(told) else "exact"
 
 
@@ -102,8 +102,8 @@ def until_done(manager, client, folder: Path, span: float, draw: random.Random, 
 
         reply = executed(client, cell(folder), interrupt)
         if reply["status"] == "ok":
-            if left_behind(folder) != expected:
-                raise NotTheSame(f"after {met} interrupts of the kernel: another result")
+            if odd := different(left_behind(folder), expected):
+                raise NotTheSame(f"after {met} interrupts of the kernel other contents of {odd}")
             return met
         # "aborted": the interrupt met the cell while it waited for the one before.
         if reply["status"] != "aborted" and reply["ename"] != "KeyboardInterrupt":

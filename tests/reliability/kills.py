@@ -12,7 +12,7 @@ from pathlib import Path
 
 from drnas_lib.runs.records import PROJECT
 from tests.reliability.counts import Count
-from tests.reliability.left_behind import left_behind
+from tests.reliability.left_behind import different, left_behind
 from tests.reliability.processes import alive, await_end, children
 from tests.reliability.runs import KINDS, Kind
 
@@ -88,9 +88,8 @@ def one_run(kind: Kind, folder: Path, span: float, draw: random.Random, how: sig
         errors = process.communicate()[1]
         if process.returncode:
             raise NotTheSame(f"after {met} signals the run does not go on: {errors[-1500:]}")
-        if (found := left_behind(folder)) != expected:
-            odd = [path for path in {*found, *expected} if found.get(path) != expected.get(path)]
-            raise NotTheSame(f"after {met} signals other contents of {', '.join(sorted(odd))}")
+        if odd := different(left_behind(folder), expected):
+            raise NotTheSame(f"after {met} signals other contents of {odd}")
         shutil.rmtree(folder)
         return met
     raise NotTheSame(f"the run does not come to its end in {ATTEMPTS} starts")

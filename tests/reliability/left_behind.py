@@ -20,6 +20,11 @@ def left_behind(root: Path, but: Callable[[str], bool] = lambda name: False) -> 
     return {path.relative_to(root).as_posix(): _content(path) for path in files}
 
 
+def different(found: dict[str, object], expected: dict[str, object]) -> str:
+    """The paths whose content differs or that only one side has; "" for none."""
+    return ", ".join(sorted(path for path in {*found, *expected} if found.get(path) != expected.get(path)))
+
+
 def _content(path: Path) -> object:
     content = path.read_bytes()
     return READERS.get(path.suffix, lambda bytes: hashlib.sha256(bytes).hexdigest())(content)

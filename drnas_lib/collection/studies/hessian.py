@@ -166,7 +166,7 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
     seconds. The spectra are in `<run>/hessian_<protocol>.json`. Raises RecordError, RunLocked, SnapshotError, HessianError, DeviceError.
     """
     run = TrainedRun.read(path)
-    find_variable(run.settings["method"], protocol.variable)  # told before anything is read
+    find_variable(run.settings["method"], protocol.variable)  # refused before anything is read
     device, file = choose(device_name), run.folder.file(f"{protocol.stem}.json")
     kept: dict[str, Any] = {"run": run.identity, "protocol": asdict(protocol), "device": describe(device), "epochs": []}
     kept |= integrity.read(file) if file.exists() else {}
