@@ -123,7 +123,7 @@ def test_noise_and_dropped_paths_are_each_process_own_and_come_again_after_a_sto
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="finds the processes through /proc")
 def test_killing_a_process_ends_the_search_with_a_clear_error_and_the_restart_resumes(settings, tmp_path):
     """Through a stage, with the cells trained after the search; as a notebook starts it, and by the command."""
-    these = dict(epochs=[2, 2], arch_warmup=[0, 0], k=[2, 1], keep=[5, 3], channels=4)
+    these = dict(epochs=[2, 2], arch_warmup=[0, 0], k=[2, 1], keep=[5, 3], channels=4, subset=128)
     these |= dict(evaluate="train", train_epochs=1, random_cells=1, train_seeds=1)
     these = SMALL | these | {"results": str(tmp_path), "device": "cpu"}
     whole, hurt = (SearchConfig.of(these | {"name": name, "processes": 2}) for name in ("whole", "hurt"))

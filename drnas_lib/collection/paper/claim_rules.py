@@ -33,7 +33,7 @@ class ClaimVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """`value` and its interval are None where a group has no runs, `low` and `high` also where one has too few for an interval."""
+    """`value` is None where a group has too few runs for the statistic, `low` and `high` where one has too few for an interval."""
 
     verdict: ClaimVerdict
     value: float | None = None
@@ -92,7 +92,7 @@ def judge(statistic: str, rule: Mapping[str, float], of: Groups, against: Groups
     means = [np.array([[np.mean(group)] for group in side]) for side in (of, against)]  # (groups, 1)
     value = _spread(*of) if statistic == SPREAD else STATISTICS[statistic](*means).item()
     if min(map(len, groups)) < FEWEST:
-        return Outcome(ClaimVerdict.UNDECIDED, value)
+        return Outcome(ClaimVerdict.UNDECIDED, None if math.isnan(value) else value)
     low, high = _spread_interval(*of) if statistic == SPREAD else _bootstrapped(statistic, of, against)
     return Outcome(Region(**rule).verdict(low, high), value, low, high)
 
@@ -109,7 +109,8 @@ def _resampled(groups: Groups, rng: np.random.Generator) -> NDArray:
 
 
 def _spread(group: Sequence[float]) -> float:
-    return float(np.std(group, ddof=1)) if len(group) > 1 else 0.0
+    """Not a number for one run, which has no spread."""
+    return float(np.std(group, ddof=1)) if len(group) > 1 else math.nan
 
 
 def _spread_interval(group: Sequence[float]) -> tuple[float, float]:

@@ -37,6 +37,8 @@ class Claim:
     place: str
     quantity: str
     value: str
+    test: str
+    unit: str
     statistic: str
     rule: dict[str, float]
     of: list[dict[str, Any]]
@@ -51,8 +53,8 @@ class Claim:
 
     @property
     def rule_text(self) -> str:
-        """'lead over the best above 0'."""
-        return f"{self.statistic} {Region(**self.rule)}"
+        """'lead over the best of them above 0 points'."""
+        return f"{self.test} {Region(**self.rule)} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,26 @@ class ClaimResult:
     runs: str
 
     @property
+    def has_runs(self) -> bool:
+        """Whether every group has a run."""
+        return self.outcome.verdict is not ClaimVerdict.NOT_RUN
+
+    @property
+    def value(self) -> str:
+        """'0.62', or empty."""
+        return "" if self.outcome.value is None else _rounded(self.outcome.value)
+
+    @property
+    def interval(self) -> str:
+        """'0.21 to 1.04', or empty."""
+        low, high = self.outcome.low, self.outcome.high
+        return "" if low is None or high is None else f"{_rounded(low)} to {_rounded(high)}"
+
+    @property
     def numbers(self) -> str:
         """'0.62, 95 % interval 0.21 to 1.04, n = 4'; empty where nothing was run."""
-        value, low, high = self.outcome.value, self.outcome.low, self.outcome.high
-        parts = [] if value is None else [_rounded(value)]
-        parts += [] if low is None or high is None else [f"95 % interval {_rounded(low)} to {_rounded(high)}"]
-        return ", ".join([*parts, f"n = {self.runs}"]) if self.runs != "0" else ""
+        interval = f"95 % interval {self.interval}" if self.interval else ""
+        return ", ".join(filter(None, [self.value, interval, f"n = {self.runs}"])) if self.runs != "0" else ""
 
 
 def _rounded(value: float) -> str:
@@ -137,7 +153,9 @@ def sentence(found: Sequence[ClaimResult]) -> Markdown:
     """How many claims hold at each scale."""
     counts = {scale: Counter(result.outcome.verdict for result in found if result.scale == scale) for scale in SCALES}
     said = {scale: ", ".join(f"{of[verdict]} {verdict}" for verdict in ClaimVerdict if of[verdict]) for scale, of in counts.items()}
-    return Markdown(f"**Of {counts[SCALES[0]].total()} claims {'; '.join(f'at the {scale} scale: {of}' for scale, of in said.items())}.**")
+    return Markdown(
+        f"**Of the paper's {counts[SCALES[0]].total()} claims, {'; '.join(f'at {scale} scale: {of}' for scale, of in said.items())}.**"
+    )
 
 
 def claim_lines(found: Sequence[ClaimResult]) -> list[str]:
@@ -151,13 +169,18 @@ def claim_lines(found: Sequence[ClaimResult]) -> list[str]:
 
 
 def markdown(found: Sequence[ClaimResult]) -> list[str]:
-    """The claims as the README has them: each cell of the table holds one value."""
-    heads = ["claim of the paper", "place", *(head for scale in SCALES for head in (f"{scale} scale", "n"))]
+    """How many claims hold, and a table of the claims and the scales that have runs, as the README has them: one value a cell."""
+    scales = [scale for scale in SCALES if any(result.scale == scale and result.has_runs for result in found)]
+    of_scale = [f"{scale}: {head}" for scale in scales for head in ("value", "95 % interval", "n", "verdict")]
+    heads = ["claim of the paper", "place", "test", *of_scale]
     rows = [heads, ["---"] * len(heads)]
-    for claim, scales in by_claim(found):
-        row = [claim.statement, claim.place]
-        for result in scales.values():
-            verdict = result.outcome.verdict
-            row += [verdict.value, ABSENT if verdict is ClaimVerdict.NOT_RUN else result.runs]
-        rows.append(row)
-    return [f"| {' | '.join(row)} |" for row in rows]
+    for claim, results in by_claim(found):
+        rows.append([claim.statement, claim.place, claim.rule_text, *(cell for scale in scales for cell in _cells(results[scale]))])
+    return [sentence(found).data.strip("*"), "", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _cells(result: ClaimResult) -> list[str]:
+    """Value, interval, runs and verdict."""
+    if not result.has_runs:
+        return [ABSENT, ABSENT, ABSENT, result.outcome.verdict.value]
+    return [result.value or ABSENT, result.interval or ABSENT, result.runs, result.outcome.verdict.value]

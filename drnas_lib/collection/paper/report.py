@@ -88,13 +88,11 @@ class Report:
 
     def opening(self) -> Markdown:
         """How many numbers have which verdict, and what could not be read."""
-        total = Counter(finding.verdict for finding in self.findings)
-        exact = Counter(finding.verdict for finding in self.findings if finding.n == "exact")
-        parts = []
-        for verdict in Verdict:
-            share = "all" if exact[verdict] == total[verdict] else f"{exact[verdict]} of them"
-            parts.append(f"{total[verdict]} {verdict}" + (f" ({share} counted or looked up, not run)" if exact[verdict] else ""))
-        said = f"**Of the {total.total()} numbers and statements in the paper's tables and figures: {', '.join(parts)}.**"
+        counted = Counter(finding.verdict for finding in self.findings if finding.n == "exact")
+        run = Counter(finding.verdict for finding in self.findings if finding.n != "exact")
+        groups = {"counted or looked up": counted, "in need of runs": run}
+        parts = [f"{name}: {', '.join(f'{of[v]} {v}' for v in Verdict if of[v])}" for name, of in groups.items() if of]
+        said = f"**Of the {len(self.findings)} numbers in the paper's tables and figures, {'; '.join(parts)}.**"
         read = f"From {len(self.results)} finished runs in `{self.results.root.name}`."
         return Markdown("\n\n".join([said, read, *(f"- {problem}" for problem in self.damaged)]))
 

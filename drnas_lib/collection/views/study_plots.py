@@ -82,15 +82,17 @@ def spectrum_ends(table: pd.DataFrame) -> Figure:
 
 def main_job(rows: pd.DataFrame, dataset: str) -> Figure:
     """Found cell, median and range of its random cells, and all-skip, for each seed of the search. See main_job.table."""
-    figure, ((ax,),) = new_figure()
+    figure, ((ax,),) = new_figure(height=4.0)
     place = np.arange(len(rows))
-    ax.vlines(place, rows.random_least_pct, rows.random_most_pct, color="0.8", lw=8, label="random cells, least to most")
+    range_label = f"{rows.of_cells.max() - 1} random cells, lowest to highest"
+    ax.vlines(place, rows.random_least_pct, rows.random_most_pct, color="0.8", lw=8, label=range_label)
     ax.plot(place, rows.random_median_pct, "_", color="0.3", ms=14, mew=2, label="their median")
     ax.plot(place, rows.all_skip_pct, "x", color=REFERENCE, label="all-skip")
-    ax.errorbar(place, rows.found_pct, rows.noise_points, fmt="o", color=OURS, capsize=3, label="found cell, noise against the median")
+    found_label = "found cell ± 2 standard errors of the difference from the median"
+    ax.errorbar(place, rows.found_pct, rows.noise_points, fmt="o", color=OURS, capsize=3, label=found_label)
     ax.set_xticks(place, rows.seed)
     ax.set(xlabel="seed of the search", ylabel=f"test accuracy on {dataset} (%)")
-    legend(ax, "right")
+    legend(ax, "below", ncols=2)
     return figure
 
 

@@ -25,6 +25,7 @@ PLACES: dict[str, dict[str, Any]] = {  # of a legend
     "inside": {},
     "above": {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)},
     "right": {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)},
+    "below": {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)},
 }
 
 

@@ -40,7 +40,7 @@ def found(root, name, scale="laptop"):
 @pytest.mark.parametrize("claim", claims(), ids=lambda claim: claim.name)
 def test_every_claim_is_whole(claim):
     assert claim.statement and claim.place and claim.quantity
-    assert str(Region(**claim.rule)) and claim.rule_text.startswith(claim.statistic)
+    assert claim.test and claim.rule_text == f"{claim.test} {Region(**claim.rule)} {claim.unit}".strip()
     for group in (*claim.of, *claim.against):
         if "lookup" not in group:
             settings = SearchConfig.of({"dataset": claim.dataset, **group}).settings()
@@ -148,18 +148,22 @@ def test_the_tables_have_a_column_for_each_scale(tmp_path):
     assert "● holds" in html and "○ not run" in html and "full scale" in html
     assert all(str(verdict) in legend().to_html() for verdict in ClaimVerdict)
     total = len(claims())
-    counted = f"**Of {total} claims at the full scale: {total} not run; at the laptop scale: 1 holds, "
+    counted = f"**Of the paper's {total} claims, at full scale: {total} not run; at laptop scale: 1 holds, "
     assert sentence(report.claims).data.startswith(counted)
     said = "\n".join(claim_lines(report.claims))
     assert "Table 5: The l2 regulariser" in said and "  laptop: holds (43.90" in said
 
 
-def test_the_readmes_table_has_one_value_a_cell(tmp_path):
+def test_the_readmes_table_has_one_value_a_cell_and_the_scales_that_have_runs(tmp_path):
     runs(tmp_path, [94.0, 93.8, 93.9])
-    lines = markdown(Report.read(tmp_path).claims)
-    assert lines[0] == "| claim of the paper | place | full scale | n | laptop scale | n |" and len(lines) == 2 + len(claims())
-    assert {line.count("|") for line in lines} == {7}
-    assert any(line.endswith("| not run | – | undecided | 3 |") or line.endswith("| not run | – | holds | 3 |") for line in lines)
+    runs(tmp_path, [50.0] * 3, lam=0)
+    said, _, *lines = markdown(Report.read(tmp_path).claims)
+    assert said.startswith(f"Of the paper's {len(claims())} claims, at full scale")
+    heads = "laptop: value | laptop: 95 % interval | laptop: n | laptop: verdict"
+    assert lines[0] == f"| claim of the paper | place | test | {heads} |" and len(lines) == 2 + len(claims())
+    assert {line.count("|") for line in lines} == {8}
+    assert any("| λ = 0.001 minus λ = 0 above 0 points | 43.90 | 43.8" in line and line.endswith("| 3 | holds |") for line in lines)
+    assert any(line.endswith("| – | – | – | not run |") for line in lines)
 
 
 def test_each_claim_stands_once_with_all_its_scales():
