@@ -53,8 +53,8 @@ class Claim:
 
     @property
     def rule_text(self) -> str:
-        """'lead over the best of them above 0 points'."""
-        return f"{self.test} {Region(**self.rule)} {self.unit}".strip()
+        """'lead over the best of them: above 0 points'."""
+        return f"{self.test}: {Region(**self.rule)} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
