@@ -59,9 +59,9 @@ class Region:
         return ClaimVerdict.UNDECIDED if high_enough(high) and low_enough(low) else ClaimVerdict.DOES_NOT_HOLD
 
     def __str__(self) -> str:
-        """'above 0', 'at least 5 and at most 20'."""
-        bounds = {"above": self.above, "at least": self.at_least, "below": self.below, "at most": self.at_most}
-        return " and ".join(f"{name} {value:g}" for name, value in bounds.items() if math.isfinite(value))
+        """'> 0', '≥ 5 and ≤ 20'."""
+        bounds = {">": self.above, "≥": self.at_least, "<": self.below, "≤": self.at_most}
+        return " and ".join(f"{sign} {value:g}" for sign, value in bounds.items() if math.isfinite(value))
 
 
 def _slope(means: NDArray) -> NDArray:

@@ -53,8 +53,8 @@ class Claim:
 
     @property
     def rule_text(self) -> str:
-        """'lead over the best of them: above 0 points'."""
-        return f"{self.test}: {Region(**self.rule)} {self.unit}".strip()
+        """'lead over the best of them > 0 points'."""
+        return f"{self.test} {Region(**self.rule)} {self.unit}".strip()
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class ClaimResult:
 
 
 def _rounded(value: float) -> str:
-    """Three significant digits, two decimals at most where it is large."""
-    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
+    """Two decimals, or one digit of a smaller value."""
+    return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1g}"
 
 
 def claims() -> list[Claim]:

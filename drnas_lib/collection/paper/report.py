@@ -90,9 +90,11 @@ class Report:
         """How many numbers have which verdict, and what could not be read."""
         counted = Counter(finding.verdict for finding in self.findings if finding.n == "exact")
         run = Counter(finding.verdict for finding in self.findings if finding.n != "exact")
-        groups = {"counted or looked up": counted, "in need of runs": run}
-        parts = [f"{name}: {', '.join(f'{of[v]} {v}' for v in Verdict if of[v])}" for name, of in groups.items() if of]
-        said = f"**Of the {len(self.findings)} numbers in the paper's tables and figures, {'; '.join(parts)}.**"
+        parts = [
+            f"{name}: {', '.join(f'{of[v]} {v}' for v in Verdict if of[v])}."
+            for name, of in (("Counts and look-ups", counted), ("Runs", run))
+        ]
+        said = f"**The paper's tables and figures have {len(self.findings)} numbers. {' '.join(parts)}**"
         read = f"From {len(self.results)} finished runs in `{self.results.root.name}`."
         return Markdown("\n\n".join([said, read, *(f"- {problem}" for problem in self.damaged)]))
 

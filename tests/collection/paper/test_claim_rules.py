@@ -94,7 +94,7 @@ def test_intervals_are_the_same_every_time_and_cover_what_they_should():
 
 def test_a_region_says_what_it_is():
     assert [str(Region(above=0)), str(Region(at_least=5, at_most=20)), str(Region(below=0.36))] == [
-        "above 0", "at least 5 and at most 20", "below 0.36",
+        "> 0", "≥ 5 and ≤ 20", "< 0.36",
     ]  # fmt: skip
     assert Region(at_least=0).verdict(0.0, 1.0) is HOLDS and Region(above=0).verdict(0.0, 1.0) is UNDECIDED
     assert Region(at_most=0).verdict(0.0, 0.0) is HOLDS and Region(below=0).verdict(0.0, 0.0) is NOT

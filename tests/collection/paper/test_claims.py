@@ -40,7 +40,7 @@ def found(root, name, scale="laptop"):
 @pytest.mark.parametrize("claim", claims(), ids=lambda claim: claim.name)
 def test_every_claim_is_whole(claim):
     assert claim.statement and claim.place and claim.quantity
-    assert claim.test and claim.rule_text == f"{claim.test}: {Region(**claim.rule)} {claim.unit}".strip()
+    assert claim.test and claim.rule_text == f"{claim.test} {Region(**claim.rule)} {claim.unit}".strip()
     for group in (*claim.of, *claim.against):
         if "lookup" not in group:
             settings = SearchConfig.of({"dataset": claim.dataset, **group}).settings()
@@ -162,7 +162,7 @@ def test_the_readmes_table_has_one_value_a_cell_and_the_scales_that_have_runs(tm
     heads = "laptop: value | laptop: 95 % interval | laptop: n | laptop: verdict"
     assert lines[0] == f"| claim of the paper | place | test | {heads} |" and len(lines) == 2 + len(claims())
     assert {line.count("|") for line in lines} == {8}
-    assert any("| λ = 0.001 minus λ = 0: above 0 points | 43.90 | 43.8" in line and line.endswith("| 3 | holds |") for line in lines)
+    assert any("| (λ = 0.001) − (λ = 0) > 0 points | 43.90 | 43.8" in line and line.endswith("| 3 | holds |") for line in lines)
     assert any(line.endswith("| – | – | – | not run |") for line in lines)
 
 
