@@ -1,4 +1,4 @@
-"""The parameters of a retraining, checked before any image is read, and the complete settings made of them. No torch."""
+"""The parameters of a retraining, checked before any image is read; its complete settings, and why it counts as reduced. No torch."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The parameters of a search, checked before anything is read or computed, and the complete settings made of them. No torch."""
+"""The parameters of a search, checked before anything is read; its complete settings, and why it counts as reduced. No torch."""
 
 from collections.abc import Iterator
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""The complete settings of a search, made by config/search.py."""
+"""The type of the complete settings of a search, as its record holds them; config/search.py makes them."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -1,4 +1,4 @@
-"""The operations of the DARTS supernet, each for all edges that leave one node. A new one needs a row in spaces/darts_operations.py too.
+"""The operations of the DARTS supernet, each for all edges that leave one node. docs/new_space.md says what else a new one needs.
 
 MixedEdges applies the ReLU in front. Batch normalisations have no parameters; the last one of a stacked operation is scaled by theta.
 """

@@ -1,4 +1,4 @@
-"""The device of a run: chosen, described, and set up so that equal seeds give equal bits.
+"""The device and the number of threads of a run: chosen, described, and set up so that equal seeds give equal bits.
 
 A CPU computes small networks with one thread: OpenMP's barrier after each operator of microseconds waits for a core that others keep busy.
 On two idle cores the second thread makes a search step of 2^17 values 1.2 times as fast, of 2^19 1.4 times, of 2^20 1.6 times.

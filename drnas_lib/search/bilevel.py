@@ -1,4 +1,4 @@
-"""The two halves of a search step: the gradient of eta on a validation batch, that of the weights on a training batch (eq. 2).
+"""The search step: the order of its halves, eta on a validation batch and the weights on a training batch, and their gradients (eq. 2).
 
 There is no host synchronisation within an epoch. Weights that a draw leaves out get a gradient of zero, so that momentum and weight decay
 still apply to them. A new order of the halves is a class and a row in `STEPS`.

@@ -1,4 +1,4 @@
-"""The report: every table and figure of the paper, number by number, beside our results, with a verdict. A command too:
+"""The report: every table and figure of the paper, number by number, beside our results, with a verdict. It is a command too.
 
 python -m drnas_lib.collection.paper                the tables
 python -m drnas_lib.collection.paper --missing      what has no full-length result yet, and the commands that make it

@@ -1,4 +1,4 @@
-"""How verdicts look in the report's tables and figures, and the tables as a notebook shows them: the paper's numbers apart from ours."""
+"""Style of the report: how verdicts look in tables and figures, and how columns of the paper are set apart from ours."""
 
 import hashlib
 import html

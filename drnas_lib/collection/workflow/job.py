@@ -1,4 +1,4 @@
-"""One papermill job of Snakemake, on a GPU of its own; its notebook gets its name when it has ended well.
+"""One papermill job of Snakemake, on a GPU of its own; the executed notebook gets its final name only if no cell failed.
 
     python -m drnas_lib.collection.workflow.job notebooks/search.ipynb OUT.ipynb -p seed 1
 
