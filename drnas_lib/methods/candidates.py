@@ -1,4 +1,4 @@
-"""Methods that judge cells with shared weights, each on one batch in evaluation mode, and answer with the best; the simplest is RSPS."""
+"""Methods that compare cells with shared weights, one batch in evaluation mode for each cell, and keep the best; the simplest is RSPS."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator

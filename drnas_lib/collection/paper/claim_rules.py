@@ -1,4 +1,4 @@
-"""The rules of claims: a statistic of groups of runs, its interval, and the region in which the claim holds.
+"""How a claim is judged: a statistic of groups of runs, its 95 % interval, and the region in which the claim holds.
 
 The claim holds where the whole 95 % interval lies in its region, does not hold where all of it lies outside, and is undecided otherwise,
 or while a group has fewer than three runs. Intervals are bootstrapped over the runs of each group (10,000 resamples, seed 0), except that

@@ -1,4 +1,4 @@
-"""The paper's claims (params/paper/claims.json, a statement and a rule each), judged by the finished runs of each scale, and as tables."""
+"""The claims of params/paper/claims.json beside the finished runs of each scale, with their verdicts, as tables and for the README."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Ours: what finished runs say of a number of the paper, and the commands that would make more of it.
+"""Our values of a number of the paper, read from finished runs, and the commands that would make more of them.
 
 A source is one kind of answer: a search, a training, a lookup, a count. A run, recognised by the fingerprint of its settings, counts at a
 scale where it is a whole run of a published protocol at that scale; any other run of the same search or training, or one on data that stand

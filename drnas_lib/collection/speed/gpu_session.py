@@ -1,4 +1,4 @@
-"""A session on a GPU: in a few minutes the measurements that need one, part by part, and in the time left a full search.
+"""A session on a GPU: makes the measurements that need one, part by part in a few minutes, then continues a full search.
 
     python -m drnas_lib.collection.speed.gpu_session --minutes 8 --out results/gpu_session
     python -m drnas_lib.collection.speed.gpu_session --dry-run --out FOLDER    # every part, tiny, on the CPU
