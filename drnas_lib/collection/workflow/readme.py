@@ -1,4 +1,4 @@
-"""The sentences and tables of claims and results in README.md, made from the finished runs by python -m drnas_lib.collection.workflow.readme"""
+"""The claims and results in README.md, made from the finished runs. A command: python -m drnas_lib.collection.workflow.readme"""
 
 import re
 from collections.abc import Iterator
@@ -24,9 +24,10 @@ SHOWN = (  # the paper's main results, and one that differs: place, row, column,
 def updated(text: str, report: Report) -> str:
     """The README `text` with what the finished runs say now. Raises ValueError where a part of it cannot be found."""
     for pattern, new in _parts(report):
-        text, found = re.subn(pattern, lambda match, new=new: new, text)
-        if found != 1:
-            raise ValueError(f"{README.name} needs one place for {pattern!r}, and has {found}.")
+        places = list(re.finditer(pattern, text))
+        if len(places) != 1:
+            raise ValueError(f"{README.name} needs one place for {pattern!r}, and has {len(places)}.")
+        text = text[: places[0].start()] + new + text[places[0].end() :]
     return text
 
 
