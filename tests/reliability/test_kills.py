@@ -23,10 +23,9 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize(("name", "count"), [("progressive", 2), ("retrain", 1)])
-def test_sigkill_at_random_moments_ends_with_the_same_bits(name, count, tmp_path):
-    done = kills.campaign(name, count, 0, tmp_path)
-    assert done.faults == [] and done.outcomes["exact"] == done.tried >= count
+def test_sigkill_at_random_moments_ends_with_the_same_bits(tmp_path):
+    done = kills.campaign("progressive", 2, 0, tmp_path)  # a training stopped between epochs is in tests/retrain, killed in `make soak`
+    assert done.faults == [] and done.outcomes["exact"] == done.tried >= 2
 
 
 def test_killed_between_two_writes(tmp_path):

@@ -9,8 +9,9 @@ from tests import paper_runs
 def test_the_committed_runs_are_whole(committed):
     results = RunIndex.read(committed)
     assert len(results) and not results.damaged
-    (run,) = [run for run in results.searches if "exploration" in run.beside]
-    assert run.kind == "search" and run.hours > 0 and not run.folder.name.startswith("nb201") and run.name.startswith("nb201")
+    explored = [run for run in results.searches if "exploration" in run.beside]
+    assert explored and all(run.kind == "search" and run.hours > 0 for run in explored)
+    assert all(not run.folder.name.startswith("nb201") and run.name.startswith("nb201") for run in explored)
     assert all(len(run.beside["seeds"]) == run.parameters["seeds"] for run in results.lookups)
 
 
