@@ -151,11 +151,12 @@ def legend() -> Styler:
 
 def sentence(found: Sequence[ClaimResult]) -> Markdown:
     """How many claims hold at each scale."""
-    counts = {scale: Counter(result.outcome.verdict for result in found if result.scale == scale) for scale in SCALES}
-    said = {scale: ", ".join(f"{of[verdict]} {verdict}" for verdict in ClaimVerdict if of[verdict]) for scale, of in counts.items()}
-    return Markdown(
-        f"**Of the paper's {counts[SCALES[0]].total()} claims, {'; '.join(f'at {scale} scale: {of}' for scale, of in said.items())}.**"
-    )
+    said = []
+    for scale in SCALES:
+        counts = Counter(result.outcome.verdict for result in found if result.scale == scale)
+        each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ClaimVerdict if counts[verdict])
+        said.append(f"at {scale} scale: {'none run' if counts[ClaimVerdict.NOT_RUN] == counts.total() else each}")
+    return Markdown(f"**Of the paper's {counts.total()} claims, {'; '.join(said)}.**")
 
 
 def claim_lines(found: Sequence[ClaimResult]) -> list[str]:

@@ -148,7 +148,7 @@ def test_the_tables_have_a_column_for_each_scale(tmp_path):
     assert "● holds" in html and "○ not run" in html and "full scale" in html
     assert all(str(verdict) in legend().to_html() for verdict in ClaimVerdict)
     total = len(claims())
-    counted = f"**Of the paper's {total} claims, at full scale: {total} not run; at laptop scale: 1 holds, "
+    counted = f"**Of the paper's {total} claims, at full scale: none run; at laptop scale: 1 holds, "
     assert sentence(report.claims).data.startswith(counted)
     said = "\n".join(claim_lines(report.claims))
     assert "Table 5: The l2 regulariser" in said and "  laptop: holds (43.90" in said
