@@ -3,13 +3,15 @@
 import os
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported: networks this small only wait for a second thread
 
 import pytest  # noqa: E402
 
 from drnas_lib.config.search import SearchConfig  # noqa: E402
-from drnas_lib.runs.records import PROJECT  # noqa: E402
+from drnas_lib.runs import checkpoint  # noqa: E402
+from drnas_lib.runs.records import PROJECT, RunFolder  # noqa: E402
 from drnas_lib.search.run import run  # noqa: E402
 from tests.reliability.processes import heed_interrupts  # noqa: E402
 
@@ -29,9 +31,15 @@ def run_with_stops(these, most=10):
         generator.close()
 
 
-def interrupt(*_):
-    """Ctrl-C, in the place of a function."""
-    raise KeyboardInterrupt
+def leaves_no_checkpoint_after_the_next_start(run, these, monkeypatch):
+    """An interrupt between done.json and the removal of the checkpoints: the next start computes nothing and removes them."""
+    folder = RunFolder(these.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "clear", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            list(run(these))
+    assert folder.done and checkpoint.found(folder.path)
+    assert list(run(these)) == [] and not checkpoint.found(folder.path)
 
 
 @pytest.fixture(scope="session", autouse=True)

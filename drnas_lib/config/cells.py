@@ -24,7 +24,7 @@ from drnas_lib.runs import integrity
 from drnas_lib.runs.records import PROJECT, RecordError, RunFolder, resolve
 
 EXPECTED = f"expected Genotype({', '.join(f'{name}=...' for name in DARTS_FIELDS)}) and nothing else"
-RANGE = re.compile(r"(list\(|tuple\()?range\((\d{1,2}),\s*(\d{1,2})\)(?(1)\))")  # with list(...) or tuple(...) around it, or not
+RANGE = re.compile(r"(list\(|tuple\()?range\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)(?(1)\))")  # with list(...) or tuple(...) around it, or not
 
 
 def reader(text: str) -> Callable[[str], Genotype] | None:

@@ -1,7 +1,7 @@
 """How good a found cell is: looked up in the benchmark table, or trained beside cells that do not come from the search."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import mean
@@ -75,19 +75,22 @@ def evaluate(context: RunContext) -> Iterator[Training]:
     """Judge the found cell as the settings ask, and add the result to the record."""
     began, record = time.perf_counter(), integrity.record(context.folder)
     genotype = genotype_from_json(read_json(integrity.checked(context.folder.file("genotype.json"), record)))
-    kind, result = context.settings.evaluate, {}
-    if kind == "table":
-        result = _looked_up(genotype, context.settings.dataset)
-    elif kind == "train":
-        result = yield from _train(context, genotype)
+    result = yield from EVALUATIONS[context.settings.evaluate](context, genotype)
     if context.process_group.first:
-        record["evaluation"] = {"kind": kind, **result}
+        record["evaluation"] = {"kind": context.settings.evaluate, **result}
         record["metrics"]["evaluation_s"] = time.perf_counter() - began
         integrity.write(context.folder.file(integrity.RECORD), record)
 
 
-def _looked_up(genotype: Genotype, dataset: str) -> dict:
+def _nothing(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
+    yield from ()
+    return {}
+
+
+def _look_up(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
     """Accuracy and rank in the benchmark table, or the reason why they are unknown; a search without the table still counts."""
+    yield from ()
+    dataset = context.settings.dataset
     try:
         table = Benchmark.load()
     except MissingData as error:
@@ -146,3 +149,10 @@ def comparison_cells(space: Space, settings: SearchSettings) -> dict[str, Genoty
         skip = torch.tensor([name == "skip_connect" for name in space.operations])
         cells[ALL_SKIP] = space.genotype((skip & available).float())
     return cells
+
+
+EVALUATIONS: dict[str, Callable[[RunContext, Genotype], Generator[Training, None, dict]]] = {
+    "none": _nothing,
+    "table": _look_up,
+    "train": _train,
+}

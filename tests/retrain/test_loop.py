@@ -21,7 +21,7 @@ from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.device import DeviceError
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.records import RunFolder, RunLocked, read_json
-from tests.conftest import interrupt
+from tests.conftest import leaves_no_checkpoint_after_the_next_start
 from tests.data.images import collection
 
 CPU = torch.device("cpu")
@@ -138,14 +138,7 @@ def test_a_run_leaves_its_records(settings):
 
 
 def test_an_interrupt_before_the_checkpoints_are_removed_leaves_none_after_the_next_start(settings, monkeypatch):
-    these = settings()
-    folder = RunFolder(these.folder)
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "clear", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            list(run(these))
-    assert folder.done and checkpoint.found(folder.path)
-    assert list(run(these)) == [] and not checkpoint.found(folder.path)
+    leaves_no_checkpoint_after_the_next_start(run, settings(), monkeypatch)
 
 
 @pytest.mark.parametrize("after", [1, 2])

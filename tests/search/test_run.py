@@ -17,7 +17,7 @@ from drnas_lib.search import bilevel
 from drnas_lib.search import run as search_run
 from drnas_lib.search.loop import SearchError
 from drnas_lib.search.run import run
-from tests.conftest import SMALL, SMALL_STAGES, interrupt, run_with_stops
+from tests.conftest import SMALL, SMALL_STAGES, leaves_no_checkpoint_after_the_next_start, run_with_stops
 
 NOT_OF_THE_RESULT = ("seconds", "images_per_s", "searches_at_once", "peak_memory_mb")  # a GPU's peak is that of all who share it
 
@@ -51,14 +51,7 @@ def test_a_run_leaves_the_records_of_the_contract(settings):
 
 
 def test_an_interrupt_before_the_checkpoints_are_removed_leaves_none_after_the_next_start(settings, monkeypatch):
-    these = settings()
-    folder = RunFolder(these.folder)
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "clear", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            list(run(these))
-    assert folder.done and checkpoint.found(folder.path)
-    assert list(run(these)) == [] and not checkpoint.found(folder.path)
+    leaves_no_checkpoint_after_the_next_start(run, settings(), monkeypatch)
 
 
 def test_same_seed_same_bits_other_seed_other_bits(settings):
