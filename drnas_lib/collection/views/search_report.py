@@ -83,34 +83,45 @@ class SearchReport(RunReport):
 
     def accuracy(self) -> Figure | Markdown:
         """Figure of the accuracy of the cell, from the benchmark or from trainings, or the reason why it is unknown."""
-        kind = self.record["evaluation"]["kind"]
-        if kind == "none":
-            return Markdown("The cell was not judged (`evaluate` is none).")
-        if kind == "train":
-            return plots.trained_cells(self.trained_cells)
-        table, missing = Benchmark.found()
-        if table is None:
-            return Markdown(f"The accuracy of the cell is unknown here: {missing}")
-        accuracies = [table.accuracy(Nb201Genotype.parse(text), self.dataset, "test") for text in self.history.genotype]
-        accuracy = pd.DataFrame({"epoch": self.history.epoch, "test_acc_pct": accuracies})
-        return plots.accuracy_by_epoch(accuracy, table.optimum(self.dataset, "test")[1], self.dataset)
+        return _ACCURACY[self.record["evaluation"]["kind"]](self)
 
     def conclusion(self) -> Markdown:
         """The accuracy of the cell in a sentence or two."""
-        found, key = self.record["evaluation"], f"{self.dataset}_test"
-        if found["kind"] == "none":
-            return Markdown(f"**The search found `{self.genotype}`; its accuracy was not measured (`evaluate` is none).**")
-        if found["kind"] == "train":
-            return Markdown(self.trained_cells.sentence(self.dataset) + self.caution)
-        if "unknown" in found:
-            return Markdown(f"**The search found {self.genotype}; its accuracy is unknown:** {found['unknown']}")
-        standing, (table, _) = Standing.from_record(found, key), Benchmark.found()
-        if standing is None and table is not None:  # records of before ranks were kept
-            standing = table.standing(found[f"{key}_acc_pct"], self.dataset, "test")
-        reached = standing or f"{found[f'{key}_acc_pct']:.2f} %; best {found[f'optimum_{key}_acc_pct']:.2f}"
-        said = f"In the benchmark (200 epochs, mean of its seeds) the cell reaches {reached}, in test accuracy on {self.dataset}."
-        return Markdown(f"**{said}**{self.caution}")
+        return Markdown(_CONCLUSION[self.record["evaluation"]["kind"]](self))
 
     @property
     def trained_cells(self) -> TrainedCells:
         return TrainedCells.of(self.record["evaluation"], self.dataset)
+
+
+def _table_accuracy(report: SearchReport) -> Figure | Markdown:
+    table, missing = Benchmark.found()
+    if table is None:
+        return Markdown(f"The accuracy of the cell is unknown here: {missing}")
+    accuracies = [table.accuracy(Nb201Genotype.parse(text), report.dataset, "test") for text in report.history.genotype]
+    accuracy = pd.DataFrame({"epoch": report.history.epoch, "test_acc_pct": accuracies})
+    return plots.accuracy_by_epoch(accuracy, table.optimum(report.dataset, "test")[1], report.dataset)
+
+
+def _table_conclusion(report: SearchReport) -> str:
+    found, key = report.record["evaluation"], f"{report.dataset}_test"
+    if "unknown" in found:
+        return f"**The search found {report.genotype}; its accuracy is unknown:** {found['unknown']}"
+    standing, (table, _) = Standing.from_record(found, key), Benchmark.found()
+    if standing is None and table is not None:  # records of before ranks were kept
+        standing = table.standing(found[f"{key}_acc_pct"], report.dataset, "test")
+    reached = standing or f"{found[f'{key}_acc_pct']:.2f} %; best {found[f'optimum_{key}_acc_pct']:.2f}"
+    said = f"In the benchmark (200 epochs, mean of its seeds) the cell reaches {reached}, in test accuracy on {report.dataset}."
+    return f"**{said}**{report.caution}"
+
+
+_ACCURACY = {
+    "table": _table_accuracy,
+    "train": lambda report: plots.trained_cells(report.trained_cells),
+    "none": lambda report: Markdown("The cell was not judged (`evaluate` is none)."),
+}
+_CONCLUSION = {
+    "table": _table_conclusion,
+    "train": lambda report: report.trained_cells.sentence(report.dataset) + report.caution,
+    "none": lambda report: f"**The search found `{report.genotype}`; its accuracy was not measured (`evaluate` is none).**",
+}
