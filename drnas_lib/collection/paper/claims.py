@@ -20,6 +20,7 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import read_json
 
+HEADS = ("verdict", "claim of the paper", "test", "value", "95 % interval", "n", "scale", "place")  # of the table in the README
 MEANINGS = {
     ClaimVerdict.HOLDS.value: "the whole 95 % interval of the statistic lies where the claim is true",
     ClaimVerdict.DOES_NOT_HOLD.value: "all of it lies where the claim is false",
@@ -149,14 +150,19 @@ def legend() -> Styler:
     return table_style.legend(MEANINGS)
 
 
-def sentence(found: Sequence[ClaimResult]) -> Markdown:
-    """How many claims hold at each scale."""
+def counted(found: Sequence[ClaimResult]) -> str:
+    """'at full scale none is run; at laptop scale 1 holds, 9 undecided'."""
     said = []
     for scale in SCALES:
         counts = Counter(result.outcome.verdict for result in found if result.scale == scale)
         each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ClaimVerdict if counts[verdict])
-        said.append(f"at {scale} scale: {'none run' if counts[ClaimVerdict.NOT_RUN] == counts.total() else each}")
-    return Markdown(f"**Of the paper's {counts.total()} claims, {'; '.join(said)}.**")
+        said.append(f"at {scale} scale {'none is run' if counts[ClaimVerdict.NOT_RUN] == counts.total() else each}")
+    return "; ".join(said)
+
+
+def sentence(found: Sequence[ClaimResult]) -> Markdown:
+    """How many claims hold at each scale."""
+    return Markdown(f"**Of the paper's {len(list(by_claim(found)))} claims, {counted(found)}.**")
 
 
 def claim_lines(found: Sequence[ClaimResult]) -> list[str]:
@@ -170,18 +176,13 @@ def claim_lines(found: Sequence[ClaimResult]) -> list[str]:
 
 
 def markdown(found: Sequence[ClaimResult]) -> list[str]:
-    """How many claims hold, and a table of the claims and the scales that have runs, as the README has them: one value a cell."""
-    scales = [scale for scale in SCALES if any(result.scale == scale and result.has_runs for result in found)]
-    of_scale = [f"{scale}: {head}" for scale in scales for head in ("value", "95 % interval", "n", "verdict")]
-    heads = ["claim of the paper", "place", "test", *of_scale]
-    rows = [heads, ["---"] * len(heads)]
-    for claim, results in by_claim(found):
-        rows.append([claim.statement, claim.place, claim.rule_text, *(cell for scale in scales for cell in _cells(results[scale]))])
-    return [sentence(found).data.strip("*"), "", *(f"| {' | '.join(row)} |" for row in rows)]
-
-
-def _cells(result: ClaimResult) -> list[str]:
-    """Value, interval, runs and verdict."""
-    if not result.has_runs:
-        return [ABSENT, ABSENT, ABSENT, result.outcome.verdict.value]
-    return [result.value or ABSENT, result.interval or ABSENT, result.runs, result.outcome.verdict.value]
+    """For the README: a table of what was judged at a scale, the decided claims first, and where those without runs stand."""
+    rows = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
+    order = list(ClaimVerdict)
+    for result in sorted((r for r in found if r.has_runs), key=lambda r: (SCALES.index(r.scale), order.index(r.outcome.verdict))):
+        claim = result.claim
+        measured = result.value, result.interval, result.runs, result.scale
+        cells = result.outcome.verdict, claim.statement, claim.rule_text, *measured, claim.place
+        rows.append(f"| {' | '.join(cell or ABSENT for cell in cells)} |")
+    left = Counter(claim.place for claim, scales in by_claim(found) if not any(result.has_runs for result in scales.values()))
+    return [*rows, "", f"Claims not run yet: {', '.join(f'{count} of {place}' for place, count in left.items()) or 'none'}."]

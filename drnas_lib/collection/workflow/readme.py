@@ -1,24 +1,19 @@
 """The claims and results in README.md, made from the finished runs. A command: python -m drnas_lib.collection.workflow.readme"""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from drnas_lib.collection.paper import claims
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.collection.paper.verdicts import Verdict
+from drnas_lib.collection.paper.verdicts import Verdict, runs
 from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.collection.workflow.campaign import Plan, files
 from drnas_lib.runs.records import PROJECT, RunFolder, atomic_write
 
 README = PROJECT / "README.md"
-SHOWN = (  # the paper's main results, and one that differs: place, row, column, and how the README names the column
-    ("Table 4", "DrNAS", "cifar10_test", "test accuracy (%), searched on CIFAR-10"),
-    ("Table 4", "DrNAS", "cifar100_test", "test accuracy (%), searched on CIFAR-100"),
-    ("Table 4", "Random (baseline)", "cifar10_test", "test accuracy (%) on CIFAR-10"),
-    ("Table 4", "Reinforce (Zoph et al., 2018)", "cifar10_test", "test accuracy (%) on CIFAR-10"),
-    ("Table 2", "DrNAS", "params_m", "parameters of the published cell's network (M)"),
-    ("Table 2", "PNAS (Liu et al., 2018)", "params_m", "parameters of the published cell's network (M)"),
-)
+TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
+EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
 def updated(text: str, report: Report) -> str:
@@ -33,27 +28,39 @@ def updated(text: str, report: Report) -> str:
 
 def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
-    said, _, *table = claims.markdown(report.claims)
-    yield r"- Of the paper's \d+ claims.*", f"- {said}"
-    yield r"\| claim of the paper \|(.*\n)+?(?=\n)", "\n".join([*table, ""])
-    yield r"- The paper's tables and figures have \d+ numbers.*", f"- {report.opening().data.splitlines()[0].strip('*')}"
-    yield r"\| place \| method \|(.*\n)+?(?=\n## )", "\n".join([*results(report), ""])
+    yield r"\| verdict \|(.*\n)+\nClaims not run yet: .*", "\n".join(claims.markdown(report.claims))
+    yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
+    yield r"- \*\*The paper's \d+ claims:\*\*.*", f"- **The paper's {len(claims.claims())} claims:** {claim_counts(report)}"
+    yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
+
+
+def claim_counts(report: Report) -> str:
+    """How many claims have which verdict at each scale, and how many of the searches of `make laptop` are finished."""
     plan = Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    yield r"\d+ of \d+ laptop-scale searches", f"{sum(done)} of {len(done)} laptop-scale searches"
+    return f"{claims.counted(report.claims)}. {sum(done)} of {len(done)} laptop-scale searches are done."
+
+
+def number_counts(report: Report) -> str:
+    """How many numbers agree with ours, differ and have no full-length value of ours, and what those that agree come from."""
+    counted = Counter(finding.verdict for finding in report.findings)
+    agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
+    of = Counter(runs(finding.full)[0].kind if runs(finding.full) else "exact" for finding in agree)
+    from_runs = len(agree) - of["exact"] - of["table_search"]
+    return (
+        f"{len(agree)} agree with ours ({of['exact']} counted or looked up, {of['table_search']} of random search and REINFORCE on the "
+        f"benchmark table, {from_runs} from searches or trainings); {counted[Verdict.NOT_REPRODUCED]} differ; "
+        f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run."
+    )
 
 
 def results(report: Report) -> list[str]:
-    """The table of results in Markdown, and why a number in it is not reproduced."""
-    rows = ["| place | method | number | paper | ours | n | ours at laptop scale | verdict |", "|---|---|---|---|---|---|---|---|"]
-    reasons = [""]
-    for place, row, column, name in SHOWN:
-        (found,) = [finding for finding in report.of(place) if (finding.number.row, finding.number.column) == (row, column)]
-        cells = place, row, name, found.number.printed, found.ours, found.n or ABSENT, found.laptop_text or ABSENT, found.verdict.value
+    """The table of results in Markdown."""
+    rows = ["| method | paper | ours, full size | n | ours, laptop scale | verdict |", "|---|---|---|---|---|---|"]
+    for found in (finding for finding in report.of(TABLE) if finding.number.column == COLUMN and finding.number.row not in EXCEPT):
+        cells = found.number.row, found.number.printed, found.ours, found.n or ABSENT, found.laptop_text or ABSENT, found.verdict.value
         rows.append(f"| {' | '.join(cells)} |")
-        if found.verdict is Verdict.NOT_REPRODUCED:
-            reasons.append(f"{row}: {found.note}.")
-    return rows + (reasons if len(reasons) > 1 else [])
+    return rows
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """drnas_lib.collection.paper.claims: which runs speak of which claim at which scale, and how it is shown."""
 
+import re
+
 import pytest
 
 from drnas_lib.collection.paper.claim_rules import ClaimVerdict, Region
@@ -148,22 +150,22 @@ def test_the_tables_have_a_column_for_each_scale(tmp_path):
     assert "● holds" in html and "○ not run" in html and "full scale" in html
     assert all(str(verdict) in legend().to_html() for verdict in ClaimVerdict)
     total = len(claims())
-    counted = f"**Of the paper's {total} claims, at full scale: none run; at laptop scale: 1 holds, "
+    counted = f"**Of the paper's {total} claims, at full scale none is run; at laptop scale 1 holds, "
     assert sentence(report.claims).data.startswith(counted)
     said = "\n".join(claim_lines(report.claims))
     assert "Table 5: The l2 regulariser" in said and "  laptop: holds (43.90" in said
 
 
-def test_the_readmes_table_has_one_value_a_cell_and_the_scales_that_have_runs(tmp_path):
+def test_the_readmes_table_has_what_was_judged_and_the_decided_claims_first(tmp_path):
     runs(tmp_path, [94.0, 93.8, 93.9])
     runs(tmp_path, [50.0] * 3, lam=0)
-    said, _, *lines = markdown(Report.read(tmp_path).claims)
-    assert said.startswith(f"Of the paper's {len(claims())} claims, at full scale")
-    heads = "laptop: value | laptop: 95 % interval | laptop: n | laptop: verdict"
-    assert lines[0] == f"| claim of the paper | place | test | {heads} |" and len(lines) == 2 + len(claims())
-    assert {line.count("|") for line in lines} == {8}
-    assert any("| (λ = 0.001) − (λ = 0) > 0 points | 43.90 | 43.8" in line and line.endswith("| 3 | holds |") for line in lines)
-    assert any(line.endswith("| – | – | – | not run |") for line in lines)
+    heads, _, *rows, _, left = markdown(Report.read(tmp_path).claims)
+    assert heads == "| verdict | claim of the paper | test | value | 95 % interval | n | scale | place |"
+    assert {row.count("|") for row in rows} == {9}
+    assert rows[0].startswith("| holds | The l2 regulariser") and "| (λ = 0.001) − (λ = 0) > 0 points | 43.90 | 43.8" in rows[0]
+    assert rows[0].endswith("| 3 | laptop | Table 5 |") and all(row.startswith("| undecided |") for row in rows[1:])
+    assert left.startswith("Claims not run yet: ") and "2 of Table 5" in left
+    assert len(rows) + sum(map(int, re.findall(r"(\d+) of ", left))) == len(claims())
 
 
 def test_each_claim_stands_once_with_all_its_scales():

@@ -3,7 +3,7 @@
 import pytest
 
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.collection.workflow.readme import README, results, updated
+from drnas_lib.collection.workflow.readme import README, number_counts, results, updated
 from tests import paper_runs
 
 
@@ -15,21 +15,32 @@ def test_the_readme_says_what_the_files_say(committed):
 def test_every_part_is_made_new(tmp_path):
     text = README.read_text(encoding="utf-8")
     empty = updated(text, Report.read(tmp_path))
-    assert "0 of 88 laptop-scale searches" in empty and "at laptop scale: none run" in empty and "| laptop: n |" not in empty
+    assert "0 of 88 laptop-scale searches" in empty and "at laptop scale none is run" in empty and "| laptop |" not in empty
     assert empty.count("## ") == text.count("## ") and updated(empty, Report.read(tmp_path)) == empty
     with pytest.raises(ValueError, match="needs one place for"):
-        updated(text.replace("| place | method |", "| method | place |"), Report.read(tmp_path))
+        updated(text.replace("| method | paper |", "| paper | method |"), Report.read(tmp_path))
 
 
 def test_a_new_result_changes_its_row_and_a_reduced_one_does_not(tmp_path):
-    nothing = results(Report.read(tmp_path))
+    def row():
+        (found,) = [line for line in results(Report.read(tmp_path)) if line.startswith("| DrNAS |")]
+        return found
+
+    assert row() == "| DrNAS | 94.36 ± 0.00 | – | – | – | not run |"
     paper_runs.search(tmp_path, 91.0, dataset="cifar10", epochs=[5])
-    reduced = results(Report.read(tmp_path))
-    assert any("| – | – | – | reduced only |" in line for line in reduced) and "reduced only" not in "".join(nothing)
+    assert row() == "| DrNAS | 94.36 ± 0.00 | – | – | – | reduced only |"
     paper_runs.search(tmp_path, 92.0, dataset="cifar10", scale="laptop")
-    assert any("| – | – | 92.00 (n = 1) | reduced only |" in line for line in results(Report.read(tmp_path)))
+    assert row() == "| DrNAS | 94.36 ± 0.00 | – | – | 92.00 (n = 1) | reduced only |"
     for seed in range(4):
         paper_runs.search(tmp_path, 94.36, dataset="cifar10", seed=seed)
-    rows = [line for line in results(Report.read(tmp_path)) if line.startswith("| Table 4 | DrNAS |")]
-    assert rows[0].endswith("| test accuracy (%), searched on CIFAR-10 | 94.36 ± 0.00 | 94.36 ± 0.00 | 4 | 92.00 (n = 1) | reproduced |")
-    assert rows[1].endswith("| – | – | – | not run |")
+    assert row() == "| DrNAS | 94.36 ± 0.00 | 94.36 ± 0.00 | 4 | 92.00 (n = 1) | reproduced |"
+
+
+def test_the_status_counts_what_agrees_by_where_it_comes_from(tmp_path):
+    before = number_counts(Report.read(tmp_path))
+    assert "0 of random search and REINFORCE" in before and "0 from searches or trainings" in before
+    for seed in range(4):
+        paper_runs.search(tmp_path, 94.36, dataset="cifar10", seed=seed)
+    after = number_counts(Report.read(tmp_path))
+    agree = int(before.split()[0])
+    assert after.split()[0] > str(agree) and "0 from searches or trainings" not in after
