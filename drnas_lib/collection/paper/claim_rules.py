@@ -1,8 +1,10 @@
 """How a claim is judged: a statistic of groups of runs, its 95 % interval, and the region in which the claim holds.
 
 The claim holds where the whole 95 % interval lies in its region, does not hold where all of it lies outside, and is undecided otherwise,
-or while a group has fewer than three runs. Intervals are bootstrapped over the runs of each group (10,000 resamples, seed 0), except that
-of a standard deviation, which is the exact one of normal values: a bootstrap of four values makes it too small.
+or while a group has fewer than three runs. The interval follows from where the true mean of each group may lie: its mean plus its
+standard error times Student's t (generalised confidence intervals, Weerahandi 1993). For one group this is the usual t interval. A
+percentile bootstrap would be too short: of four normal values it covers the mean in 80 % of cases. The best of several nearly equal
+groups is partly lucky; a lead over them is therefore judged too strictly.
 """
 
 import math
@@ -17,7 +19,7 @@ from scipy import stats
 FEWEST = 3  # runs in each group
 LEVEL = 0.95
 ENDS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)  # of an interval, as quantiles
-RESAMPLES, SEED = 10_000, 0
+DRAWS, SEED = 100_000, 0
 
 Groups = Sequence[Sequence[float]]
 
@@ -70,7 +72,7 @@ def _slope(means: NDArray) -> NDArray:
     return np.tensordot(place, means, 1) / (place**2).sum()
 
 
-# From the means of the groups, (G, R) and (H, R) for R resamples, to the statistic (R,).
+# From means of the groups, (G, D) and (H, D) for D draws, to the statistic (D,).
 STATISTICS: dict[str, Callable[[NDArray, NDArray], NDArray]] = {
     "mean": lambda of, against: of.mean(0),
     "difference": lambda of, against: of.mean(0) - against.mean(0),
@@ -93,19 +95,19 @@ def judge(statistic: str, rule: Mapping[str, float], of: Groups, against: Groups
     value = _spread(*of) if statistic == SPREAD else STATISTICS[statistic](*means).item()
     if min(map(len, groups)) < FEWEST:
         return Outcome(ClaimVerdict.UNDECIDED, None if math.isnan(value) else value)
-    low, high = _spread_interval(*of) if statistic == SPREAD else _bootstrapped(statistic, of, against)
+    low, high = _spread_interval(*of) if statistic == SPREAD else _interval(statistic, of, against)
     return Outcome(Region(**rule).verdict(low, high), value, low, high)
 
 
-def _bootstrapped(statistic: str, of: Groups, against: Groups) -> tuple[float, float]:
+def _interval(statistic: str, of: Groups, against: Groups) -> tuple[float, float]:
     rng = np.random.default_rng(SEED)
-    low, high = np.quantile(STATISTICS[statistic](_resampled(of, rng), _resampled(against, rng)), ENDS)
+    low, high = np.quantile(STATISTICS[statistic](_possible_means(of, rng), _possible_means(against, rng)), ENDS)
     return float(low), float(high)
 
 
-def _resampled(groups: Groups, rng: np.random.Generator) -> NDArray:
-    """Means of as many draws with replacement as a group has runs, (groups, RESAMPLES)."""
-    return np.array([rng.choice(np.asarray(group, float), (RESAMPLES, len(group))).mean(1) for group in groups])
+def _possible_means(groups: Groups, rng: np.random.Generator) -> NDArray:
+    """Where the true mean of each group may lie, (groups, DRAWS)."""
+    return np.array([np.mean(g) + _spread(g) / math.sqrt(len(g)) * rng.standard_t(len(g) - 1, DRAWS) for g in groups])
 
 
 def _spread(group: Sequence[float]) -> float:

@@ -42,14 +42,12 @@ def claim_counts(report: Report) -> str:
 
 
 def number_counts(report: Report) -> str:
-    """How many numbers agree with ours, differ and have no full-length value of ours, and what those that agree come from."""
+    """How many numbers agree with ours, differ and have no full-length value of ours; how many of those that agree are from our runs."""
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
-    of = Counter(runs(finding.full)[0].kind if runs(finding.full) else "exact" for finding in agree)
-    from_runs = len(agree) - of["exact"] - of["table_search"]
+    trained = sum(run.kind != "table_search" for finding in agree for run in runs(finding.full)[:1])
     return (
-        f"{len(agree)} agree with ours ({of['exact']} counted or looked up, {of['table_search']} of random search and REINFORCE on the "
-        f"benchmark table, {from_runs} from searches or trainings); {counted[Verdict.NOT_REPRODUCED]} differ; "
+        f"{len(agree)} agree with ours, {trained or 'none'} of them from a search or training; {counted[Verdict.NOT_REPRODUCED]} differ; "
         f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run."
     )
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from drnas_lib.collection.paper import claim_rules
 from drnas_lib.collection.paper.claim_rules import ClaimVerdict, Region, judge
@@ -82,14 +83,32 @@ def test_without_runs_nothing_is_judged():
     assert judge("mean", {"above": 0}, [[]]).value is None
 
 
-def test_intervals_are_the_same_every_time_and_cover_what_they_should():
-    rng = np.random.default_rng(1)
-    samples = rng.normal(10.0, 1.0, (200, 20))
-    covered = [(found := judge("mean", {"above": 0}, [sample])).low <= 10.0 <= found.high for sample in samples]
-    assert 0.88 <= np.mean(covered) <= 0.99
-    assert judge("mean", {"above": 0}, [samples[0]]) == judge("mean", {"above": 0}, [samples[0]])
-    spreads = [(found := judge("spread", {"below": 9}, [sample[:4]])).low <= 1.0 <= found.high for sample in samples]
-    assert 0.91 <= np.mean(spreads) <= 0.99  # exact for normal values, four runs as well
+def test_intervals_are_the_same_every_time():
+    assert judge("lead over the best", {"above": 0}, [GOOD], [BAD, BROAD]) == judge(
+        "lead over the best", {"above": 0}, [GOOD], [BAD, BROAD]
+    )
+
+
+@pytest.mark.parametrize("runs", [3, 4, 20])
+@pytest.mark.parametrize(
+    ("statistic", "groups", "true"),
+    [("mean", 1, 10.0), ("spread", 1, 1.0), ("difference", 2, 0.0), ("slope", 4, 0.0), ("lead over the best", 4, 0.0)],
+)
+def test_intervals_of_few_runs_cover_what_they_should(statistic, groups, true, runs, monkeypatch):
+    """95 % of the intervals of normal values hold the true one, or more where several groups differ in their samples' spread."""
+    monkeypatch.setattr(claim_rules, "DRAWS", 4000)
+    far = (
+        [0.0, 0.0, -4.0, -4.0][:groups] if statistic == "lead over the best" else [0.0] * groups
+    )  # of several equal ones the best is lucky
+    samples = np.random.default_rng(1).normal(10.0, 1.0, (300, groups, runs)) + np.array(far)[:, None]
+    against = {"difference": 1, "lead over the best": 1}.get(statistic, groups)
+    found = [judge(statistic, {"above": -99}, sample[:against], sample[against:]) for sample in samples]
+    assert np.mean([one.low <= true <= one.high for one in found]) >= 0.92
+
+
+def test_the_interval_of_one_group_is_students():
+    found, (low, high) = judge("mean", {"above": 0}, [GOOD]), stats.t.interval(0.95, 3, np.mean(GOOD), stats.sem(GOOD))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.01)
 
 
 def test_a_region_says_what_it_is():
