@@ -10,6 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -85,6 +86,12 @@ def genotype(cell: int) -> Nb201Genotype:
     return Nb201Genotype(tuple(NB201_OPERATIONS[cell // O ** (E - 1 - e) % O] for e in range(E)))
 
 
+@cache
+def names() -> tuple[str, ...]:
+    """All 5^6 cells as text, in the order of their numbers."""
+    return tuple(str(genotype(cell)) for cell in range(O**E))
+
+
 POLICIES: dict[str, Callable[[NDArray, Uniforms, Uniforms, float], NDArray]] = {"random": random_search, "reinforce": reinforce}
 LABELS = {"random": "Random (baseline)", "reinforce": "Reinforce (Zoph et al., 2018)"}
 
@@ -133,7 +140,7 @@ class TableSearchSettings:
 
 def search(settings: TableSearchSettings, table: Benchmark) -> pd.DataFrame:
     """A row per seed: the cell with the best 12-epoch validation accuracy among those looked up, and its accuracies."""
-    ordered = table.frame.reindex([str(genotype(cell)) for cell in range(O**E)])
+    ordered = table.frame.reindex(names())
     signal = ordered[f"{settings.dataset}_valid_12"].to_numpy()
     asked = POLICIES[settings.method](signal, *draws(settings.seeds, settings.queries, settings.method), settings.policy_lr)  # S Q
     best = asked[np.arange(len(asked)), signal[asked].argmax(1)]

@@ -3,16 +3,18 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from statistics import fmean
 
 from drnas_lib.collection.paper import claims
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.collection.paper.verdicts import Verdict, runs
+from drnas_lib.collection.paper.verdicts import Finding, Verdict, runs
 from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.collection.workflow.campaign import Plan, files
 from drnas_lib.runs.records import PROJECT, RunFolder, atomic_write
 
 README = PROJECT / "README.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
+OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; the kind of a run that only queries the benchmark table
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -29,7 +31,7 @@ def updated(text: str, report: Report) -> str:
 def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
     yield r"\| verdict \|(.*\n)+\nClaims not run yet: .*", "\n".join(claims.markdown(report.claims))
-    yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
+    yield r"In short.*\n\n\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     yield r"- \*\*The paper's \d+ claims:\*\*.*", f"- **The paper's {len(claims.claims())} claims:** {claim_counts(report)}"
     yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
 
@@ -45,7 +47,7 @@ def number_counts(report: Report) -> str:
     """How many numbers agree with ours, differ and have no full-length value of ours; how many of those that agree are from our runs."""
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
-    trained = sum(run.kind != "table_search" for finding in agree for run in runs(finding.full)[:1])
+    trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
     return (
         f"{len(agree)} agree with ours, {trained or 'none'} of them from a search or training; {counted[Verdict.NOT_REPRODUCED]} differ; "
         f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run."
@@ -53,12 +55,33 @@ def number_counts(report: Report) -> str:
 
 
 def results(report: Report) -> list[str]:
-    """The table of results in Markdown."""
+    """The laptop scale in a sentence, and the table of results in Markdown."""
+    shown = [f for f in report.of(TABLE) if f.number.column == COLUMN and f.number.row not in EXCEPT]
     rows = ["| method | paper | ours, full size | n | ours, laptop scale | verdict |", "|---|---|---|---|---|---|"]
-    for found in (finding for finding in report.of(TABLE) if finding.number.column == COLUMN and finding.number.row not in EXCEPT):
-        cells = found.number.row, found.number.printed, found.ours, found.n or ABSENT, found.laptop_text or ABSENT, found.verdict.value
+    for f in shown:
+        cells = f.number.row, f.number.printed, f.ours, f.n or ABSENT, f.laptop_text or ABSENT, f.verdict.value
         rows.append(f"| {' | '.join(cells)} |")
-    return rows
+    return [in_short(shown), "", *rows]
+
+
+def in_short(shown: list[Finding]) -> str:
+    """How DrNAS compares at the laptop scale with the best other search, and with the searches of the benchmark table."""
+    laptop = {_short(f): fmean(m.value for m in f.laptop) for f in shown if f.laptop}
+    queries = {_short(f): fmean(m.value for m in f.full) for f in shown if f.full and runs(f.full)[0].kind == QUERIES}
+    others = {name: mean for name, mean in laptop.items() if name != OWN}
+    if OWN not in laptop or not others:
+        return "In short: nothing to compare yet."
+    best = max(others, key=lambda name: others[name])
+    (n,) = [len(f.laptop) for f in shown if _short(f) == best]
+    return (
+        f"In short, on average at the laptop scale: DrNAS {laptop[OWN]:.2f} %, the best other search of a supernet {others[best]:.2f} % "
+        f"({best}, n = {n}). Queries of the table alone reach {' and '.join(f'{queries[q]:.2f} % ({q})' for q in queries) or 'nothing yet'}."
+    )
+
+
+def _short(finding: Finding) -> str:
+    """The method without its authors, 'DARTS (2nd)'."""
+    return finding.number.row.rpartition(" (")[0] or finding.number.row
 
 
 if __name__ == "__main__":

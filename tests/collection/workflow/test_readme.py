@@ -43,3 +43,14 @@ def test_the_status_counts_what_agrees_and_what_of_it_was_trained(tmp_path):
         paper_runs.search(tmp_path, 94.36, dataset="cifar10", seed=seed)
     after = number_counts(Report.read(tmp_path))
     assert ", none of them" not in after and int(after.split()[0]) > int(before.split()[0])
+
+
+def test_the_laptop_scale_in_a_sentence(tmp_path):
+    def said():
+        return next(line for line in results(Report.read(tmp_path)) if line.startswith("In short"))
+
+    assert said() == "In short: nothing to compare yet."
+    paper_runs.search(tmp_path, 92.0, dataset="cifar10", scale="laptop")
+    for method, accuracy in (("darts_2nd", 90.0), ("gdas", 91.0)):
+        paper_runs.search(tmp_path, accuracy, dataset="cifar10", scale="laptop", method=method, protocol="paper")
+    assert "DrNAS 92.00 %, the best other search of a supernet 91.00 % (GDAS, n = 1)." in said() and said().endswith("reach nothing yet.")
