@@ -73,9 +73,10 @@ def in_short(shown: list[Finding]) -> str:
         return "In short: nothing to compare yet."
     best = max(others, key=lambda name: others[name])
     (n,) = [len(f.laptop) for f in shown if _short(f) == best]
+    reached = " and ".join(f"{mean:.2f} % ({name})" for name, mean in queries.items()) or "nothing yet"
     return (
         f"In short, on average at the laptop scale: DrNAS {laptop[OWN]:.2f} %, the best other search of a supernet {others[best]:.2f} % "
-        f"({best}, n = {n}). Queries of the table alone reach {' and '.join(f'{queries[q]:.2f} % ({q})' for q in queries) or 'nothing yet'}."
+        f"({best}, n = {n}). Queries of the table alone reach {reached}."
     )
 
 
