@@ -65,8 +65,8 @@ def all_and_test_half(images: ImageSet, test: ImageSet | None) -> tuple[ImageSet
 
 
 SPLITS = {
-    "halves": lambda images, dataset: halves(images, dataset.shuffled),
-    "test_half": lambda images, dataset: all_and_test_half(images, dataset.test),
+    "halves": lambda dataset: halves(dataset.train, dataset.shuffled),
+    "test_half": lambda dataset: all_and_test_half(dataset.train, dataset.test),
 }
 
 

@@ -11,7 +11,7 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data import image_files, index_lists, sources, stream
 from drnas_lib.data.batches import DeviceImages, full_batches
 from drnas_lib.data.image_files import Files
-from drnas_lib.data.image_set import SPLITS, ImageSet, subset
+from drnas_lib.data.image_set import SPLITS, ImageSet
 from drnas_lib.data.sources import Dataset
 from drnas_lib.data.stream import StreamedImages
 from drnas_lib.errors import DamagedData
@@ -89,4 +89,4 @@ def halves(dataset: Dataset | StreamedDataset, settings: SearchSettings, device:
 
 def parts(dataset: Dataset, amount: int | None, split: str) -> tuple[ImageSet, ImageSet]:
     """The images of a data set in memory for the weights and those for eta."""
-    return SPLITS[split](dataset.train if amount is None else subset(dataset.train, amount, 0), dataset)
+    return SPLITS[split](dataset.using(amount))

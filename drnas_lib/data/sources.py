@@ -1,14 +1,15 @@
 """The data sets by name: the facts about each, and the function that reads it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from drnas_lib.data.augment import IMAGENET, Augment
 from drnas_lib.data.cifar import read_cifar
 from drnas_lib.data.digits import read_cluttered_digits, read_digits
 from drnas_lib.data.folder import read_folder
-from drnas_lib.data.image_set import ImageSet, Loaded, fingerprint
+from drnas_lib.data.image_set import ImageSet, Loaded, fingerprint, subset
 from drnas_lib.data.imagenet16 import read_imagenet16
 from drnas_lib.errors import DamagedData
 from drnas_lib.runs.records import resolve
@@ -33,6 +34,10 @@ class Dataset:
     @property
     def channels(self) -> int:
         return self.train.images.shape[1]
+
+    def using(self, amount: int | None) -> Self:
+        """The data set with `amount` of its training images, None: all. Raises ValueError where there are fewer."""
+        return self if amount is None else replace(self, train=subset(self.train, amount, 0))
 
     def augmentation(self, cutout: int) -> Augment:
         """Random crops, mirror images and cutout for its images, and their normalisation."""

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -12,7 +12,6 @@ from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.retrain import RetrainSettings
 from drnas_lib.data import image_files, stream
 from drnas_lib.data.batches import MemoryFeed, Share
-from drnas_lib.data.image_set import subset
 from drnas_lib.data.search_images import described
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import Feed
@@ -121,8 +120,7 @@ def read(settings: RetrainSettings) -> Data:
         raise RetrainError(f"{dataset.name} has no test images, so a training cannot be judged. Use another data set.")
 
     def in_memory(device: torch.device, share: Share) -> Feed:
-        part = dataset.train if settings.subset is None else subset(dataset.train, settings.subset, 0)
-        return MemoryFeed(replace(dataset, train=part), recipe.batch_size, recipe.cutout, seed, device, share)
+        return MemoryFeed(dataset.using(settings.subset), recipe.batch_size, recipe.cutout, seed, device, share)
 
     return Data(in_memory, dataset.channels, described(dataset))
 

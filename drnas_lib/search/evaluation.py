@@ -109,14 +109,15 @@ def _train(context: RunContext, genotype: Genotype) -> Generator[Training, None,
     if isinstance(dataset, StreamedDataset) or dataset.test is None:
         raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
     assert settings.train_epochs and settings.train_seeds  # evaluate='train' always has both
+    used = dataset.using(settings.subset)
     cells = {FOUND: genotype} | comparison_cells(SPACES[settings.space], settings)
     seeds = range(settings.seed, settings.seed + settings.train_seeds)
-    batch_size = min(settings.batch_size, len(dataset.train.labels) // 4)  # a small data set still gets a few steps an epoch
+    batch_size = min(settings.batch_size, len(used.train.labels) // 4)  # a small data set still gets a few steps an epoch
     batch_size -= batch_size % share.of
     recipe = RECIPES["nb201"]
     lr = recipe.lr * (batch_size / recipe.batch_size) ** 0.5  # smaller batches have noisier gradients than those of the published rate
     recipe = replace(recipe, epochs=settings.train_epochs, batch_size=batch_size, lr=lr)
-    feeds = {seed: MemoryFeed(dataset, recipe.batch_size, recipe.cutout, seed, device, share) for seed in seeds}
+    feeds = {seed: MemoryFeed(used, recipe.batch_size, recipe.cutout, seed, device, share) for seed in seeds}
     image, key = tuple(dataset.train.images.shape[1:]), f"{settings.dataset}_test_acc_pct"
     found: list[dict] = []
     number, trainings = 0, len(cells) * len(seeds)
@@ -134,7 +135,7 @@ def _train(context: RunContext, genotype: Genotype) -> Generator[Training, None,
             accuracies.append(row["test_acc_pct"])
         cost = {"parameters": parameters(net), "macs": macs(net, image)}
         found.append({"cell": name, "genotype": str(cell), key: mean(accuracies), by_seed(key): accuracies} | cost)
-    return _length(settings) | {"test_images": len(dataset.test.labels), "cells": found}
+    return _length(settings) | {"train_images": len(used.train.labels), "test_images": len(dataset.test.labels), "cells": found}
 
 
 def comparison_cells(space: Space, settings: SearchSettings) -> dict[str, Genotype]:

@@ -176,6 +176,7 @@ def test_training_compares_cells_with_several_seeds_and_continues(settings):
     assert found == expected
     assert [cell["cell"] for cell in found["cells"]] == ["derived", "random_1", "random_2", "all_skip"]
     assert (found["seeds"], found["random_cells"], found["test_images"]) == (2, 2, len(load("digits", None).test.labels))
+    assert found["train_images"] == these.subset == 256, "cells are trained on the images that the search uses"
     for cell in found["cells"]:
         one, other = cell["digits_test_acc_pct_by_seed"]
         assert cell["digits_test_acc_pct"] == (one + other) / 2 and one != other and cell["parameters"] > 0
