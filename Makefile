@@ -14,9 +14,8 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+# Python compiles a module when it is first imported; pip would compile all of them, most of which nothing here imports.
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv install --quiet --no-compile --constraint constraints.txt
-# pip compiles one module at a time, this as many as there are cores; some files of packages are no Python and are passed over.
-COMPILE := $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 SNAKEMAKE := $(BIN)/snakemake
 WORKFLOW := $(VENV)/workflow
 TARGETS := table1 table2 table3 table4 table5 table6 figure1 figure2 figure3 figure4 figure5 proposition1 budgets timing
@@ -69,7 +68,6 @@ workflow: $(WORKFLOW)
 $(WORKFLOW): $(STAMP)
 	@$(INSTALL) --no-build-isolation --editable '.[workflow]' || \
 	  { echo "Snakemake could not be installed, as said above. Each notebook still runs by itself, with papermill."; exit 1; }
-	@$(COMPILE)
 	@touch $@
 
 report: $(STAMP)
@@ -93,7 +91,6 @@ $(STAMP): pyproject.toml constraints.txt
 	@{ $(INSTALL) setuptools && \
 	  $(INSTALL) --no-build-isolation --editable '.[test]'; } || \
 	  { echo "The installation failed, as said above. It needs a package index; run the same command again to go on."; exit 1; }
-	@$(COMPILE)
 	@touch $@
 
 clean:

@@ -128,15 +128,14 @@ def test_a_stopped_job_says_that_it_goes_on(tmp_path):
 
 
 def test_two_jobs_of_one_notebook_make_it_once(tmp_path):
-    log, out = tmp_path / "log", tmp_path / "out.ipynb"
-    source = f"import time\nopen({str(log)!r}, 'a').write('once ')"
-    slow = notebook_of(
-        tmp_path / "slow.ipynb", "seed: int = 0", source, "time.sleep(15)"
-    )  # on a busy machine the second takes long to start
+    log, go, out = tmp_path / "log", tmp_path / "go", tmp_path / "out.ipynb"
+    source = f"import os, time\nopen({str(log)!r}, 'a').write('once ')"
+    slow = notebook_of(tmp_path / "slow.ipynb", "seed: int = 0", source, f"while not os.path.exists({str(go)!r}):\n    time.sleep(0.05)")
     first = started(slow, out)
     until(log.exists)
     second = started(slow, out)
+    assert second.stdout.readline().startswith("Waiting for another process")
+    go.touch()
     said, _ = second.communicate(timeout=600)
     first.communicate(timeout=600)
-    assert (first.returncode, second.returncode, log.read_text()) == (0, 0, "once ")
-    assert "Waiting for another process" in said and "was made meanwhile" in said
+    assert (first.returncode, second.returncode, log.read_text()) == (0, 0, "once ") and "was made meanwhile" in said
