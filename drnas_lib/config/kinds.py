@@ -14,7 +14,7 @@ Precision = Annotated[str, choice("float32", "tf32", "bf16")]
 DEVICES = ("auto", "cpu", "cuda")
 DEVICE_PATTERN, ALLOWED_DEVICES = r"(?a:auto|cpu|cuda(:\d{1,2})?)", "allowed are auto, cpu, cuda, cuda:N with N up to 99."
 Device = Annotated[str, text(DEVICE_PATTERN, ALLOWED_DEVICES, (*DEVICES, "cuda:99"), ("cuda:", "cuda:100", "gpu", ""), near=DEVICES)]
-ALLOWED_NAMES = "allowed are up to 100 letters a-z, A-Z, digits and . _ + -, first a letter or digit: it becomes a folder."
+ALLOWED_NAMES = "allowed are up to 100 letters a-z, A-Z, digits and . _ + -, first a letter, a digit or _: it becomes a folder."
 Name = Annotated[str, text(r"(?a:\w[\w.+-]{0,99})", ALLOWED_NAMES, ("a", "a" * 100), ("", "a" * 101, "a/b", "-a"))]
 FolderPath = Annotated[str, path("allowed is the path of a folder.")]
 Seed = Annotated[int, integer(0, 2**32 - 1)]  # the range of every generator

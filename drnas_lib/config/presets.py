@@ -67,7 +67,7 @@ SETTINGS: dict[tuple[str, str], dict] = {
     **{(space, "own"): DARTS_OWN | {"channels": 8} for space in ROBUST_SPACES},
 }
 WITHOUT_STAGES = {("darts", "published"): PROXY, ("darts", "imagenet"): PROXY}  # differences where a search is not progressive
-# `make search` takes three minutes on two cores: half the epochs, and these settings. results/main_job has the study behind them.
+# `make search` takes two minutes on two cores: half the epochs, and these settings. results/main_job has the study behind them.
 MAIN_JOB = ("nb201", "cluttered_digits")
 OF_MAIN_JOB = {"channels": 8, "train_epochs": 3}
 DISAGREEMENTS = {

@@ -97,7 +97,8 @@ class RetrainConfig(RunParameters):
         if values["cells"] < FEWEST_CELLS[macro]:
             yield f"cells={values['cells']}: two of the cells reduce, so allowed are {FEWEST_CELLS[macro]} or more."
         if macro == "nb201" and (values["auxiliary"] or values["drop_path"]):
-            yield f"recipe={self._recipe_name!r} with a NAS-Bench-201 cell: allowed are auxiliary=0 and drop_path=0, which it lacks."
+            lacks = "its network has no auxiliary head and no drop path"
+            yield f"recipe={self._recipe_name!r} with a NAS-Bench-201 cell: {lacks}, so allowed are auxiliary=0 and drop_path=0."
         if values["warmup_epochs"] >= (epochs := values["epochs"]):
             yield f"warmup_epochs={values['warmup_epochs']} with epochs={epochs}: allowed are 0 to {epochs - 1}."
         if values["schedule"] == "linear_tail" and epochs <= TAIL_EPOCHS:

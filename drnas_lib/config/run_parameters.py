@@ -32,7 +32,7 @@ class RunSettings:
     scale: str = "full"  # which decides the settings, except those in `changed`
     seed: int
     device: str
-    precision: str = "float32"  # of matrix products and convolutions
+    precision: str = "float32"  # of the convolutions
     workers: int
     data_folder: str | None
     macro: str

@@ -92,7 +92,7 @@ class SearchConfig(RunParameters):
     def _contradictions(self) -> Iterator[str]:
         values = self._values
         if self.evaluate == "table" and FAMILIES[self.dataset] == "own":
-            yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark does not know this data set. Allowed are train, none."
+            yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark lacks this data set. Allowed are train, none."
         for name in (name for name in EVALUATION if getattr(self, name) is not None and values["evaluate"] != "train"):
             yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
         yield from self._image_problems()
@@ -126,7 +126,7 @@ class SearchConfig(RunParameters):
             return []
         shown = ", ".join(f"{name}={values}" for name, values in given.items())
         missing = [name for name in ("epochs", "k", "keep") if name not in given]
-        advice = f" Set also {', '.join(missing)}, whose number in this protocol is {len(lists[missing[0]])}." if missing else ""
+        advice = f" Set also {', '.join(missing)}, which have {len(lists[missing[0]])} by default." if missing else ""
         return [f"{shown}: each needs one entry for every stage.{advice}"]
 
     def _wrong_stages(self) -> Iterator[str]:

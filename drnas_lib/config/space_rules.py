@@ -36,7 +36,7 @@ def problems(space: str, method: str, progressive: bool | None, values: dict[str
     if rules.methods is not None and method not in rules.methods:
         yield f"method={method!r} {of_space}: allowed are {', '.join(rules.methods)}."
     if values["evaluate"] == "table" and not rules.benchmark:
-        yield f"evaluate='table' {of_space}: the benchmark does not know this space. Allowed are train, none."
+        yield f"evaluate='table' {of_space}: the benchmark covers only nb201. Allowed are train, none."
     if values["cells"] < rules.least_cells:
         yield f"cells={values['cells']} {of_space}: two cells reduce, so a normal one needs {rules.least_cells} or more."
     if values["macro"] not in rules.macros:

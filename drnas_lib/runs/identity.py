@@ -38,7 +38,7 @@ class Identity:
     def differs_from(self, made_of: dict[str, Any]) -> str:
         """How the run of a file with this `made_of` differs from this run."""
         found = [*settings_differ(made_of["settings"], self.settings), *images_differ(made_of["images"], self.images)]
-        return "; ".join(found) or "in something that this version of the project does not know"
+        return "; ".join(found) or "in a setting that this version of the project lacks"
 
 
 def as_read(values: dict[str, Any]) -> dict[str, Any]:

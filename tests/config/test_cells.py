@@ -1,6 +1,7 @@
 """Tests of drnas_lib.config.cells: every way to name a cell, and what is said of a name that is none."""
 
 import json
+import shutil
 
 import pytest
 
@@ -8,7 +9,7 @@ from drnas_lib.config.cells import UnknownCell, find, published
 from drnas_lib.genotype import GenotypeError, genotype_from_json
 from drnas_lib.runs.records import PROJECT
 
-FOUND = "results/search/nb201_cifar10_drnas_released_epochs20_cells1_subset5000"
+FOUND = PROJECT / "results" / "search" / "nb201_cifar10_drnas_released_laptop"
 
 
 def test_every_published_file_is_a_cell_with_a_source():
@@ -23,11 +24,15 @@ def test_a_name_in_any_case_or_its_file(name):
     assert cell.genotype == published()["drnas_cifar10"].genotype and cell.name == "drnas_cifar10"
 
 
-def test_a_searchs_run_by_its_seed_or_by_the_folder_above():
-    cell = find(f"{FOUND}/seed0")
-    assert cell == find(FOUND)
-    assert cell.genotype == genotype_from_json(json.loads((PROJECT / FOUND / "seed0" / "genotype.json").read_text()))
+def test_a_searchs_run_by_its_seed_or_by_the_folder_above(tmp_path):
+    alone = tmp_path / FOUND.name
+    shutil.copytree(FOUND / "seed0", alone / "seed0")
+    cell = find(f"results/search/{FOUND.name}/seed0")
+    assert cell == find(str(alone))
+    assert cell.genotype == genotype_from_json(json.loads((FOUND / "seed0" / "genotype.json").read_text()))
     assert (cell.space, cell.method) == ("nb201", "DrNAS") and not cell.published and cell.name.endswith("-seed0")
+    with pytest.raises(UnknownCell, match=r"4 runs \(seed0, seed1, seed2, seed3\)"):
+        find(str(FOUND))
 
 
 def test_a_file_with_the_bare_genotype(tmp_path):

@@ -115,7 +115,7 @@ BAD = [
     (TWO_STAGES | {"k": [2, 4]}, ["k=[2, 4]", "cannot grow from 2 to 4"]),
     (TWO_STAGES | {"keep": [5, 3, 2]}, ["epochs=[20, 20]", "keep=[5, 3, 2]", "one entry for every stage"]),
     ({"epochs": [25, 25]}, ["epochs=[25, 25]", "one entry for every stage", "Set also k, keep"]),
-    ({"protocol": "paper", "k": 4}, ["k=[4]", "Set also epochs, keep, whose number in this protocol is 2"]),
+    ({"protocol": "paper", "k": 4}, ["k=[4]", "Set also epochs, keep, which have 2"]),
     ({"epochs": [25, 25], "keep": [5, 3]}, ["keep=[5, 3]", "Set also k,"]),
     ({"arch_warmup": [0, 0]}, ["arch_warmup=[0, 0]", "Set also epochs, k, keep"]),
     (TWO_STAGES | {"arch_warmup": [4]}, ["arch_warmup=[4]", "one entry for every stage"]),

@@ -16,7 +16,7 @@ from drnas_lib.nets.cost import nb201_cost
 from drnas_lib.runs.records import PROJECT
 from drnas_lib.spaces.darts import DARTS
 
-RUN = PROJECT / "results" / "search" / "nb201_cifar10_drnas_released_epochs20_cells1_subset5000" / "seed0"
+RUN = PROJECT / "results" / "search" / "nb201_cifar10_drnas_released_laptop" / "seed0"
 
 
 def macs(cell):
