@@ -216,13 +216,13 @@ rule constrained:
 rule darts_space:
     input: "notebooks/darts_space.ipynb", trainings_of
     output: "{results}/notebooks/darts_space_{name}.ipynb"
-    shell: "mkdir -p {wildcards.results}/retrain; papermill notebooks/darts_space.ipynb {output} -p results {wildcards.results}/retrain"
+    shell: "papermill notebooks/darts_space.ipynb {output} -p results {wildcards.results}"
 
 
 rule robust_spaces:
     input: "notebooks/robust_spaces.ipynb", trainings_of
     output: "{results}/notebooks/robust_spaces_{name}.ipynb"
-    shell: "papermill notebooks/robust_spaces.ipynb {output} -p results {wildcards.results}/retrain"
+    shell: "papermill notebooks/robust_spaces.ipynb {output} -p results {wildcards.results}"
 
 
 rule speed:

@@ -15,7 +15,6 @@ from drnas_lib.collection.studies.config import (
     HessianConfig,
     LambdaConfig,
     ReportConfig,
-    TablesConfig,
     TheoryConfig,
 )
 from drnas_lib.config.parameters import Kind, ParameterError, Parameters
@@ -34,8 +33,8 @@ CONFIGS: dict[str, type[Parameters]] = {
     "theory": TheoryConfig,
     "hessian": HessianConfig,
     "lambda_ablation": LambdaConfig,
-    "darts_space": TablesConfig,
-    "robust_spaces": TablesConfig,
+    "darts_space": ReportConfig,
+    "robust_spaces": ReportConfig,
     "report": ReportConfig,
 }
 FOLLOWS = ("settings", "searches", "lookups")  # what the notebook works out of its parameters in the same cell

@@ -22,7 +22,6 @@ from drnas_lib.collection.studies.config import (
     LambdaConfig,
     MainJobConfig,
     ReportConfig,
-    TablesConfig,
     TheoryConfig,
 )
 from drnas_lib.collection.views.search_report import SearchReport
@@ -45,7 +44,7 @@ CONFIGS: dict[str, type[Parameters]] = {
     "search": SearchConfig,
     "nas_bench_201": ComparisonConfig,
     "partial_channels": PartialChannelsConfig,
-    "darts_space and robust_spaces": TablesConfig,
+    "darts_space and robust_spaces": ReportConfig,
     "retrain": RetrainConfig,
     "exploration": ExplorationConfig,
     "hessian": HessianConfig,

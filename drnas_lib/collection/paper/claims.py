@@ -1,9 +1,7 @@
 """The claims of params/paper/claims.json beside the finished runs of each scale, with their verdicts, as tables and for the README."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -60,10 +58,8 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim at a scale; `runs` is how many a group has, '4', or '4 to 500' where they differ."""
+    """The verdict on a claim at a scale; `runs` is how many a group has, '4', or '4 to 500' where they differ."""
 
-    claim: Claim
-    scale: str
     outcome: Outcome
     runs: str
 
@@ -90,6 +86,9 @@ class ClaimResult:
         return ", ".join(filter(None, [self.value, interval, f"n = {self.runs}"])) if self.runs != "0" else ""
 
 
+Judged = list[tuple[Claim, dict[str, ClaimResult]]]  # each claim with its result at each scale
+
+
 def _rounded(value: float) -> str:
     """Two decimals, or one digit of a smaller value."""
     return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1g}"
@@ -101,16 +100,16 @@ def claims() -> list[Claim]:
     return [Claim(**entry, dataset=file["dataset"]) for entry in file["claims"]]
 
 
-def judge_claims(results: RunIndex) -> list[ClaimResult]:
-    """Each claim at each scale, in the order of the file."""
-    return [_judged(claim, scale, results) for claim in claims() for scale in SCALES]
+def judge_claims(results: RunIndex) -> Judged:
+    """In the order of the file."""
+    return [(claim, {scale: _judged(claim, scale, results) for scale in SCALES}) for claim in claims()]
 
 
 def _judged(claim: Claim, scale: str, results: RunIndex) -> ClaimResult:
     of, against = ([_values(claim, scale, group, results) for group in side] for side in (claim.of, claim.against))
     counts = sorted({len(group) for group in (*of, *against)})
     runs = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-    return ClaimResult(claim, scale, judge(claim.statistic, claim.rule, of, against), runs)
+    return ClaimResult(judge(claim.statistic, claim.rule, of, against), runs)
 
 
 def _values(claim: Claim, scale: str, given: dict[str, Any], results: RunIndex) -> list[float]:
@@ -122,17 +121,10 @@ def _values(claim: Claim, scale: str, given: dict[str, Any], results: RunIndex) 
     return [measured.value for measured in found]
 
 
-def by_claim(found: Iterable[ClaimResult]) -> Iterator[tuple[Claim, dict[str, ClaimResult]]]:
-    """Each claim of `judge_claims` with its result at each scale."""
-    for _, group in groupby(found, key=lambda result: result.claim.name):
-        scales = {result.scale: result for result in group}
-        yield scales[SCALES[0]].claim, scales
-
-
-def table(found: Sequence[ClaimResult]) -> pd.DataFrame:
+def table(found: Judged) -> pd.DataFrame:
     """A row for each claim: place, statistic and rule; at each scale the verdict and the numbers behind it."""
     rows = []
-    for claim, scales in by_claim(found):
+    for claim, scales in found:
         row = {"claim": claim.statement, "place": claim.place, "statistic": claim.quantity, "rule": claim.rule_text}
         for scale, result in scales.items():
             row |= {f"{scale} scale": result.outcome.verdict.value, f"{scale} scale: value": result.numbers}
@@ -140,7 +132,7 @@ def table(found: Sequence[ClaimResult]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("claim").rename_axis(index=None)
 
 
-def shown(found: Sequence[ClaimResult]) -> Styler:
+def shown(found: Judged) -> Styler:
     """The same as a notebook shows it."""
     return table_style.styled(table(found))
 
@@ -150,39 +142,39 @@ def legend() -> Styler:
     return table_style.legend(MEANINGS)
 
 
-def counted(found: Sequence[ClaimResult]) -> str:
+def counted(found: Judged) -> str:
     """'at full scale none is run; at laptop scale 1 holds, 9 undecided'."""
     said = []
     for scale in SCALES:
-        counts = Counter(result.outcome.verdict for result in found if result.scale == scale)
+        counts = Counter(scales[scale].outcome.verdict for _, scales in found)
         each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ClaimVerdict if counts[verdict])
         said.append(f"at {scale} scale {'none is run' if counts[ClaimVerdict.NOT_RUN] == counts.total() else each}")
     return "; ".join(said)
 
 
-def sentence(found: Sequence[ClaimResult]) -> Markdown:
+def sentence(found: Judged) -> Markdown:
     """How many claims hold at each scale."""
-    return Markdown(f"**Of the paper's {len(list(by_claim(found)))} claims, {counted(found)}.**")
+    return Markdown(f"**Of the paper's {len(found)} claims, {counted(found)}.**")
 
 
-def claim_lines(found: Sequence[ClaimResult]) -> list[str]:
+def claim_lines(found: Judged) -> list[str]:
     """The claims for a terminal."""
     lines = [sentence(found).data.strip("*")]
-    for claim, scales in by_claim(found):
+    for claim, scales in found:
         lines.append(f"\n{claim.place}: {claim.statement} ({claim.quantity}; {claim.rule_text})")
         for scale, result in scales.items():
             lines.append(f"  {scale}: {result.outcome.verdict}" + (f" ({result.numbers})" if result.numbers else ""))
     return lines
 
 
-def markdown(found: Sequence[ClaimResult]) -> list[str]:
+def markdown(found: Judged) -> list[str]:
     """For the README: a table of what was judged at a scale, the decided claims first, and where those without runs stand."""
     rows = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
     order = list(ClaimVerdict)
-    for result in sorted((r for r in found if r.has_runs), key=lambda r: (SCALES.index(r.scale), order.index(r.outcome.verdict))):
-        claim = result.claim
-        measured = result.value, result.interval, result.runs, result.scale
+    run = [(scale, claim, result) for claim, scales in found for scale, result in scales.items() if result.has_runs]
+    for scale, claim, result in sorted(run, key=lambda one: (SCALES.index(one[0]), order.index(one[2].outcome.verdict))):
+        measured = result.value, result.interval, result.runs, scale
         cells = result.outcome.verdict, claim.statement, claim.rule_text, *measured, claim.place
         rows.append(f"| {' | '.join(cell or ABSENT for cell in cells)} |")
-    left = Counter(claim.place for claim, scales in by_claim(found) if not any(result.has_runs for result in scales.values()))
+    left = Counter(claim.place for claim, scales in found if not any(result.has_runs for result in scales.values()))
     return [*rows, "", f"Claims not run yet: {', '.join(f'{count} of {place}' for place, count in left.items()) or 'none'}."]

@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import yaml
-
 from drnas_lib.benchmark.table import DATASETS
-from drnas_lib.collection.paper.numbers import OURS, table
+from drnas_lib.collection.paper.numbers import OURS
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.studies import config as studies
 from drnas_lib.collection.studies.comparison import ComparisonConfig, PartialChannelsConfig, PlannedSearch
+from drnas_lib.collection.views.published import paper_table
 from drnas_lib.config.method_presets import METHODS
-from drnas_lib.config.parameters import Parameters
+from drnas_lib.config.parameters import Parameters, file_of_parameters
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig, SearchSettings
-from drnas_lib.runs.records import PROJECT, RecordError
+from drnas_lib.runs.records import PROJECT
 
 CONFIGS: dict[str, type[Parameters]] = {  # notebook -> its parameters
     "search": SearchConfig,
@@ -34,8 +33,8 @@ CONFIGS: dict[str, type[Parameters]] = {  # notebook -> its parameters
     "exploration": studies.ExplorationConfig,
     "theory": studies.TheoryConfig,
     "constrained": studies.ConstrainedConfig,
-    "darts_space": studies.TablesConfig,
-    "robust_spaces": studies.TablesConfig,
+    "darts_space": studies.ReportConfig,
+    "robust_spaces": studies.ReportConfig,
     "report": studies.ReportConfig,
     "speed": SpeedConfig,
 }
@@ -59,11 +58,11 @@ class Command:
         return shlex.join(words + [word for name, value in self.given for word in ("-p", name, str(value))])
 
     def parameters(self) -> dict[str, Any]:
-        """The parameters that the notebook gets. Raises RecordError where the file is missing or no YAML."""
+        """The parameters that the notebook gets. Raises ParameterError where the file is missing or no YAML."""
         return (read_params(self.notebook, self.file) if self.file else {}) | dict(self.given)
 
     def config(self) -> Parameters:
-        """Raises ParameterError, RecordError."""
+        """The checked parameters. Raises ParameterError."""
         return CONFIGS[self.notebook].of(self.parameters())
 
     def searches(self) -> list[SearchSettings]:
@@ -82,12 +81,8 @@ def planned_searches(config: Any) -> list[SearchSettings]:
 
 
 def read_params(notebook: str, file: str) -> dict[str, Any]:
-    """The content of params/<notebook>/<file>.yaml. Raises RecordError."""
-    path = PROJECT / "params" / notebook / f"{file}.yaml"
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise RecordError(f"could not read {path}: {error}. A command of the paper needs it; restore it from the repository.") from error
+    """The content of params/<notebook>/<file>.yaml. Raises ParameterError."""
+    return file_of_parameters(PROJECT / "params" / notebook / f"{file}.yaml")
 
 
 @lru_cache(maxsize=1)
@@ -103,13 +98,13 @@ def search_commands() -> dict[str, Command]:
 def _making_searches() -> Iterator[Command]:
     for method in ("drnas", "darts"):
         yield Command("hessian", f"hessian_cifar10_{method}", "nb201_cifar10", (("methods", method),))
-    for row in table(5)["rows"]:
+    for row in paper_table(5)["rows"]:
         yield Command("lambda_ablation", f"lambda_ablation_cifar10_{row['lam']:g}", "nb201_cifar10", (("lams", row["lam"]),))
     for method in reversed(METHODS):  # DrNAS first
         for dataset in DATASETS:
             given = (("datasets", dataset), ("methods", method))
             yield Command("nas_bench_201", f"nas_bench_201_{dataset}_{method}", "published_full", given)
-    partial = [(row["dataset"], row["k"]) for row in table(1)["rows"] if row["k"] not in (1, OURS)]
+    partial = [(row["dataset"], row["k"]) for row in paper_table(1)["rows"] if row["k"] not in (1, OURS)]
     largest = max(k for _, k in partial)  # where the progressive search begins: one command makes both
     for dataset, k in partial:
         ks = (("datasets", dataset), ("ks", k), ("progressive", k == largest))

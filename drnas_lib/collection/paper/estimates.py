@@ -7,8 +7,8 @@ Searches of the DARTS space and of S1 to S4: the paper's own search cost. Lookin
 from dataclasses import dataclass
 
 from drnas_lib.collection.paper.commands import Command
-from drnas_lib.collection.paper.numbers import table
 from drnas_lib.collection.views import darts_tables
+from drnas_lib.collection.views.published import paper_table
 from drnas_lib.config.presets import STREAMED
 from drnas_lib.config.recipes import recipe_of
 from drnas_lib.config.scales import IMAGES
@@ -114,7 +114,7 @@ def _gradients(settings: SearchSettings) -> float:
 
 
 def _darts_space(settings: SearchSettings) -> float:
-    days = {row["architecture"]: row["search_cost_gpu_days"] for row in table(3 if settings.dataset == STREAMED else 2)["rows"]}
+    days = {row["architecture"]: row["search_cost_gpu_days"] for row in paper_table(3 if settings.dataset == STREAMED else 2)["rows"]}
     published = days["DrNAS" if len(settings.stages) > 1 else "DrNAS (without progressive learning)"]
     return published * of("GPU day") * _gradients(settings) / 2
 

@@ -4,18 +4,18 @@ import textwrap
 from collections.abc import Sequence
 
 import pandas as pd
+from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from drnas_lib.collection.paper import numbers as paper
 from drnas_lib.collection.paper.measured import Measured
 from drnas_lib.collection.paper.table_style import STYLES
 from drnas_lib.collection.paper.verdicts import Finding, runs
 from drnas_lib.collection.views import study_plots
 from drnas_lib.collection.views.cell_plots import draw_cell
-from drnas_lib.collection.views.style import legend, new_figure, notice
+from drnas_lib.collection.views.published import paper_table, paper_text
+from drnas_lib.collection.views.style import legend, new_figure
 from drnas_lib.config.cells import find
-from drnas_lib.genotype import genotype_from_json
-from drnas_lib.runs.records import RecordError, read_json
+from drnas_lib.runs.records import read_json
 
 
 def summary(counts: pd.DataFrame) -> Figure:
@@ -36,27 +36,23 @@ def summary(counts: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw(number: int, found: Sequence[Finding]) -> Figure:
-    """Figure `number` of the paper from the findings of its parts; where nothing was run, a panel that says so."""
+def draw(number: int, found: Sequence[Finding]) -> Figure | Markdown:
+    """Figure `number` of the paper from the findings of its parts; where nothing was run, a sentence that says so."""
     if cell := found[0].number.entry["cell"]:
         return draw_cell(find(cell).genotype, f"the paper's cell, from params/genotypes/{cell}.json")
     values = _values_to_draw(found)
     if not values:
-        return notice(f"Figure {number}: not run.")
+        return Markdown(f"Figure {number}: not run.")
     return _exploration(values) if number == 1 else _eigenvalues(number, values)
 
 
-def found_cell(found: Sequence[Finding]) -> Figure:
+def found_cell(found: Sequence[Finding]) -> Figure | Markdown:
     """The cell that a search of ours found, to be shown beside the published ones of Figures 2 and 3."""
     values = _values_to_draw([finding for finding in found if finding.number.column == "other_edges"])
     if not values:
-        return notice("A cell of our own: not run.")
-    try:
-        genotype = genotype_from_json(read_json(runs(values)[0].folder / "genotype.json"))
-    except RecordError as error:
-        return notice(str(error))
+        return Markdown("A cell of our own: not run.")
     title = f"ours, seed {values[0].seed}: {values[0].value:.0f} edges differ from the published cell{_reduced(values)}"
-    return draw_cell(genotype, title)
+    return draw_cell(find(runs(values)[0].record["genotype"]).genotype, title)
 
 
 def _values_to_draw(found: Sequence[Finding]) -> list[Measured]:
@@ -72,12 +68,8 @@ def _reduced(values: Sequence[Measured]) -> str:
 
 def _exploration(values: Sequence[Measured]) -> Figure:
     run = runs(values)[0]
-    optima = next(row for row in paper.table(4)["rows"] if row["method"] == "optimal")
-    draws = run.beside["exploration"]
-    try:
-        cells = read_json(run.folder / "exploration.json")["samples"]
-    except RecordError:
-        cells = paper.text()["figure1"]["sampled_architectures_per_epoch"]
+    optima = next(row for row in paper_table(4)["rows"] if row["method"] == "optimal")
+    draws, cells = run.beside["exploration"], read_json(run.folder / "exploration.json")["samples"]
     figure = study_plots.exploration_range(draws, {d: optima[f"{d}_test"]["mean"] for d in draws.dataset.unique()}, cells)
     figure.suptitle(f"searched on {run.dataset}, seed {run.seed}{_reduced(values)}", fontsize=9)
     return figure
@@ -92,5 +84,5 @@ def _eigenvalues(number: int, values: Sequence[Measured]) -> Figure:
     )
     caption = f"Hessian in η, {table.images.max()} validation images{_reduced(values)}"
     if number == 5:
-        return study_plots.lambda_trajectories(table.assign(dominant=table.dominant - table.ridge), caption)
-    return study_plots.eigenvalue_trajectory(table, caption, paper.text()["figure4"]["eigenvalue_growth_of_darts"])
+        return study_plots.eigenvalue_trajectory(table.assign(dominant=table.dominant - table.ridge), caption)
+    return study_plots.eigenvalue_trajectory(table, caption, paper_text()["figure4"]["eigenvalue_growth_of_darts"])

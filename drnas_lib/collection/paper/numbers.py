@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from drnas_lib.runs.records import PROJECT, read_json
+from drnas_lib.collection.views.published import PAPER, paper_table
+from drnas_lib.runs.records import read_json
 
-PAPER = PROJECT / "params" / "paper"
 OURS = "ours"  # the row of Table 1 that is the paper's own method
 
 
@@ -105,16 +105,6 @@ class PaperNumber:
         return f"{self.value:.{digits}f}{spread}{' ?' if self.column in self.entry.get('uncertain', {}) else ''}"
 
 
-def table(number: int) -> dict[str, Any]:
-    """A published table as its file has it."""
-    return read_json(PAPER / f"table{number}.json")
-
-
-def text() -> dict[str, Any]:
-    """The numbers in the paper's text."""
-    return read_json(PAPER / "text.json")
-
-
 def numbers() -> list[PaperNumber]:
     """All numbers, table by table, then figure by figure, in the paper's order."""
     return [*chain.from_iterable(map(of_table, TABLES)), *chain.from_iterable(map(of_figure, FIGURES))]
@@ -122,7 +112,7 @@ def numbers() -> list[PaperNumber]:
 
 def of_table(number: int) -> Iterator[PaperNumber]:
     """The numbers of a table; a dash in the paper gives none."""
-    published = table(number)
+    published = paper_table(number)
     for row in published["rows"]:
         name = _row_name(number, row)
         for column in (key for key in row if key in COLUMNS and row[key] is not None):

@@ -14,10 +14,11 @@ from IPython.display import Markdown
 
 from drnas_lib.benchmark.table import Benchmark
 from drnas_lib.collection.paper import missing
-from drnas_lib.collection.paper.claims import ClaimResult, claim_lines, judge_claims
+from drnas_lib.collection.paper.claims import Judged, claim_lines, judge_claims
 from drnas_lib.collection.paper.measured import Measured
 from drnas_lib.collection.paper.numbers import FIGURES, TABLES, PaperNumber
 from drnas_lib.collection.paper.verdicts import Finding, Verdict, findings, runs
+from drnas_lib.collection.views import tables
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import existing
 
@@ -47,7 +48,7 @@ class Report:
         return Benchmark.found()
 
     @cached_property
-    def claims(self) -> list[ClaimResult]:
+    def claims(self) -> Judged:
         return judge_claims(self.results)
 
     @property
@@ -67,6 +68,16 @@ class Report:
         """
         table = pd.DataFrame([_row(finding, self.benchmark[0]) for finding in self.of(place)])
         return table.set_index(["row", "quantity"]).rename_axis(index=[None, None])
+
+    def side_by_side(self, place: str) -> pd.DataFrame:
+        """A row for every row of the paper: each of its quantities, ours at full length beside it, and the paper's kind of search."""
+        rows: dict[str, dict[str, str]] = defaultdict(dict)
+        for found in self.of(place):
+            name, quantity = found.number.row, found.number.quantity_text
+            ours = f"{found.ours} (n = {found.n})" if found.n.isdigit() else found.ours
+            rows[name] |= {f"paper: {quantity}": found.number.printed, f"ours: {quantity}": ours}
+        searches = {found.number.row: found.number.entry.get("search_method", "") for found in self.of(place)}
+        return pd.DataFrame.from_dict(rows, orient="index").fillna(tables.ABSENT).assign(search=searches)
 
     def counts(self) -> pd.DataFrame:
         """How many numbers of each table and figure have which verdict."""
@@ -147,8 +158,7 @@ def _rank(number: PaperNumber, values: Sequence[Measured], benchmark: Benchmark 
         return ""
     dataset, split = number.benchmark_column
     found = [m.value for m in values if m.run and m.run.looked_up and m.run.dataset == dataset]
-    standing = benchmark.median_standing(found, dataset, split)
-    return standing.short if standing else ""
+    return tables.rank(benchmark, found, dataset, split)
 
 
 def provenance(values: Sequence[Measured]) -> dict[str, str]:

@@ -1,19 +1,15 @@
 """One search step against what the device can do, counted and measured in the same run; and where its time goes."""
 
 import os
-from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from drnas_lib.collection.speed.config import SpeedConfig
-from drnas_lib.collection.speed.meters import seconds, wait
+from drnas_lib.collection.speed.meters import Counter, seconds, wait
 from drnas_lib.collection.speed.steps import noise, settings
 from drnas_lib.search.loop import Search
 
@@ -21,35 +17,6 @@ MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the product that sho
 COPIED = {"cpu": 1 << 27, "cuda": 1 << 31}  # bytes of the copy that shows the peak bytes/s
 TRIES = 5
 SHOWN = 12
-
-
-class Counter(TorchDispatchMode):
-    """`operators` called within the block, and the `bytes` that they must read and write: each its inputs and outputs once, a view none.
-
-    That is as if caches were perfect within operators and absent between.
-    """
-
-    bytes = operators = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs = kwargs or {}
-        result = function(*args, **kwargs)
-        read = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        written = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
-        in_place = function._schema.is_mutable
-        if in_place and not written:  # it returns nothing
-            arguments = zip(function._schema.arguments, args)
-            written = tree_leaves([value for argument, value in arguments if argument.alias_info and argument.alias_info.is_write])
-        known = {tensor.untyped_storage().data_ptr() for tensor in read}
-        if in_place or any(tensor.untyped_storage().data_ptr() not in known for tensor in written):
-            self.bytes += sum(map(_extent, read)) + sum(map(_extent, written))
-            self.operators += 1
-        return result
-
-
-def _extent(tensor: Tensor) -> int:
-    """Bytes of memory that a tensor covers, fewer than those of its entries where it is expanded."""
-    return min(tensor.numel() * tensor.element_size(), tensor.untyped_storage().nbytes())
 
 
 def peaks(device: torch.device) -> dict[str, float]:

@@ -1,9 +1,7 @@
 """The comparisons of Table 4 and Table 1, read back from their files: tables, figures and sentences. No torch."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from textwrap import shorten
 
 import pandas as pd
@@ -16,19 +14,12 @@ from drnas_lib.benchmark.policies import LABELS, SECONDS_PER_QUERY, TableSearchS
 from drnas_lib.benchmark.table import DATASETS, Benchmark
 from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, Reasons, runs
 from drnas_lib.collection.views import comparison_plots, tables
+from drnas_lib.collection.views.published import paper_table
 from drnas_lib.collection.views.tables import OPTIMUM
-from drnas_lib.runs.records import PROJECT, read_json
 
-PAPER = PROJECT / "params" / "paper"
 RESNET = "ResNet (He et al., 2016)"
 ABSENT_TABLE = "no NAS-Bench-201 table; the conclusion says how to get it"
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
-
-
-def _rank(benchmark: Benchmark | None, accuracies: Iterable[float], dataset: str, split: str) -> str:
-    """The rank of a cell, or the median of several, as '120 (99.2 %)'; empty where it is not known."""
-    standing = benchmark.median_standing(accuracies, dataset, split) if benchmark else None
-    return standing.short if standing else ""
 
 
 def _styled(table: pd.DataFrame) -> Styler:
@@ -73,7 +64,7 @@ class Table4Report(TableReport):
     @classmethod
     def read(cls, config: ComparisonConfig, reasons: Reasons) -> "Table4Report":
         """All finished seeds of these searches, including seeds that `config` does not name."""
-        found, paper = runs(config.searches(), config.lookups()), read_json(PAPER / "table4.json")["rows"]
+        found, paper = runs(config.searches(), config.lookups()), paper_table(4)["rows"]
         return cls(found, reasons, config.datasets, paper, *Benchmark.found())
 
     def _labels(self) -> list[str]:
@@ -96,7 +87,7 @@ class Table4Report(TableReport):
             for dataset in DATASETS:
                 best = {f"{split}_acc_pct": benchmark.optimum(dataset, split)[1] for split in ("valid", "test")}
                 rows.append({"row": OPTIMUM, "label": OPTIMUM, "dataset": dataset, "seed": 0, "reduced": ""} | best)
-        return _styled(tables.table4(self.paper, pd.DataFrame(rows, columns=RUN_COLUMNS), self._notes(), partial(_rank, self.benchmark)))
+        return _styled(tables.table4(self.paper, pd.DataFrame(rows, columns=RUN_COLUMNS), self._notes(), self.benchmark))
 
     def dots(self) -> Figure | Markdown:
         """Every seed's accuracy, against the optimum."""
@@ -115,7 +106,7 @@ class Table4Report(TableReport):
             return f"**{dataset}: nothing to compare yet.**"
         parts = []
         for label, of in sorted(found.groupby("label").test_acc_pct, key=lambda group: -group[1].mean()):
-            place = _rank(self.benchmark, of, dataset, "test")
+            place = tables.rank(self.benchmark, of, dataset, "test")
             parts.append(f"{comparison_plots.short(label)} {of.mean():.2f} %{f', rank {place}' if place else ''}, n = {len(of)}")
         said = f"**{dataset}, test accuracy of the found cells: {'; '.join(parts)}.**"
         if self.benchmark is not None and dataset in DATASETS:
@@ -139,7 +130,7 @@ def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
     benchmark, missing = Benchmark.found()
     if benchmark is None:
         return Markdown(f"There is nothing to look up: {missing}")
-    paper, lines, rank = {row["method"]: row for row in read_json(PAPER / "table4.json")["rows"]}, {}, partial(_rank, benchmark)
+    paper, lines = {row["method"]: row for row in paper_table(4)["rows"]}, {}
     (seeds,) = config.table_seeds
     for method, rate in (("random", 0.001), ("reinforce", 0.001), ("reinforce", 0.5)):
         name = method if method == "random" else f"{method}, rate {rate}"
@@ -149,7 +140,9 @@ def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
             for dataset in DATASETS:
                 settings = TableSearchSettings.of(dataset, method, seeds, factor * SECONDS_PER_QUERY[dataset], rate)
                 found = policies.search(settings, benchmark)[f"{dataset}_test_acc_pct"]
-                line[f"{dataset} test"] = f"{tables.measured(found)}, rank {rank(found, dataset, 'test')}, {settings.queries} queries"
+                line[f"{dataset} test"] = (
+                    f"{tables.measured(found)}, rank {tables.rank(benchmark, found, dataset, 'test')}, {settings.queries} queries"
+                )
             lines[name, f"cost × {factor:g}"] = line
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.index = pd.MultiIndex.from_tuples(table.index, names=["search", ""])
@@ -162,12 +155,12 @@ class Table1Report(TableReport):
     @classmethod
     def read(cls, config: PartialChannelsConfig, reasons: Reasons) -> "Table1Report":
         """All finished seeds of these searches, including seeds that `config` does not name."""
-        return cls(runs(config.searches()), reasons, config.datasets, read_json(PAPER / "table1.json")["rows"], *Benchmark.found())
+        return cls(runs(config.searches()), reasons, config.datasets, paper_table(1)["rows"], *Benchmark.found())
 
     def table(self) -> Styler:
         """Table 1: every row of the paper, and ours."""
         notes = {dataset: _note(why) for (_, dataset), why in self.reasons.items()}
-        return _styled(tables.table1(self.paper, self.runs, notes, partial(_rank, self.benchmark)))
+        return _styled(tables.table1(self.paper, self.runs, notes, self.benchmark))
 
     def memory(self) -> Figure | Markdown:
         """Memory of every stage, beside the paper's GPU memory where ours was measured on a GPU too."""

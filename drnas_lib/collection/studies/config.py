@@ -181,13 +181,7 @@ class ConstrainedConfig(StudyOfOneRun):
     timings: Annotated[int, integer(1, 10_000)] = 10
 
 
-class TablesConfig(Parameters):
-    """The parameters of notebooks/darts_space.ipynb and robust_spaces.ipynb."""
-
-    results: FolderPath = "results/retrain"
-
-
 class ReportConfig(Parameters):
-    """The parameters of notebooks/report.ipynb."""
+    """The parameters of notebooks/report.ipynb, darts_space.ipynb and robust_spaces.ipynb."""
 
     results: FolderPath = "results"

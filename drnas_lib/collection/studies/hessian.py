@@ -18,10 +18,11 @@ from torch.nn import functional as F
 
 from drnas_lib.architecture import dirichlet
 from drnas_lib.collection.studies.config import HessianPart
+from drnas_lib.collection.views.published import paper_text
 from drnas_lib.errors import UserError
 from drnas_lib.runs import integrity, snapshots
 from drnas_lib.runs.device import choose, describe, reproducible
-from drnas_lib.runs.records import PROJECT, RecordError, environment, read_json
+from drnas_lib.runs.records import RecordError, environment
 from drnas_lib.search.restore import TrainedRun
 
 Batch = tuple[Tensor, Tensor]
@@ -31,7 +32,6 @@ MEASURES: dict[str, dict[str, Any]] = {
     # The loss that the search minimises, on enough images that another sample changes little, in float64.
     "exact": {"images": 4096, "normalisation": "batch", "precision": "float64", "ridge": False},
 }
-PAPER = PROJECT / "params" / "paper" / "text.json"
 BATCH = 64  # images that share batch norm statistics, as in the published searches
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
@@ -230,7 +230,7 @@ def study_all(paths: list[str], protocol: Protocol, device_name: str = "auto") -
 def endpoints(table: pd.DataFrame) -> pd.DataFrame:
     """Dominant eigenvalue at the end of a DrNAS search in S1 to S4: the paper's (A.4), and ours as the mean over runs, None if none."""
     last = table[table.method == "drnas"].sort_values("epoch").groupby(["space", "run"]).dominant.last().groupby("space").mean()
-    paper = pd.Series(read_json(PAPER)["dominant_eigenvalue_drnas"], name="paper")
+    paper = pd.Series(paper_text()["dominant_eigenvalue_drnas"], name="paper")
     return paper.to_frame().assign(ours=[last.get(name.lower()) for name in paper.index])
 
 
@@ -241,7 +241,7 @@ def conclusion(table: pd.DataFrame) -> str:
         + (f", ×{row.growth:.2f}" if row["first"] > 0 else "")
         for (space, method), row in growth(table).iterrows()
     ]
-    paper, reduced = read_json(PAPER)["figure4"], sorted(set(table.reduced) - {""})
+    paper, reduced = paper_text()["figure4"], sorted(set(table.reduced) - {""})
     return (
         f"**Dominant eigenvalue, first to last snapshot: {'; '.join(parts)}. Largest symmetry defect {table.symmetry_defect.max():.1e}.** "
         f"The paper: about ×{paper['eigenvalue_growth_of_darts']} for DARTS in {paper['epochs']} epochs on CIFAR-10 "

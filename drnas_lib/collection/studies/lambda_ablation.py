@@ -7,11 +7,10 @@ import pandas as pd
 
 from drnas_lib.benchmark.table import DATASETS, Benchmark, Standing, place
 from drnas_lib.collection.studies.hessian import Protocol, study_all
+from drnas_lib.collection.views.published import paper_table
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.genotype import Nb201Genotype
-from drnas_lib.runs.records import PROJECT, read_json
 
-PAPER = PROJECT / "params" / "paper" / "table5.json"
 UNKNOWN = Standing(math.nan, math.nan, math.nan, math.nan)
 
 
@@ -50,7 +49,7 @@ def beside_paper(runs: pd.DataFrame) -> pd.DataFrame:
         runs=("seed", "size"),
         seeds=("seed", list),
     )
-    paper = pd.DataFrame(read_json(PAPER)["rows"]).set_index("lam")
+    paper = pd.DataFrame(paper_table(5)["rows"]).set_index("lam")
     return ours.join(paper.rename(columns={"test_accuracy_pct": "paper_pct"}))
 
 

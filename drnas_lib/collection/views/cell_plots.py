@@ -40,9 +40,9 @@ def draw_cell(genotype: Genotype, title: str, kind: str | None = None) -> Figure
     """The graph of a cell; of a DARTS cell that of `kind`, 'normal' or 'reduce', or with None both, one above the other."""
     graphs = {name: graph for name, graph in cell_graphs(genotype).items() if kind in (None, name) or not name}
     layers = [arrange(graph)[0] for graph in graphs.values()]
-    heights = [0.9 * max(map(len, of_graph)) + 0.6 for of_graph in layers]
+    tall = [0.9 * max(map(len, of_graph)) + 0.6 for of_graph in layers]
     width = 1.9 * max(map(len, layers)) + 0.6
-    figure, axes = new_figure(len(graphs), 1, width, sum(heights) + 0.4, height_ratios=heights)
+    figure, axes = new_figure(len(graphs), 1, width, sum(tall) + 0.4, height_ratios=tall)
     for ax, (name, graph) in zip(axes.flat, graphs.items()):
         _draw(ax, graph)
         ax.set_title(CELLS[name], fontsize=10)
@@ -66,7 +66,7 @@ def cell_graphs(genotype: Genotype) -> dict[str, Graph]:
 
 def _draw(ax: Axes, graph: Graph) -> None:
     layers, routes = arrange(graph)
-    height, pairs = _heights(layers), [(source, target) for source, target, _ in graph.edges]
+    height, pairs = heights(layers), [(source, target) for source, target, _ in graph.edges]
     at = {item: (STEP * x, -height[item]) for x, layer in enumerate(layers) for item in layer}
     taken = [at[node] for node in graph.nodes]
     for number, ((_, _, operation), route) in enumerate(zip(graph.edges, routes)):
@@ -118,21 +118,21 @@ def arrange(graph: Graph) -> tuple[list[list[Item]], list[list[Item]]]:
     for sweep in range(SWEEPS):  # to the right and back: each layer in the order of its neighbours' means
         side = sweep % 2
         for x in range(len(layers) - 2, -1, -1) if side else range(1, len(layers)):
-            height = _heights(layers)
+            height = heights(layers)
             near = {item: [height[link[side]] for link in links if link[1 - side] == item] or [height[item]] for item in layers[x]}
             layers = [*layers[:x], sorted(layers[x], key=lambda item: fmean(near[item])), *layers[x + 1 :]]
         best = min(best, layers, key=lambda order: tangle(order, links))
     return best, routes
 
 
-def _heights(layers: list[list[Item]]) -> dict[Item, float]:
+def heights(layers: list[list[Item]]) -> dict[Item, float]:
     """Of each item, downwards from the middle of its layer."""
     return {item: y - (len(layer) - 1) / 2 for layer in layers for y, item in enumerate(layer)}
 
 
 def tangle(layers: list[list[Item]], links: list[tuple[Item, Item]]) -> tuple[int, float]:
     """Number of crossings, and the heights that the edges climb."""
-    height, at = _heights(layers), {item: x for x, layer in enumerate(layers) for item in layer}
+    height, at = heights(layers), {item: x for x, layer in enumerate(layers) for item in layer}
     crossings = sum(
         at[a] == at[c] and (height[a] - height[c]) * (height[b] - height[d]) < 0 for (a, b), (c, d) in itertools.combinations(links, 2)
     )

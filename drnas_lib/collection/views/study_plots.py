@@ -49,12 +49,12 @@ def exploration_width(epochs: pd.DataFrame, samples: int) -> Figure:
 
 
 def eigenvalue_trajectory(table: pd.DataFrame, caption: str, growth: float | None = None) -> Figure:
-    """Figure 4: dominant eigenvalue along the search for each method, mean of its runs with their range. See hessian.study_all.
+    """Figures 4 and 5: dominant eigenvalue along the search for each method or lambda, mean of its runs with their range.
 
     `growth` is the paper's factor for DARTS, drawn as a line at that multiple of where DARTS begins.
     """
     figure, ((ax,),) = new_figure(height=3.8)
-    for label, colour, rows in _by_method(table):
+    for label, colour, rows in _groups(table):
         by, runs = rows.groupby("epoch").dominant.agg(["mean", "min", "max"]), rows.run.nunique()
         ax.fill_between(by.index, by["min"], by["max"], color=colour, alpha=0.2, lw=0)
         ax.plot(by["mean"], color=colour, marker=".", label=f"{label}, {f'mean and range of {runs} runs' if runs > 1 else '1 run'}")
@@ -62,14 +62,14 @@ def eigenvalue_trajectory(table: pd.DataFrame, caption: str, growth: float | Non
             ax.axhline(growth * by["mean"].iloc[0], color=colour, ls="--", lw=1, label=f"paper: DARTS ends at about ×{growth:g} its start")
     epoch_axis(ax, EIGENVALUE)
     ax.set_title(caption, fontsize=9)
-    legend(ax)
+    legend(ax, "right")
     return figure
 
 
 def spectrum_ends(table: pd.DataFrame) -> Figure:
     """Largest and least eigenvalue of each run along the search: how far from positive semi-definite the loss is."""
     figure, ((ax,),) = new_figure(height=3.2)
-    for label, colour, rows in _by_method(table):
+    for label, colour, rows in _groups(table):
         for column, name, line in (("dominant", "largest", "-"), ("least", "least", ":")):
             for _, run in rows.groupby("run", sort=False):
                 ax.plot(run.epoch, run[column], color=colour, marker=".", ls=line)
@@ -106,18 +106,6 @@ def lambda_accuracy(beside: pd.DataFrame, accuracy_on: str, reduced: bool) -> Fi
     ax.set_xticks(place, [f"{lam:g}" for lam in beside.index])
     ax.set(xlabel="λ, strength of the pull to the anchor", ylabel="benchmark test accuracy (%)")
     legend(ax)
-    return figure
-
-
-def lambda_trajectories(table: pd.DataFrame, caption: str) -> Figure:
-    """Figure 5: dominant eigenvalue along the search, a line for each lambda (mean of its runs)."""
-    figure, ((ax,),) = new_figure(height=3.8)
-    means = table.pivot_table(index="epoch", columns="lam", values="dominant")
-    for lam, colour in zip(means, sns.color_palette("viridis", means.shape[1])):
-        ax.plot(means[lam], color=colour, marker=".", label=f"λ = {lam:g}")
-    epoch_axis(ax, EIGENVALUE)
-    ax.set_title(caption, fontsize=9)
-    legend(ax, "right")
     return figure
 
 
@@ -230,8 +218,12 @@ def recovered_share(shares: pd.DataFrame) -> Figure:
     return figure
 
 
-def _by_method(table: pd.DataFrame) -> Iterator[tuple[str, Any, pd.DataFrame]]:
-    """Label, colour and rows of each method, and of each space where there are several."""
+def _groups(table: pd.DataFrame) -> Iterator[tuple[str, Any, pd.DataFrame]]:
+    """Label, colour and rows of each lambda of a single method, or else of each method, and of each space where there are several."""
+    if table.method.nunique() == 1 and table.lam.nunique() > 1:
+        lams = table.groupby("lam")
+        yield from ((f"λ = {lam:g}", colour, rows) for (lam, rows), colour in zip(lams, sns.color_palette("viridis", lams.ngroups)))
+        return
     groups = table.groupby(["method", "space"] if "space" in table and table.space.nunique() > 1 else ["method"], sort=False)
     for ((method, *space), rows), colour in zip(groups, sns.color_palette("colorblind", groups.ngroups)):
         label, usual = METHODS[method]

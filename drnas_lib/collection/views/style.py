@@ -53,12 +53,3 @@ def two_curves(ax: Axes, solid: pd.Series, dashed: pd.Series, labels: tuple[str,
     ax.plot(solid.index, solid, color=OURS, label=labels[0], **marker)
     if dashed.notna().any():
         ax.plot(dashed.index, dashed.astype(float), color=OTHER, ls="--", label=labels[1], **marker)
-
-
-def notice(text: str) -> Figure:
-    """A panel with a text, where there is nothing to draw."""
-    figure, ((ax,),) = new_figure(height=1.6)
-    ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True, color="0.35", fontsize=10, transform=ax.transAxes)
-    ax.set(xticks=[], yticks=[], facecolor="0.96")
-    ax.spines[:].set_visible(False)
-    return figure

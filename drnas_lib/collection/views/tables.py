@@ -1,21 +1,23 @@
 """Tables of the paper beside ours: rows in, a DataFrame of text out. Nothing here reads a file or computes a result."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
+from drnas_lib.benchmark.table import Benchmark
+
 ABSENT = "–"
 OPTIMUM = "optimal"
 LEFT = {"text-align": "left"}
 Formats = int | dict[str, str] | None  # significant digits of numbers, or a format for each column
-Rank = Callable[[Iterable[float], str, str], str]  # accuracies of seeds, data set, split -> '120 (99.2 %)', '' where there is no rank
 
 
-def no_rank(accuracies: Iterable[float], dataset: str, split: str) -> str:
-    """Without the benchmark's table."""
-    return ""
+def rank(benchmark: Benchmark | None, accuracies: Iterable[float], dataset: str, split: str) -> str:
+    """The rank of a cell, or the median of several, as '120 (99.2 %)'; empty where it is not known."""
+    standing = benchmark.median_standing(accuracies, dataset, split) if benchmark else None
+    return standing.short if standing else ""
 
 
 def shown(table: pd.DataFrame, digits: Formats = None) -> Styler | Markdown:
@@ -78,7 +80,7 @@ def seconds(runs: pd.DataFrame) -> str:
     return ABSENT if pd.isna(value) else f"{value:.3g} s" if value < 100 else f"{value:.0f} s"
 
 
-def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], rank: Rank = no_rank) -> pd.DataFrame:
+def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], benchmark: Benchmark | None = None) -> pd.DataFrame:
     """Every row of Table 4: the paper's accuracy, ours, its rank, and the difference; a reduced run has no difference.
 
     `paper` are the rows of params/paper/table4.json, `runs` has a row per seed (comparison.RUN_COLUMNS), `notes` says by label why there is
@@ -95,7 +97,7 @@ def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], rank: R
         for reduced, seeds in of_label.groupby(of_label.reduced != ""):
             kind = "reduced" if reduced else "ours"
             found = {name: _accuracies(seeds, *name.rsplit("_", 1)) for name in columns}
-            ranks = {name: rank(values, *name.rsplit("_", 1)) for name, values in found.items()}
+            ranks = {name: rank(benchmark, values, *name.rsplit("_", 1)) for name, values in found.items()}
             lines[label, kind] = {name: measured(values) for name, values in found.items()} | _cost(seeds)
             if any(ranks.values()) and label != OPTIMUM:
                 lines[label, f"rank, {kind}"] = ranks
@@ -128,7 +130,7 @@ def _reasons(runs: pd.DataFrame) -> str:
     return " | ".join(reason for reason in runs.reduced.unique() if reason)
 
 
-def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], rank: Rank = no_rank) -> pd.DataFrame:
+def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], benchmark: Benchmark | None = None) -> pd.DataFrame:
     """Table 1: for each data set and K, test accuracy with its rank, and memory, paper beside ours.
 
     `notes` says by data set why there is nothing.
@@ -143,9 +145,9 @@ def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], rank: R
             "paper: test accuracy (%)": spread(**accuracy) if accuracy else ABSENT,
             "ours: test accuracy (%)": measured(full),
             "difference": against(full, accuracy),
-            "rank": rank(full, dataset, "test"),
+            "rank": rank(benchmark, full, dataset, "test"),
             "reduced run: test accuracy (%)": measured(reduced),
-            "reduced run: rank": rank(reduced, dataset, "test"),
+            "reduced run: rank": rank(benchmark, reduced, dataset, "test"),
             "n": str(len(of_k)) if len(of_k) else "",
             "paper: GPU memory (MB)": str(row.get("gpu_memory_mb", ABSENT)),
             "ours: memory": memory(of_k),

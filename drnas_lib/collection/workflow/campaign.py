@@ -104,7 +104,7 @@ def _studies(plan: Plan) -> Iterator[Job]:
     yield _of_searches(plan, "nas_bench_201", "cifar10_laptop", OF_TABLE_4, datasets=plan.dataset, table_results=table_results)
     yield _of_searches(plan, "partial_channels", "cifar10_laptop", OF_TABLE_1, datasets=plan.dataset)
     for notebook in ("darts_space", "robust_spaces"):
-        yield Job(notebook, f"{plan.results}/notebooks/{notebook}.ipynb", _given(results=f"{plan.results}/retrain"), READING)
+        yield Job(notebook, f"{plan.results}/notebooks/{notebook}.ipynb", _given(results=plan.results), READING)
     yield _of_searches(plan, "hessian", "nb201_cifar10_laptop", (DRNAS, DARTS), dataset=plan.dataset)
     few = {"lams": "0,1"} if plan.scale == SMOKE else {}
     yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_laptop", OF_TABLE_5, dataset=plan.dataset, **few)

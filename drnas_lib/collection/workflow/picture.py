@@ -7,22 +7,23 @@ import io
 import re
 import sys
 from collections import Counter
-from functools import cache
+from graphlib import TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
-from statistics import fmean
 
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path as Curve
 
+from drnas_lib.collection.views.cell_plots import Graph, arrange, heights
 from drnas_lib.collection.views.style import OTHER, OURS, REFERENCE
 from drnas_lib.runs.records import atomic_write
 
 JOB = re.compile(r'^\s*(\d+)\[label = "(\w+)', re.MULTILINE)
 ARROW = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
 WIDTH, GAP, HEIGHT = 2.3, 1.5, 0.62  # inches: of a box, between two columns, of a row
-GREY, SWEEPS = "#9a9a9a", 4
-COLOURS = (REFERENCE, OURS, OTHER)  # of searches and trainings, of tables and studies, of the targets
+GREY = "#9a9a9a"
+COLOURS = (OTHER, OURS, REFERENCE)  # of the targets, of tables and studies, of searches and trainings
 
 
 def read(dot: str) -> tuple[Counter, set[tuple[str, str]]]:
@@ -33,62 +34,27 @@ def read(dot: str) -> tuple[Counter, set[tuple[str, str]]]:
     return Counter(rules.values()), {(rules[a], rules[b]) for a, b in ARROW.findall(dot)}
 
 
-def columns(rules: list[str], needs: set[tuple[str, str]]) -> list[list[str]]:
-    """The rules by column, left to right: the targets in the last one, every other rule just left of the rules that need it.
-
-    Within a column rules at the end of long chains come first, so that no line runs behind a box; then a few sweeps over the columns order
-    the rest by the mean place of their neighbours, so that few lines cross.
-    """
-    users = {rule: [b for a, b in needs if a == rule] for rule in rules}
-    needed = {rule: [a for a, b in needs if b == rule] for rule in rules}
-
-    @cache
-    def steps(rule: str) -> int:
-        return 1 + max(map(steps, users[rule]), default=-1)
-
-    @cache
-    def depth(rule: str) -> int:
-        return 1 + max(map(depth, needed[rule]), default=-1)
-
-    found = [sorted(rule for rule in rules if steps(rule) == step) for step in range(max(map(steps, rules)), -1, -1)]
-    for of in SWEEPS * (users, needed):
-        place = {rule: (row + 0.5) / len(column) for column in found for row, rule in enumerate(column)}
-        for column in found:
-            near = {rule: fmean(place[other] for other in of[rule] or [rule]) for rule in column}
-            column.sort(key=lambda rule: (-depth(rule) if users[rule] else 0, near[rule]))  # noqa: B023 (called at once)
-    return found
-
-
-def heights(placed: list[list[str]], needs: set[tuple[str, str]]) -> dict[str, float]:
-    """Rows from the top: the last column row by row, every other rule at the mean height of the rules that need it."""
-    height: dict[str, float] = {rule: float(row) for row, rule in enumerate(placed[-1])}
-    lowest = max(map(len, placed)) - 1
-    for column in reversed(placed[:-1]):
-        wished = [fmean(height[b] for a, b in needs if a == rule) for rule in column]
-        for row, (rule, wish) in enumerate(zip(column, wished)):
-            above = height[column[row - 1]] + 1 if row else 0
-            height[rule] = min(max(wish, above), lowest - (len(column) - 1 - row))
-    return height
-
-
 def figure(dot: str) -> Figure:
-    """A box for each rule with the number of its jobs, and a line to each rule that needs it."""
+    """The targets in the last column, every other rule just left of the rules that need it, with the number of its jobs."""
     jobs, needs = read(dot)
-    placed = columns(list(jobs), needs)
-    rows, height = max(map(len, placed)), heights(placed, needs)
-    drawn = Figure(figsize=(len(placed) * (WIDTH + GAP) - GAP + 0.2, rows * HEIGHT + 0.2), dpi=90)
+    users = {rule: sorted(b for a, b in needs if a == rule) for rule in sorted(jobs)}
+    rules = [*TopologicalSorter(users).static_order()]  # each after those that need it
+    edges = [(rules.index(b), place, None) for place, a in enumerate(rules) for b in users[a]]
+    layers, routes = arrange(Graph(edges, dict.fromkeys(range(len(rules)), ("", ""))))
+    wide, rows, height = len(layers) * (WIDTH + GAP) - GAP, max(map(len, layers)), heights(layers)
+    corner = {item: (wide - WIDTH - x * (WIDTH + GAP), -height[item] * HEIGHT) for x, layer in enumerate(layers) for item in layer}
+    drawn = Figure(figsize=(wide + 0.2, rows * HEIGHT + 0.2), dpi=90)
     ax = drawn.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(-0.1, len(placed) * (WIDTH + GAP) - GAP + 0.1), ylim=(-rows * HEIGHT - 0.1, 0.1))
+    ax.set(xlim=(-0.1, wide + 0.1), ylim=(-rows * HEIGHT / 2 - 0.1, rows * HEIGHT / 2 + 0.1))
     ax.axis("off")
-    corner = {rule: (x * (WIDTH + GAP), -(height[rule] + 0.5) * HEIGHT) for x, column in enumerate(placed) for rule in column}
-    for a, b in sorted(needs):
-        (x, y), (to_x, to_y) = corner[a], corner[b]
-        bend = [(x + WIDTH, y), (x + WIDTH + GAP / 2, y), (to_x - GAP / 2, to_y), (to_x, to_y)]
-        ax.add_patch(PathPatch(Curve(bend, [Curve.MOVETO, *3 * [Curve.CURVE4]]), fill=False, color=GREY, lw=1.1, zorder=1))
-    for number, column in enumerate(placed):
-        colour = COLOURS[max(0, number - len(placed) + len(COLOURS))]
-        for rule in column:
-            x, y = corner[rule]
+    for (x, y), (to_x, to_y) in (pair for route in routes for pair in pairwise(corner[item] for item in reversed(route))):
+        bend = [(x, y), (x + WIDTH, y), (x + WIDTH + GAP / 2, y), (to_x - GAP / 2, to_y), (to_x, to_y)]
+        path = Curve(bend, [Curve.MOVETO, Curve.LINETO, *3 * [Curve.CURVE4]])
+        ax.add_patch(PathPatch(path, fill=False, color=GREY, lw=1.1, zorder=1))
+    for place, layer in enumerate(layers):
+        colour = COLOURS[min(place, len(COLOURS) - 1)]
+        for number in (item for item in layer if isinstance(item, int)):  # the others are where a line passes
+            (x, y), rule = corner[number], rules[number]
             ax.add_patch(FancyBboxPatch((x, y - 0.2), WIDTH, 0.4, "round,pad=0,rounding_size=0.1", fc="white", ec=colour, lw=2, zorder=2))
             said = rule if jobs[rule] == 1 else f"{rule}, {jobs[rule]} jobs"
             ax.text(x + WIDTH / 2, y, said, ha="center", va="center", fontsize=10.5, zorder=3)

@@ -8,6 +8,7 @@ from statistics import fmean
 from drnas_lib.collection.paper import claims
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.verdicts import Finding, Verdict, runs
+from drnas_lib.collection.views.comparison_plots import short
 from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.collection.workflow.campaign import Plan, files
 from drnas_lib.runs.records import PROJECT, RunFolder, atomic_write
@@ -66,23 +67,18 @@ def results(report: Report) -> list[str]:
 
 def in_short(shown: list[Finding]) -> str:
     """How DrNAS compares at the laptop scale with the best other search, and with the searches of the benchmark table."""
-    laptop = {_short(f): fmean(m.value for m in f.laptop) for f in shown if f.laptop}
-    queries = {_short(f): fmean(m.value for m in f.full) for f in shown if f.full and runs(f.full)[0].kind == QUERIES}
+    laptop = {short(f.number.row): fmean(m.value for m in f.laptop) for f in shown if f.laptop}
+    queries = {short(f.number.row): fmean(m.value for m in f.full) for f in shown if f.full and runs(f.full)[0].kind == QUERIES}
     others = {name: mean for name, mean in laptop.items() if name != OWN}
     if OWN not in laptop or not others:
         return "In short: nothing to compare yet."
     best = max(others, key=lambda name: others[name])
-    (n,) = [len(f.laptop) for f in shown if _short(f) == best]
+    (n,) = [len(f.laptop) for f in shown if short(f.number.row) == best]
     reached = " and ".join(f"{mean:.2f} % ({name})" for name, mean in queries.items()) or "nothing yet"
     return (
         f"In short, on average at the laptop scale: DrNAS {laptop[OWN]:.2f} %, the best other search of a supernet {others[best]:.2f} % "
         f"({best}, n = {n}). Queries of the table alone reach {reached}."
     )
-
-
-def _short(finding: Finding) -> str:
-    """The method without its authors, 'DARTS (2nd)'."""
-    return finding.number.row.rpartition(" (")[0] or finding.number.row
 
 
 if __name__ == "__main__":

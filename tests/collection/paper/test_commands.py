@@ -12,7 +12,7 @@ from drnas_lib.collection.paper.answers import sources
 from drnas_lib.collection.paper.commands import CONFIGS, Command
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.runs.index import RunIndex
-from drnas_lib.runs.records import PROJECT, RecordError
+from drnas_lib.runs.records import PROJECT
 
 NOTHING = RunIndex.read("/nowhere")
 COMMANDS = list(dict.fromkeys(command for number in paper.numbers() for source in sources(number) for command in source.commands(NOTHING)))
@@ -72,5 +72,5 @@ def test_every_published_cell_of_a_table_has_a_params_file():
 
 
 def test_a_missing_params_file_is_named():
-    with pytest.raises(RecordError, match="params/search/none.yaml"):
+    with pytest.raises(ParameterError, match="params/search/none.yaml"):
         Command("search", "x", "none").parameters()

@@ -26,14 +26,14 @@ def test_reduced_runs_are_drawn_and_called_reduced(number):
 
 
 @pytest.mark.parametrize("number", [1, 4, 5])
-def test_where_nothing_was_run_the_panel_says_so(number, tmp_path):
-    assert drawn(Report.read(tmp_path), number).strip() == f"Figure {number}: not run."
+def test_where_nothing_was_run_a_sentence_says_so(number, tmp_path):
+    assert figures.draw(number, Report.read(tmp_path).of(f"Figure {number}")).data == f"Figure {number}: not run."
 
 
 def test_the_published_cells_are_drawn_whatever_was_run(tmp_path):
     nothing = Report.read(tmp_path)
     assert "drnas_cifar10.json" in drawn(nothing, 2) and "drnas_imagenet.json" in drawn(nothing, 3)
-    assert "not run" in texts(figures.found_cell(nothing.of("Figure 2")))
+    assert "not run" in figures.found_cell(nothing.of("Figure 2")).data
     assert "13 edges differ" in texts(figures.found_cell(COMMITTED.of("Figure 2")))
 
 

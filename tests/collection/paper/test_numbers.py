@@ -4,6 +4,7 @@ import pytest
 
 from drnas_lib.collection.paper import numbers as paper
 from drnas_lib.collection.paper.verdicts import RULES
+from drnas_lib.collection.views.published import paper_table, paper_text
 
 NUMBERS = paper.numbers()
 
@@ -16,7 +17,7 @@ def of(place, row, column):
 @pytest.mark.parametrize("number", paper.TABLES)
 def test_every_number_of_a_table_is_a_cell(number):
     """All that a row has but its name and remarks; a dash is none."""
-    rows, said = paper.table(number)["rows"], {"note", "mark", "uncertain", "search_method", "searched_on_imagenet", "k", "dataset"}
+    rows, said = paper_table(number)["rows"], {"note", "mark", "uncertain", "search_method", "searched_on_imagenet", "k", "dataset"}
     numbers = [(name, value) for row in rows for name, value in row.items() if name not in {paper.TABLES[number], *said}]
     assert {name for name, _ in numbers} <= paper.COLUMNS.keys()
     values = [value["mean"] if isinstance(value, dict) else value for _, value in numbers if value is not None]
@@ -69,5 +70,5 @@ def test_remarks_stand_at_the_numbers_they_concern():
 def test_figures_repeat_the_numbers_of_tables_and_text():
     sizes = [of(f"Figure {number}", "the cell, drawn from its published file", "params_m").value for number in (2, 3)]
     assert sizes == [of(f"Table {number}", "DrNAS", "params_m").value for number in (2, 3)]
-    assert of("Figure 4", "DARTS", "eigenvalue_growth").value == paper.text()["figure4"]["eigenvalue_growth_of_darts"]
-    assert [number.entry["lam"] for number in NUMBERS if number.place == "Figure 5"] == paper.text()["figure5"]["lams"]
+    assert of("Figure 4", "DARTS", "eigenvalue_growth").value == paper_text()["figure4"]["eigenvalue_growth_of_darts"]
+    assert [number.entry["lam"] for number in NUMBERS if number.place == "Figure 5"] == paper_text()["figure5"]["lams"]

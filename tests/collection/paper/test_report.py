@@ -10,6 +10,7 @@ from drnas_lib.collection.paper.__main__ import main
 from drnas_lib.collection.paper.report import PLACES, Report
 from drnas_lib.collection.paper.table_style import legend, styled
 from drnas_lib.collection.paper.verdicts import Verdict, findings
+from drnas_lib.collection.views.published import paper_table
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import PROJECT, RecordError
 from tests import paper_runs
@@ -41,6 +42,16 @@ def test_what_the_committed_runs_say(report):
     size = ours(report, "Table 2", "DrNAS").loc["parameters (M)"]
     assert (size.paper, size.full, size.difference, size.verdict) == ("4.1", "4.099", "-0.001", "reproduced")
     assert "macro network" in ours(report, "Table 2", "NASNet-A (Zoph et al., 2018)").loc["parameters (M)"].note
+
+
+def test_the_papers_rows_with_ours_beside_them(report):
+    table = report.side_by_side("Table 2")
+    assert list(table.index) == [row["architecture"] for row in paper_table(2)["rows"]]
+    drnas = table.loc["DrNAS"]
+    assert (drnas["paper: parameters (M)"], drnas["ours: parameters (M)"], drnas["ours: test error (%)"]) == ("4.1", "4.099", "–")
+    robust = report.side_by_side("Table 6")
+    assert (robust.loc["DrNAS", "paper: S3 test error (%)"], robust.loc["DARTS", "paper: S3 test error (%)"]) == ("2.40 ?", "3.34")
+    assert (report.table("Table 6").note != "").sum() >= 12, "why the values are not legible"
 
 
 def test_a_reduced_run_stands_in_its_own_column_alone(report):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from drnas_lib.collection.speed.config import SpeedConfig
-from drnas_lib.collection.speed.meters import operators
+from drnas_lib.collection.speed.meters import Counter, operators
 from drnas_lib.collection.speed.steps import noise, settings
 from drnas_lib.search.loop import Search
 from tests.posing_cuda import CUDA, posing
@@ -21,6 +21,20 @@ def test_the_backward_pass_counts():
     x = torch.ones(3, requires_grad=True)
     assert operators(lambda: x.exp()) == 1
     assert operators(lambda: torch.autograd.grad(x.exp().sum(), x)) == 4, "exp, sum, ones for the gradient of the sum, and its product"
+
+
+def counted(action):
+    with Counter() as counter:
+        action()
+    return counter
+
+
+def test_bytes_are_what_is_read_and_written_and_views_are_free():
+    a, b = torch.randn(100), torch.randn(100)
+    assert counted(lambda: a + b).bytes == 3 * 400
+    assert counted(lambda: a.add_(b)).bytes == 3 * 400
+    assert counted(lambda: a.view(10, 10).T.unsqueeze(0)).bytes == 0
+    assert counted(lambda: b.expand(7, 100) * 2).bytes == 400 + 2800, "an expanded tensor is read once"
 
 
 def of_a_step(space, k, cells, batch_size=2, channels=16):

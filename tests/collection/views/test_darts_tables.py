@@ -7,24 +7,20 @@ import pytest
 
 from drnas_lib.collection.studies import darts_costs
 from drnas_lib.collection.views import darts_tables as tables
+from drnas_lib.collection.views.published import PAPER
 from drnas_lib.collection.views.retrain_report import RetrainReport
 from drnas_lib.config.cells import find, published
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.retrain.run import run
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import RecordError, RunFolder, read_json
-
-
-def test_every_row_of_the_paper_is_there():
-    for number, table in ((2, tables.beside_paper(tables.TABLE2)), (3, tables.beside_paper(tables.TABLE3))):
-        assert list(dict.fromkeys(table.architecture)) == [row["architecture"] for row in tables.paper(number)["rows"]]
+from drnas_lib.runs.records import RunFolder, read_json
 
 
 def test_every_cell_with_a_row_has_counted_sizes():
-    for number, table in ((2, tables.beside_paper(tables.TABLE2)), (3, tables.beside_paper(tables.TABLE3))):
-        named = {cell.name for cell in published().values() if f"table{number}" in cell.paper_rows}
-        ours = table[table.cell != "not published"]
-        assert set(ours.cell) == named and ours["ours: params (M)"].notna().all() and ours["ours: multiply-adds (M)"].notna().all()
+    sizes = tables.sizes()
+    assert sizes.notna().all(axis=None)
+    for number, found in sizes.groupby("table"):
+        assert set(found.cell) == {cell.name for cell in published().values() if f"table{number}" in cell.paper_rows}
 
 
 @pytest.mark.parametrize(("cell", "macro"), [("drnas_cifar10", "cifar"), ("drnas_imagenet", "imagenet"), ("nasnet_a", "imagenet")])
@@ -39,16 +35,14 @@ def test_the_committed_counts_are_of_all_cells():
 
 
 def test_the_drnas_cells_have_the_papers_size():
-    shown = {}
-    for table in (tables.TABLE2, tables.TABLE3):
-        shown |= tables.beside_paper(table).set_index("cell")["ours: params (M)"]
-    assert (round(shown["drnas_cifar10"], 3), round(shown["drnas_imagenet"], 3)) == (4.099, 5.726)
+    counted = tables.sizes().set_index("cell")["ours: params (M)"]
+    assert (round(counted["drnas_cifar10"], 3), round(counted["drnas_imagenet"], 3)) == (4.099, 5.726)
 
 
 def test_each_size_that_differs_has_a_reason_and_no_other():
     differences = tables.size_differences()
     assert "unexplained" not in set(differences.why)
-    reasons = json.loads((tables.PAPER / "size_reasons.json").read_text())
+    reasons = json.loads((PAPER / "size_reasons.json").read_text())
     listed = {(int(table[-1]), cell) for table in ("table2", "table3") for cell in reasons[table]}
     assert listed == set(zip(differences.table, differences.cell))
 
@@ -66,7 +60,7 @@ def test_cells_over_the_mobile_limit_are_named():
 
 @pytest.fixture
 def finished(tmp_path):
-    """A small finished training, and a copy of its record that claims to be at full length."""
+    """A small finished training."""
     settings = RetrainConfig.of(
         dict(dataset="digits", channels=2, cells=3, subset=64, batch_size=32, epochs=1, results=str(tmp_path), device="cpu")
     ).settings()
@@ -74,55 +68,15 @@ def finished(tmp_path):
     return settings, tmp_path
 
 
-def as_cifar10(folder, name, seed, error, reduced=()):
-    """A record as if of CIFAR-10, to see where the tables put it."""
-    source, copy = RunFolder(folder), RunFolder(folder.parents[1] / name / f"seed{seed}")
-    record = json.loads(source.file("record.json").read_text().replace("digits", "cifar10"))
-    record |= {"reduced": list(reduced), "changed": []}
-    record["parameters"]["seed"] = seed
-    record["metrics"]["cifar10_test_error_pct_last"] = error
-    integrity.write(copy.file("record.json"), record)
-    copy.finish({})
-
-
-def test_only_full_runs_stand_in_the_papers_column(finished):
+def test_reduced_trainings_are_listed_apart_by_the_space_of_their_cell(finished):
     settings, results = finished
-    folder = results / settings.stem / "seed0"
-    as_cifar10(folder, "short", 0, 33.0, reduced=["5 instead of 600 epochs"])
-    measured = lambda: tables.beside_paper(tables.TABLE2, results).set_index("cell").loc["drnas_cifar10", "ours: test error, last (%)"]
-    assert measured() == "not run" and "no cell" in tables.error_sentence(tables.TABLE2, results).lower()
-    as_cifar10(folder, "long", 0, 2.5)
-    as_cifar10(folder, "long", 1, 2.7)
-    assert measured() == "2.60 ± 0.14 (n=2)"
-    assert set(tables.reduced_runs(results).reduced) >= {"5 instead of 600 epochs"} and len(tables.reduced_runs(results)) == 2
-    tables.shown(tables.beside_paper(tables.TABLE2, results)).to_html()
-
-
-def test_without_a_training_every_table_is_there_and_says_not_run(tmp_path):
-    assert tables.runs(tmp_path).empty and tables.reduced_runs(tmp_path).empty and tables.reduced_runs(tmp_path, tables.SPACES).empty
-    for table in (tables.TABLE2, tables.TABLE3):
-        assert (tables.beside_paper(table, tmp_path).filter(like="ours: t") == "not run").any(axis=None)
-    table = tables.table6(tmp_path)
-    assert (table[table[""] == "ours"][list(tables.SPACES)] == "not run").all(axis=None)
-
-
-def test_table_6_marks_what_is_not_legible():
-    table = tables.table6()
-    paper = table[table[""] == "paper"].set_index("method")
-    assert paper.loc["DARTS", "S3"] == "3.34" and paper.loc["DrNAS", "S3"] == "2.40 ?"
-    assert (table[table[""] == "ours"][list(tables.SPACES)] == "not run").all(axis=None)
-    assert len(tables.uncertain()) == 12 and list(tables.eigenvalues()["paper: DrNAS"]) == [0.0392, 0.039, 0.0286, 0.0389]
-
-
-def test_table_6_finds_searches_on_its_spaces(finished):
-    settings, results = finished
-    as_cifar10(results / settings.stem / "seed0", "full", 0, 3.0)
-    folder = RunFolder(results / "full" / "seed0")
+    folder = RunFolder(results / settings.stem / "seed0")
+    assert list(tables.reduced_runs(results).cell) == [settings.cell] and tables.reduced_runs(results, tables.SPACES).empty
     record = read_json(folder.file("record.json"))
-    record["parameters"] |= {"space": "s2", "method": "DrNAS"}
+    record["parameters"]["space"] = "s2"
     integrity.write(folder.file("record.json"), record)
-    table = tables.table6(results).set_index(["method", ""])
-    assert table.loc[("DrNAS", "ours"), "S2"] == "3.00 (n=1)" and table.loc[("DARTS", "ours"), "S2"] == "not run"
+    assert list(tables.reduced_runs(results, tables.SPACES).space) == ["s2"]
+    assert tables.runs(results / "none").empty and tables.reduced_runs(results / "none", tables.SPACES).empty
 
 
 def test_report_of_a_reduced_run_says_so(finished):
@@ -147,8 +101,3 @@ def test_report_puts_the_papers_number_beside_ours(finished):
 @pytest.mark.parametrize("cell", ["drnas_cifar10", "drnas_imagenet", "sdarts_c10_s3_random"])
 def test_the_quick_count_is_the_count(cell, macro):
     assert darts_costs.quick_cost(find(cell).genotype, macro) == darts_costs.cost(find(cell).genotype, macro)
-
-
-def test_a_folder_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(RecordError, match="there is no folder"):
-        tables.table6(str(tmp_path / "none"))
