@@ -78,7 +78,7 @@ def test_training_compares_the_cell_with_others(settings):
 def test_nothing_in_a_step_would_break_a_capture(settings, base, moves_eta):
     search = Search(settings(base), load("digits", None), torch.device("cpu"))
     train = search.train.plan(32, search.order)
-    valid = search.valid.plan(32, search.order, steps=len(train.index), replacement=True)
+    valid = search.valid.plan(32, search.order, steps=len(train.index))
     next(search.launcher.epoch(train, valid, moves_eta))
 
     def one():

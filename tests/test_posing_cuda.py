@@ -13,6 +13,7 @@ from drnas_lib.data.sources import load
 from drnas_lib.data.stream import StreamFeed
 from drnas_lib.methods import method_class
 from drnas_lib.retrain.loop import Meter, Training
+from drnas_lib.retrain.run import feed as make_feed
 from drnas_lib.retrain.run import network, read
 from drnas_lib.runs.records import RunFolder
 from drnas_lib.runs.seeds import built
@@ -105,7 +106,7 @@ def test_a_module_moves_and_the_line_of_the_library_is_named(settings):
 def a_step(search, device):
     """What is met in one step, the images of an epoch being there."""
     steps = search.train.plan(search.settings.batch_size, search.order)
-    valid = search.valid.plan(search.settings.batch_size, search.order, steps=len(steps.index), replacement=True)
+    valid = search.valid.plan(search.settings.batch_size, search.order, steps=len(steps.index))
     next(search.launcher.epoch(steps, valid, True))
     device.reports.clear()
     search.launcher.run_step(True)
@@ -180,7 +181,7 @@ TRAINED = dict(channels=4, cells=3, batch_size=32, epochs=1)
 def test_an_epoch_of_retraining(cell):
     these = RetrainConfig.of(TRAINED | dict(genotype=cell, dataset="digits", subset=96, cutout=2)).settings()
     with posing() as device:
-        feed = read(these).feed(CUDA, Share())
+        feed = make_feed(read(these), these, CUDA, Share())
         training = Training(built(0, lambda: network(these, feed.classes, 1)), feed, these.recipe, 0, CUDA, None)
         training._epoch(0, lambda done, of: device.reports.clear())
         assert files(device.reports) <= {"tolist reads back @ loop.py", "to copies from the host to the device @ batches.py"}

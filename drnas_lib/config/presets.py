@@ -15,6 +15,19 @@ FAMILIES |= {"folder": "own", STREAMED: "imagenet"}
 READ_FROM_FOLDERS = ("folder", STREAMED)  # which may change after a run
 ROBUST_SPACES = {"s1": 2, "s2": 2, "s3": 3, "s4": 2}  # operations on every edge; a new space of DARTS cells is a row here
 
+
+@dataclass(frozen=True)
+class Macro:
+    """A published network around cells: its size, and what it needs."""
+
+    cells: int  # nb201: in each of its three stages
+    channels: int
+    fewest_cells: int
+    image_size: int
+    shrinks: int  # pixels of the image per pixel of the last features
+
+
+MACROS = {"nb201": Macro(5, 16, 1, 32, 4), "cifar": Macro(20, 36, 3, 32, 4), "imagenet": Macro(14, 48, 3, 224, 32)}
 NB201 = {  # both scripts of the code's 201-space, except where a comment says otherwise
     "batch_size": 64,
     "macro": "cifar",
@@ -80,34 +93,24 @@ DISAGREEMENTS = {
 # same edges. On NAS-Bench-201 both rules derive the same cell.
 DERIVE = {"released": "softmax", "paper": "mean"}
 
-
-@dataclass(frozen=True)
-class Stages:
-    """The four lists that have one entry per stage."""
-
-    epochs: list[int]
-    k: list[int]
-    keep: list[int]
-    arch_warmup: list[int]
-
-
-# (space, protocol, progressive) -> the stages of a search on the paper's data sets.
-STAGES: dict[tuple[str, str, bool], Stages] = {
+STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")  # each has one entry per stage
+# (space, protocol, progressive) -> these lists, of a search on the paper's data sets.
+STAGES: dict[tuple[str, str, bool], tuple[list[int], ...]] = {
     # Table 4 came from the code's plain script: 100 epochs, all channels, eta free from the start.
-    ("nb201", "released", False): Stages([100], [1], [5], [0]),
+    ("nb201", "released", False): ([100], [1], [5], [0]),
     # The code's progressive script.
-    ("nb201", "released", True): Stages([50, 50], [4, 2], [5, 3], [10, 10]),
+    ("nb201", "released", True): ([50, 50], [4, 2], [5, 3], [10, 10]),
     # Section 4.1: two stages of 25 epochs, halving operations and K; Table 1's 949 MB is the memory of K = 8. Its warm-up is the code's.
-    ("nb201", "paper", True): Stages([25, 25], [8, 4], [5, 3], [10, 10]),
+    ("nb201", "paper", True): ([25, 25], [8, 4], [5, 3], [10, 10]),
     # The same epochs without stages: the text has no such run on this space.
-    ("nb201", "paper", False): Stages([50], [1], [5], [0]),
+    ("nb201", "paper", False): ([50], [1], [5], [0]),
     # The code's script: 'none' is not among the candidates, and the second stage widens by half; on ImageNet it widens to K_ON_IMAGENET.
-    ("darts", "released", True): Stages([25, 25], [6, 4], [7, 4], [10, 10]),
+    ("darts", "released", True): ([25, 25], [6, 4], [7, 4], [10, 10]),
     # Section 4.2: 8 operations to 4, K from 6 to 3. Its warm-up is the code's.
-    ("darts", "paper", True): Stages([25, 25], [6, 3], [8, 4], [10, 10]),
-    ("darts", "released", False): Stages([50], [1], [7], [10]),
-    ("darts", "paper", False): Stages([50], [1], [8], [10]),
-    **{(s, protocol, False): Stages([50], [1], [n], [0]) for s, n in ROBUST_SPACES.items() for protocol in DISAGREEMENTS},
+    ("darts", "paper", True): ([25, 25], [6, 3], [8, 4], [10, 10]),
+    ("darts", "released", False): ([50], [1], [7], [10]),
+    ("darts", "paper", False): ([50], [1], [8], [10]),
+    **{(s, protocol, False): ([50], [1], [n], [0]) for s, n in ROBUST_SPACES.items() for protocol in DISAGREEMENTS},
 }
 K_ON_IMAGENET = [6, 3]
 OWN_EPOCHS, OWN_WARMUP = dict.fromkeys(ROBUST_SPACES, 20) | {"nb201": 40, "darts": 40}, 4  # on data of one's own: short, chosen here
@@ -126,11 +129,11 @@ def searched(space: str, dataset: str) -> bool:
 def preset(space: str, dataset: str, protocol: str, progressive: bool) -> dict[str, Any]:
     """The protocol's stage lists and all other settings."""
     family = FAMILIES[dataset]
-    stages = STAGES.get((space, protocol, progressive)) or STAGES[space, protocol, False]
-    settings = vars(stages) | SETTINGS[space, family] | DISAGREEMENTS[protocol]
+    stages = dict(zip(STAGE_LISTS, STAGES.get((space, protocol, progressive)) or STAGES[space, protocol, False]))
+    settings = stages | SETTINGS[space, family] | DISAGREEMENTS[protocol]
     if family == "own":
-        many = len(stages.epochs)
-        settings |= {"epochs": [OWN_EPOCHS[space] // many] * many, "arch_warmup": [min(rest, OWN_WARMUP) for rest in stages.arch_warmup]}
+        many = len(stages["epochs"])
+        settings |= {"epochs": [OWN_EPOCHS[space] // many] * many, "arch_warmup": [min(rest, OWN_WARMUP) for rest in stages["arch_warmup"]]}
     elif family == "imagenet" and progressive:
         settings |= {"k": K_ON_IMAGENET}
     if (space, dataset) == MAIN_JOB:

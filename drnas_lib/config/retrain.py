@@ -11,7 +11,7 @@ from drnas_lib.config import kinds, scales
 from drnas_lib.config.cells import ALLOWED, Cell, UnknownCell, find, reader
 from drnas_lib.config.image_rules import HOLE_PIXELS, PIXELS, scaled_hole
 from drnas_lib.config.parameters import Kind, checked_path, choice
-from drnas_lib.config.presets import STREAMED
+from drnas_lib.config.presets import MACROS, STREAMED
 from drnas_lib.config.recipes import RECIPES, TAIL_EPOCHS, Recipe, darts_macro, recipe_of, usual_recipe
 from drnas_lib.config.run_parameters import RunParameters, RunSettings, fewer, file_part, fingerprint
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
@@ -30,12 +30,6 @@ def _description(value: Any) -> str:
 AS_TEXT = "normal: none~0 none~1; reduce: none~0 none~1"
 Genotype = Annotated[str, Kind(_description, ("darts_v2", AS_TEXT), ("", "x", "x" * 300, "normal: none"))]
 RecipeName = Annotated[str, choice(*RECIPES)]
-MACROS = {  # cells and channels of the published networks, and the divisor of the image size
-    "nb201": {"cells": 5, "channels": 16, "divisor": 4},
-    "cifar": {"cells": 20, "channels": 36, "divisor": 4},
-    "imagenet": {"cells": 14, "channels": 48, "divisor": 32},
-}
-FEWEST_CELLS = {"nb201": 1, "cifar": 3, "imagenet": 3}
 OF_THE_RECIPE = tuple(field.name for field in fields(Recipe))
 SHAPE = ("channels", "cells")
 CHOICES = ("genotype", "dataset", "protocol", "scale", "seed", "device", "precision", "workers", "data_folder", "index_list")
@@ -88,14 +82,12 @@ class RetrainConfig(RunParameters):
         return list(self._contradictions(macro))
 
     def _contradictions(self, macro: str) -> Iterator[str]:
-        values, divisor = self._values, MACROS[macro]["divisor"]
+        values, fewest = self._values, MACROS[macro].fewest_cells
         if macro == "nb201" and self.dataset == STREAMED:
             yield f"dataset={self.dataset!r} with a NAS-Bench-201 cell: its network is for small images. Use dataset='folder'."
-        yield from self._image_problems()
-        if self._pixels % divisor:
-            yield f"image_size={self._pixels}: the network needs a multiple of {divisor}."
-        if values["cells"] < FEWEST_CELLS[macro]:
-            yield f"cells={values['cells']}: two of the cells reduce, so allowed are {FEWEST_CELLS[macro]} or more."
+        yield from self._image_problems(macro)
+        if values["cells"] < fewest:
+            yield f"cells={values['cells']}: two of the cells reduce, so allowed are {fewest} or more."
         if macro == "nb201" and (values["auxiliary"] or values["drop_path"]):
             lacks = "its network has no auxiliary head and no drop path"
             yield f"recipe={self._recipe_name!r} with a NAS-Bench-201 cell: {lacks}, so allowed are auxiliary=0 and drop_path=0."
@@ -127,7 +119,7 @@ class RetrainConfig(RunParameters):
     @cached_property
     def _defaults(self) -> tuple[dict[str, Any], dict[str, Any]]:
         recipe = vars(recipe_of(self._recipe_name, self.protocol))
-        published = recipe | {name: MACROS[self._macro][name] for name in SHAPE} | {"subset": None}
+        published = recipe | {name: getattr(MACROS[self._macro], name) for name in SHAPE} | {"subset": None}
         scaled = scales.training(self.scale, self._macro, self.dataset, published)
         if self.dataset != STREAMED:  # the hole covers the same share of an image of any size
             scaled = scaled | {"cutout": scaled_hole(scaled["cutout"], self._pixels)}

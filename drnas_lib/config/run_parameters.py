@@ -14,7 +14,7 @@ from typing import Any
 from drnas_lib.config import kinds
 from drnas_lib.config.image_rules import INDEX_LIST_COMMAND, PIXELS, largest_hole
 from drnas_lib.config.parameters import Parameters, Truth, reject
-from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
+from drnas_lib.config.presets import MACROS, READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.scales import FULL
 from drnas_lib.runs.records import PROJECT, RunFolder, resolve
 
@@ -100,8 +100,8 @@ class RunParameters(Parameters):
     def _pixels(self) -> int:
         return self.image_size or PIXELS[self.dataset]
 
-    def _image_problems(self) -> Iterator[str]:
-        """A sentence for each parameter that does not fit the data set or its images."""
+    def _image_problems(self, macro: str) -> Iterator[str]:
+        """A sentence for each parameter that does not fit the data set, its images or the network `macro`."""
         of_data, streamed, values = f"with dataset={self.dataset!r}", self.dataset == STREAMED, self._values
         for name in ("data_folder", "image_size"):
             if (value := getattr(self, name)) is not None and self.dataset not in READ_FROM_FOLDERS:
@@ -118,6 +118,10 @@ class RunParameters(Parameters):
         if not streamed and values["cutout"] > (most := largest_hole(self._pixels)):
             why = f"a hole must leave at least half of the image, so allowed are even numbers from 0 to {most}"
             yield f"cutout={values['cutout']} with images of {self._pixels} pixels a side: {why}."
+        if self._pixels % (shrinks := MACROS[macro].shrinks):
+            size, of_data = self._pixels, f"dataset={self.dataset!r}, whose images have"
+            image = f"image_size={size}" if self.image_size else f"{of_data} {size} pixels,"
+            yield f"{image} with the network {macro!r}: it divides the size by {shrinks}, so the size must be a multiple of {shrinks}."
         yield from share_problems(self.processes, values["batch_size"])
 
     def _name_and_folder(self, parts: list[str], differences: dict[str, Any]) -> tuple[str, str]:

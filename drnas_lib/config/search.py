@@ -11,12 +11,11 @@ from drnas_lib.config import kinds, method_presets, scales, space_rules
 from drnas_lib.config.image_rules import IndexLists, streamed_problems, streamed_reductions
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import Truth, choice, integers, number, one_of
-from drnas_lib.config.presets import FAMILIES, STREAMED, preset, searched, usually_progressive
+from drnas_lib.config.presets import FAMILIES, STAGE_LISTS, STREAMED, preset, searched, usually_progressive
 from drnas_lib.config.run_parameters import RunParameters, fewer, file_part, fingerprint
 from drnas_lib.config.search_settings import SearchSettings, StageSettings
-from drnas_lib.config.space_rules import MOST_OPERATIONS, RULES, SHRINKS
+from drnas_lib.config.space_rules import MOST_OPERATIONS, RULES
 
-STAGE_LISTS = ("epochs", "k", "keep", "arch_warmup")
 CHOICES = (  # settings for which no protocol has a default
     "space", "dataset", "method", "protocol", "scale", "seed", "device", "workers", "snapshots", "data_folder", "index_lists",
 )  # fmt: skip
@@ -49,7 +48,7 @@ class SearchConfig(RunParameters):
     k: kinds.PerStage | None = None
     keep: Annotated[list[int], integers(1, MOST_OPERATIONS)] | None = None
     arch_warmup: Annotated[list[int], integers(0)] | None = None
-    macro: Annotated[str, choice(*SHRINKS)] | None = None
+    macro: Annotated[str, choice("cifar", "imagenet")] | None = None
     weight_lr: kinds.Positive | None = None
     weight_lr_min: kinds.NotNegative | None = None
     lr_warmup: kinds.CountOrZero | None = None
@@ -95,14 +94,10 @@ class SearchConfig(RunParameters):
             yield f"evaluate='table' with dataset={self.dataset!r}: the benchmark lacks this data set. Allowed are train, none."
         for name in (name for name in EVALUATION if getattr(self, name) is not None and values["evaluate"] != "train"):
             yield f"{name}={getattr(self, name)} with evaluate={values['evaluate']!r}: nothing is trained. Allowed is evaluate='train'."
-        yield from self._image_problems()
+        yield from self._image_problems(values["macro"])
         if self.dataset == STREAMED:
             yield from streamed_problems(self.index_lists, values)
         yield from space_rules.problems(self.space, self.method, self.progressive, values)
-        if self._pixels % (shrinks := SHRINKS[values["macro"]]):
-            size, macro = self._pixels, values["macro"]
-            image = f"image_size={size}" if self.image_size else f"dataset={self.dataset!r}, whose images have {size} pixels,"
-            yield f"{image} with macro={macro!r}: the network divides the size by {shrinks}, so it must be a multiple of {shrinks}."
         if values["weight_lr_min"] > values["weight_lr"]:
             yield f"weight_lr_min={values['weight_lr_min']} with weight_lr={values['weight_lr']}: the cosine ends there, so not above."
         if values["subset"] is not None and values["subset"] < (least := 2 * values["batch_size"]):

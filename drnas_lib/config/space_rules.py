@@ -27,7 +27,6 @@ RULES = {
     **{space: Rules((operations,), "cells", 3, methods=MIXING) for space, operations in ROBUST_SPACES.items()},
 }
 MOST_OPERATIONS = max(max(rules.operations) for rules in RULES.values())
-SHRINKS = {"cifar": 4, "imagenet": 32}  # image size over the size of the last feature map
 
 
 def problems(space: str, method: str, progressive: bool | None, values: dict[str, Any]) -> Iterator[str]:

@@ -46,14 +46,6 @@ def full_batches(images: int, batch_size: int, of: str = "") -> int:
     return images // batch_size
 
 
-def planned_steps(images: int, batch_size: int, steps: int | None, replacement: bool) -> int:
-    """`steps`, or by default as many as one pass has. Raises ValueError where one pass has fewer and `replacement` allows no other."""
-    one_pass = full_batches(images, batch_size)
-    if steps is not None and steps > one_pass and not replacement:
-        raise ValueError(f"{images} images give {one_pass} batches of {batch_size} in a pass, not {steps}")
-    return one_pass if steps is None else steps
-
-
 class DeviceImages:
     """Images as padded uint8 and labels as int64 on `device`; the data set is copied there once."""
 
@@ -69,21 +61,18 @@ class DeviceImages:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def plan(
-        self, batch_size: int, generator: torch.Generator, steps: int | None = None, replacement: bool = False, holes: float = 1.0
-    ) -> Plan:
+    def plan(self, batch_size: int, generator: torch.Generator, steps: int | None = None, holes: float = 1.0) -> Plan:
         """Draw an epoch. The draws are made on the CPU, so every device sees the same batches.
 
-        By default one pass in random order, an incomplete last batch left out. With `replacement`, `steps` batches (by default as many as
-        one pass has), each of distinct images but independent of the others. `holes` is the share of images that cutout touches.
-        Raises ValueError where the set is smaller than a batch, or one pass has fewer than `steps`.
+        By default one pass in random order, an incomplete last batch left out; or `steps` batches, each of distinct images but independent
+        of the others. `holes` is the share of images that cutout touches. Raises ValueError where the set is smaller than a batch.
         """
-        steps = planned_steps(len(self), batch_size, steps, replacement)
-        if replacement:
-            index = distinct(steps, batch_size, len(self), generator)
+        one_pass = full_batches(len(self), batch_size)
+        if steps is None:
+            index = torch.randperm(len(self), generator=generator)[: one_pass * batch_size].view(one_pass, batch_size)
         else:
-            index = torch.randperm(len(self), generator=generator)[: steps * batch_size].view(steps, batch_size)
-        draws = self.augment.draw(steps, batch_size, generator, holes)
+            index = distinct(steps, batch_size, len(self), generator)
+        draws = self.augment.draw(len(index), batch_size, generator, holes)
         return Plan(index.to(self.device), draws.to(self.device))
 
     def batch(self, plan: Plan, step: int | Tensor) -> Batch:

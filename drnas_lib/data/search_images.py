@@ -1,5 +1,6 @@
 """Which images train the weights of a search and which train eta: halves in memory, or ImageNet files read as they are needed."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -8,7 +9,7 @@ import torch
 
 from drnas_lib.config.presets import PERCENTS, STREAMED
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.data import image_files, index_lists, sources, stream
+from drnas_lib.data import image_files, index_lists, sources
 from drnas_lib.data.batches import DeviceImages, full_batches
 from drnas_lib.data.image_files import Files
 from drnas_lib.data.image_set import SPLITS, ImageSet
@@ -23,7 +24,7 @@ SearchImages = DeviceImages | StreamedImages
 
 @dataclass(frozen=True)
 class StreamedDataset:
-    """ImageNet, or a folder of its form: some files of train/ for the weights, others for eta. No image is in memory."""
+    """ImageNet, or a folder of its form: files for the weights, and others for eta or for testing. No image is in memory."""
 
     train: Files
     valid: Files
@@ -39,7 +40,7 @@ class StreamedDataset:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of names, sizes and choice."""
-        return stream.digest(self.train, self.valid)
+        return hashlib.sha256((self.train.digest + self.valid.digest).encode()).hexdigest()
 
     def refuse_many(self, unreadable: list[str]) -> None:
         """Raises DamagedData where more than 1 % of the files cannot be read."""

@@ -30,6 +30,7 @@ class Dataset:
     shuffled: bool
     source: str  # a sentence that says what was read
     fingerprint: str  # SHA-256 of all pixels and labels
+    reduced: tuple[str, ...] = ()  # why it is less than the data set of this name: never
 
     @property
     def channels(self) -> int:

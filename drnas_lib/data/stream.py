@@ -7,7 +7,6 @@ the number of workers changes nothing, an epoch can be repeated, and a checkpoin
 Functions import torchvision where they need it: that takes two seconds, for which no other run has to wait.
 """
 
-import hashlib
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from drnas_lib.data.augment import IMAGENET, pixel_scale
-from drnas_lib.data.batches import WHOLE, Batch, MemoryFeed, Plan, Share, full_batches, planned_steps
+from drnas_lib.data.batches import WHOLE, Batch, MemoryFeed, Plan, Share, full_batches
 from drnas_lib.data.image_files import Files, open_rgb, refuse_many
 from drnas_lib.runs.seeds import derived
 
@@ -184,15 +183,14 @@ class StreamedImages(FileReader):
     def __init__(self, files: Files, size: int, seed: int, device: torch.device, workers: int):
         super().__init__(ImageFileDataset(files, train_transform(size, jitter=False), size, seed, substitute=True), device, workers)
 
-    def plan(
-        self, batch_size: int, generator: torch.Generator, steps: int | None = None, replacement: bool = False, holes: float = 1.0
-    ) -> Plan:
+    def plan(self, batch_size: int, generator: torch.Generator, steps: int | None = None, holes: float = 1.0) -> Plan:
         """Draw an epoch: (S, B) images and (S, B) seeds, on the CPU. By default one pass, an incomplete last batch left out.
 
-        With `replacement`, `steps` batches from as many passes as needed, each in a new order, as the released ImageNet search takes its
-        validation batches. `holes` has no effect: there is no cutout. Raises ValueError where the files are fewer than a batch.
+        Or `steps` batches from as many passes as needed, each in a new order, as the released ImageNet search takes its validation
+        batches. `holes` has no effect: there is no cutout. Raises ValueError where the files are fewer than a batch.
         """
-        steps, one_pass = planned_steps(len(self), batch_size, steps, replacement), full_batches(len(self), batch_size)
+        one_pass = full_batches(len(self), batch_size)
+        steps = steps or one_pass
         passes = [torch.randperm(len(self), generator=generator)[: one_pass * batch_size] for _ in range(-(-steps // one_pass))]
         index = torch.cat(passes)[: steps * batch_size].view(steps, batch_size)
         return Plan(index, torch.randint(SEEDS, (steps, batch_size), generator=generator))
@@ -238,14 +236,3 @@ class StreamedEpoch:
         assert self.here is not None, "fetch() sets the batch"
         images, labels = self.here
         return self.images.normalised(images), labels
-
-
-def source(train: Files, test: Files, size: int, listed: str | None) -> str:
-    """A sentence that says what was read."""
-    which = f" of the list {listed}" if listed else ""
-    return f"{len(train)} training images{which} and {len(test)} test images of {len(train.classes)} classes, {size}x{size} views."
-
-
-def digest(train: Files, test: Files) -> str:
-    """The fingerprint of both: of names, sizes and choice."""
-    return hashlib.sha256((train.digest + test.digest).encode()).hexdigest()

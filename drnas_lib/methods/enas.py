@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.candidates import BestOfCandidates, accuracies
 from drnas_lib.methods.method import Batch, MethodContext
-from drnas_lib.spaces.space import Space
 
 BETAS, EPS, CLIP = (0.0, 0.999), 1e-3, 5.0
 ENTROPY_WEIGHT = 1e-4
@@ -63,20 +62,13 @@ class ENAS(BestOfCandidates):
         controller_lr: float,
         controller_updates: int,
         controller_samples: int,
-        seed: int = 0,
     ):
         super().__init__(variables, candidates, monitored)
         groups, edges, operations = variables.eta.shape
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.controller = Controller(groups * edges, operations)
+        self.controller = Controller(groups * edges, operations)
         self.optimiser = torch.optim.Adam(self.controller.parameters(), controller_lr, BETAS, EPS)
         self.updates, self.samples = controller_updates, controller_samples
         self.baseline: float | None = None
-
-    @classmethod
-    def build(cls, variables: ArchVariables, space: Space, seed: int, options: dict) -> "ENAS":
-        return cls(variables, **options, seed=seed)
 
     def get_extra_state(self) -> dict:
         return {"optimiser": self.optimiser.state_dict(), "baseline": self.baseline}

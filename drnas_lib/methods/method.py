@@ -4,7 +4,6 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.data.batches import DeviceImages
 from drnas_lib.nets.nb201 import SuperNet
-from drnas_lib.spaces.space import Space
 
 Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
 
@@ -37,14 +35,15 @@ class MethodContext:
 
     def augmented(self, count: int) -> Iterator[Batch]:
         """`count` random augmented batches of the search's own size."""
-        plan = self.images.plan(self.batch_size, self.image_generator, steps=count, replacement=True)
+        plan = self.images.plan(self.batch_size, self.image_generator, steps=count)
         return (self.images.batch(plan, i) for i in range(count))
 
 
 class Method(nn.Module, ABC):
     """A module, so that its `state_dict`, and thus every checkpoint, holds all that it learns or schedules.
 
-    The architecture step moves `variables.eta` (G, E, O); `network` is the class of the supernet that takes theta.
+    It is made with the parameters that only it reads, by name, while the seed of the search is PyTorch's. The architecture step moves
+    `variables.eta` (G, E, O); `network` is the class of the supernet that takes theta.
     """
 
     network: type[SuperNet] = SuperNet
@@ -52,11 +51,6 @@ class Method(nn.Module, ABC):
     def __init__(self, variables: ArchVariables):
         super().__init__()
         self.variables = variables
-
-    @classmethod
-    def build(cls, variables: ArchVariables, space: Space, seed: int, options: dict) -> Self:
-        """The method of a search; `options` are the parameters that only this method reads."""
-        return cls(variables, **options)
 
     @abstractmethod
     def sample(self, generator: torch.Generator) -> Tensor:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.architecture.variables import STD, ArchVariables
+from drnas_lib.genotype import NB201_EDGES
 from drnas_lib.methods.method import Method
 from drnas_lib.nets.nb201 import EdgeWeightedNet
 from drnas_lib.runs.seeds import derived
-from drnas_lib.spaces.space import Space
 
 NONE = 0  # the position of the operation 'none'
 STREAM = 1  # of random numbers for the edges' variables; those of eta start from the seed itself
@@ -27,25 +27,15 @@ class PCDARTS(Method):
     network = EdgeWeightedNet
     together: Tensor
 
-    def __init__(
-        self,
-        variables: ArchVariables,
-        targets: tuple[int, ...],
-        edge_normalisation: bool = True,
-        none_in_cell: bool = True,
-        seed: int = 0,
-    ):
+    def __init__(self, variables: ArchVariables, edge_normalisation: bool = True, none_in_cell: bool = True):
         super().__init__(variables)
-        eta = variables.eta
-        drawn = torch.randn(eta.shape[:2], generator=torch.Generator().manual_seed(derived(seed, STREAM)), dtype=eta.dtype)
+        eta, targets = variables.eta, [target for _, target in NB201_EDGES]
+        stream = torch.Generator().manual_seed(derived(torch.initial_seed(), STREAM))
+        drawn = torch.randn(eta.shape[:2], generator=stream, dtype=eta.dtype)
         self.edge_eta = nn.Parameter(STD * drawn.to(eta.device))  # G E
         self.edge_normalisation, self.none_in_cell = edge_normalisation, none_in_cell
         together = torch.tensor([[a == b for b in targets] for a in targets], device=eta.device)
         self.register_buffer("together", together.to(eta.dtype), persistent=False)  # E E: 1 where two edges enter the same node
-
-    @classmethod
-    def build(cls, variables: ArchVariables, space: Space, seed: int, options: dict) -> "PCDARTS":
-        return cls(variables, tuple(target for _, target in space.edges), **options, seed=seed)
 
     def learnt(self) -> list[nn.Parameter]:
         return [self.variables.eta, self.edge_eta] if self.edge_normalisation else [self.variables.eta]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.genotype import DARTS_CELL_INPUTS
-from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton, cell_inputs
+from drnas_lib.nets.darts_skeleton import CellPlace, DartsSkeleton, cell_inputs
 from drnas_lib.nets.darts_supernet_operations import BY_STRIDE, Noise
 from drnas_lib.nets.mixed import MixedCell, Theta, ThetaLayout
 from drnas_lib.spaces.space import Space
@@ -49,7 +49,7 @@ class DartsSuperNet(DartsSkeleton):
     ):
         rows = space.initial_mask(len(space.operations)) if mask is None else mask.tolist()
         cell = lambda place: DartsSuperCell(space, place, k, rows[place.reduction])
-        super().__init__(cell, MACROS[macro], channels, cells, classes, in_channels, stem_width=STEM_WIDTH * channels)
+        super().__init__(cell, macro, channels, cells, classes, in_channels, stem_width=STEM_WIDTH * channels)
         self.generator = generator
         self.register_buffer("drop", torch.zeros(()) if drop_path else None, persistent=False)  # a schedule sets it in every epoch
         self.draws = drop_path or any(isinstance(module, Noise) for module in self.modules())

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from drnas_lib.config.presets import MACROS
 from drnas_lib.genotype import DARTS_CELL_INPUTS, DartsGenotype
-from drnas_lib.nets.darts_skeleton import MACROS, CellPlace, DartsSkeleton, cell_inputs
+from drnas_lib.nets.darts_skeleton import CellPlace, DartsSkeleton, cell_inputs
 from drnas_lib.spaces.darts_operations import OPERATIONS, Factory
 
 
@@ -86,6 +87,6 @@ class DartsNetwork(DartsSkeleton):
         cell = lambda place: DartsCell(genotype, place, operations, drop)
         sizes = channels or kind.channels, cells or kind.cells, classes, in_channels
         concatenated = len(genotype.normal_concat), len(genotype.reduce_concat)
-        super().__init__(cell, kind, *sizes, concatenated=concatenated, auxiliary_size=auxiliary_size)
+        super().__init__(cell, macro, *sizes, concatenated=concatenated, auxiliary_size=auxiliary_size)
         self.genotype = genotype
         self.drop = drop

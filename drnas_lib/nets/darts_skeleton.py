@@ -11,6 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from drnas_lib.config.presets import MACROS
 from drnas_lib.spaces.darts_operations import FactorizedReduce
 from drnas_lib.spaces.nb201_operations import relu_conv_bn
 
@@ -45,7 +46,7 @@ def cell_places(cells: int, channels: int, stem: int, concatenated: tuple[int, i
 class CifarStem(nn.Module):
     """One 3x3 convolution; both inputs of the first cell are its output."""
 
-    reduces = False
+    multiplier, reduces = 3, False  # channels of the stem over those of the network, when this is trained on its own
 
     def __init__(self, c_in: int, width: int):
         super().__init__()
@@ -59,7 +60,7 @@ class CifarStem(nn.Module):
 class ImageNetStem(nn.Module):
     """Three 3x3 convolutions at stride 2; the first cell gets the outputs of the second and of the third."""
 
-    reduces = True
+    multiplier, reduces = 1, True
 
     def __init__(self, c_in: int, width: int):
         super().__init__()
@@ -108,22 +109,7 @@ def pool_to_2x2(size: int) -> nn.Module:
     return nn.AvgPool2d(size - size // 2, size // 2) if size > 1 else nn.AdaptiveAvgPool2d(2)
 
 
-@dataclass(frozen=True)
-class Macro:
-    """What differs between the two published macro networks. `shrinks`: pixels of the image per pixel of the last features."""
-
-    stem: type[CifarStem] | type[ImageNetStem]
-    stem_multiplier: int  # of the width, when a network is trained on its own
-    cells: int
-    channels: int
-    image_size: int
-    shrinks: int
-
-
-MACROS = {
-    "cifar": Macro(CifarStem, stem_multiplier=3, cells=20, channels=36, image_size=32, shrinks=4),
-    "imagenet": Macro(ImageNetStem, stem_multiplier=1, cells=14, channels=48, image_size=224, shrinks=32),
-}
+STEMS: dict[str, type[CifarStem] | type[ImageNetStem]] = {"cifar": CifarStem, "imagenet": ImageNetStem}
 
 
 class DartsSkeleton(nn.Module):
@@ -135,7 +121,7 @@ class DartsSkeleton(nn.Module):
     def __init__(
         self,
         cell_factory: Callable[[CellPlace], nn.Module],
-        macro: Macro,
+        macro: str,
         channels: int,
         cells: int,
         classes: int,
@@ -145,16 +131,17 @@ class DartsSkeleton(nn.Module):
         auxiliary_size: int | None = None,  # height of the images, for an auxiliary head
     ):
         super().__init__()
-        width = macro.stem_multiplier * channels if stem_width is None else stem_width
-        self.stem, self.stem_width = macro.stem(in_channels, width), width
-        places = list(cell_places(cells, channels, width, concatenated, macro.stem.reduces))
+        stem = STEMS[macro]
+        width = stem.multiplier * channels if stem_width is None else stem_width
+        self.stem, self.stem_width = stem(in_channels, width), width
+        places = list(cell_places(cells, channels, width, concatenated, stem.reduces))
         self.cells = nn.ModuleList(cell_factory(place) for place in places)
         outputs = [concatenated[place.reduction] * place.channels for place in places]
         self.auxiliary_after = reductions(cells)[1]
         self.auxiliary: AuxiliaryHead | None = None
         if auxiliary_size is not None:
-            size = auxiliary_size // macro.shrinks
-            self.auxiliary = AuxiliaryHead(outputs[self.auxiliary_after], size, classes, last_norm=not macro.stem.reduces)
+            size = auxiliary_size // MACROS[macro].shrinks
+            self.auxiliary = AuxiliaryHead(outputs[self.auxiliary_after], size, classes, last_norm=not stem.reduces)
         self.classifier = nn.Linear(outputs[-1], classes)
 
     def forward(self, x: Tensor, *cell_args) -> Tensor | tuple[Tensor, Tensor]:

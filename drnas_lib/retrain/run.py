@@ -10,11 +10,11 @@ from torch import nn
 
 from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.retrain import RetrainSettings
-from drnas_lib.data import image_files, stream
+from drnas_lib.data import image_files
 from drnas_lib.data.batches import MemoryFeed, Share
-from drnas_lib.data.search_images import described
-from drnas_lib.data.sources import load
-from drnas_lib.data.stream import Feed
+from drnas_lib.data.search_images import StreamedDataset, described
+from drnas_lib.data.sources import Dataset, load
+from drnas_lib.data.stream import Feed, StreamFeed
 from drnas_lib.genotype import genotype_from_json
 from drnas_lib.nets import networks
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
@@ -40,16 +40,6 @@ class Progress:
     epochs: int
 
 
-@dataclass(frozen=True)
-class Data:
-    """Images as read, and their description in the record. `feed(device, share)` raises ValueError where they do not fill a batch."""
-
-    feed: Callable[[torch.device, Share], Feed]
-    channels: int
-    description: dict  # name, fingerprint, source
-    reduced: tuple[str, ...] = ()  # why it is less than the data set of this name
-
-
 def run(
     settings: RetrainSettings,
     rerun: bool = False,
@@ -69,7 +59,7 @@ def run(
         device = choose(settings.device, settings.precision)
         data = read(settings)
         try:
-            feed = data.feed(device, process_group.share)
+            images = feed(data, settings, device, process_group.share)
         except ValueError as error:  # fewer images than a batch, or than the subset asked for
             raise RetrainError(str(error)) from error
         if rerun and process_group.first:
@@ -78,9 +68,9 @@ def run(
         process_group.wait()
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
         with reproducible(device, precision), using_threads(threads_for(device, *shape)):
-            net = built(settings.seed, lambda: network(settings, feed.classes, data.channels))
-            identity = Identity.of(settings, data.description)
-            training = Training(net, feed, settings.recipe, settings.seed, device, identity, process_group, precision)
+            net = built(settings.seed, lambda: network(settings, images.classes, data.channels))
+            identity = Identity.of(settings, described(data))
+            training = Training(net, images, settings.recipe, settings.seed, device, identity, process_group, precision)
             for row in training.run(folder, on_step):
                 yield Progress(row, training.history, settings.recipe.epochs)
             if process_group.first:
@@ -102,40 +92,43 @@ def network(settings: RetrainSettings, classes: int, in_channels: int) -> nn.Mod
     )
 
 
-def read(settings: RetrainSettings) -> Data:
+def read(settings: RetrainSettings) -> Dataset | StreamedDataset:
     """The images of a training. Raises MissingData, DamagedData, RecordError; RetrainError without test images."""
     folder = resolve(settings.data_folder) if settings.data_folder else None
-    size, recipe, seed = settings.image_size, settings.recipe, settings.seed
     if settings.dataset == STREAMED:
         train, test = image_files.train_and_test(folder or data_root() / STREAMED)
-        reduced = image_files.reductions(train)
+        reduced, listed = image_files.reductions(train), ""
         if settings.index_list:
-            train = image_files.chosen(train, resolve(settings.index_list))
-        source = stream.source(train, test, size, settings.index_list)
-        description = {"name": settings.dataset, "fingerprint": stream.digest(train, test), "source": source}
-        streamed = lambda device, share: stream.StreamFeed(train, test, size, recipe.batch_size, seed, device, settings.workers, share)
-        return Data(streamed, 3, description, reduced)
-    dataset = load(settings.dataset, data_root(), folder, size)
+            train, listed = image_files.chosen(train, resolve(settings.index_list)), f" of the list {settings.index_list}"
+        classes, size = len(train.classes), settings.image_size
+        source = f"{len(train)} training images{listed} and {len(test)} test images of {classes} classes, {size}x{size} views."
+        return StreamedDataset(train, test, source, reduced)
+    dataset = load(settings.dataset, data_root(), folder, settings.image_size)
     if dataset.test is None:
         raise RetrainError(f"{dataset.name} has no test images, so a training cannot be judged. Use another data set.")
+    return dataset
 
-    def in_memory(device: torch.device, share: Share) -> Feed:
-        return MemoryFeed(dataset.using(settings.subset), recipe.batch_size, recipe.cutout, seed, device, share)
 
-    return Data(in_memory, dataset.channels, described(dataset))
+def feed(data: Dataset | StreamedDataset, settings: RetrainSettings, device: torch.device, share: Share) -> Feed:
+    """The batches of a training. Raises ValueError where the images do not fill one."""
+    recipe, seed = settings.recipe, settings.seed
+    if isinstance(data, StreamedDataset):
+        sizes = settings.image_size, recipe.batch_size
+        return StreamFeed(data.train, data.valid, *sizes, seed, device, settings.workers, share)
+    return MemoryFeed(data.using(settings.subset), recipe.batch_size, recipe.cutout, seed, device, share)
 
 
 def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
     """Whether this run is done. Raises CheckpointError where a run of other settings is, RecordError."""
     if not folder.done:
         return False
-    images = (lambda: read(settings).description) if settings.dataset in READ_FROM_FOLDERS else None
+    images = (lambda: described(read(settings))) if settings.dataset in READ_FROM_FOLDERS else None
     checkpoint.check_finished(folder, settings, images)
     checkpoint.clear(folder.path)  # an interrupt may have come between done.json and their removal
     return True
 
 
-def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: torch.device, training: Training) -> None:
+def _write(folder: RunFolder, settings: RetrainSettings, data: Dataset | StreamedDataset, device: torch.device, training: Training) -> None:
     """Write all files of a finished training, `done.json` last, and remove its checkpoints."""
     history, shapes = training.history, without_auxiliary(training.net)
     shape = (data.channels, settings.image_size, settings.image_size)
@@ -158,7 +151,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Data, device: tor
             "input": list(shape),
             "sha256": checkpoint.weights_digest(training.net),
         },
-        "data": data.description | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
+        "data": described(data) | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
         "device": describe(device),
         "threads": torch.get_num_threads(),
         "processes": training.process_group.share.of,

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import nn
+
+Built = TypeVar("Built", bound=nn.Module)
 
 
 def derived(*numbers: int) -> int:
@@ -21,8 +24,8 @@ def seeded(device: torch.device, *numbers: int) -> Iterator[None]:
         yield
 
 
-def built(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-    """The network that `make` builds, its weights drawn from `seed` on the CPU, so that every device starts with the same weights."""
+def built(seed: int, make: Callable[[], Built]) -> Built:
+    """The module that `make` builds, its weights drawn from `seed` on the CPU, so that every device starts with the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()

@@ -94,7 +94,7 @@ class Search:
         start = torch.Generator().manual_seed(settings.seed)
         mean, std = settings.eta_mean, settings.eta_std
         self.variables = ArchVariables(self.space.shape, start, available=available, mean=mean, std=std).to(device)
-        self.method = method_class(settings.method).build(self.variables, self.space, settings.seed, settings.options)
+        self.method = built(settings.seed, lambda: method_class(settings.method)(self.variables, **settings.options))
         self.regulariser = REGULARISERS[settings.regulariser](settings.lam)
         adam = settings.arch_lr, settings.arch_betas, self.regulariser.decay, settings.arch_grad_clip
         self.arch_optimiser = Adam(self.method.learnt(), *adam)
@@ -221,7 +221,7 @@ class Search:
         holes = linear(epoch, epochs, 1.0)
         train = self.train.plan(s.batch_size, self.order, holes=holes)
         steps = len(train.index)
-        valid = self.valid.plan(s.batch_size, self.order, steps=steps, replacement=True, holes=holes)
+        valid = self.valid.plan(s.batch_size, self.order, steps=steps, holes=holes)
         if self.noise is not self.chance:  # seeded anew in every epoch, so no checkpoint has to keep its state
             self.noise.manual_seed(derived(s.seed, epoch, share.rank))
         if s.drop_path:

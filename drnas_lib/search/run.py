@@ -130,7 +130,7 @@ def _write_search(context: RunContext, search: Search) -> None:
     record = {
         "parameters": settings.as_dict(),
         "protocol": settings.protocol,
-        "reduced": [*settings.reduced, *(dataset.reduced if isinstance(dataset, StreamedDataset) else ())],
+        "reduced": [*settings.reduced, *dataset.reduced],
         "genotype": str(genotype),
         "supernet_sha256": checkpoint.weights_digest(search.step.net),
         "metrics": {

@@ -6,10 +6,8 @@ import json
 import pytest
 import yaml
 
-from drnas_lib.config import retrain as retrain_config
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.retrain import RetrainConfig
-from drnas_lib.nets import darts_skeleton
 from drnas_lib.runs.records import PROJECT
 
 FILES = sorted((PROJECT / "params" / "retrain").glob("*.yaml"))
@@ -37,11 +35,6 @@ def test_imagenet_has_its_own_network_and_recipe():
     found = settings(genotype="DrNAS_imagenet", dataset="imagenet")
     assert (found.macro, found.cells, found.channels, found.image_size) == ("imagenet", 14, 48, 224)
     assert (found.recipe.schedule, settings(dataset="imagenet", protocol="paper").recipe.schedule) == ("linear_tail", "linear")
-
-
-def test_macros_agree_with_the_networks():
-    for name, macro in darts_skeleton.MACROS.items():
-        assert retrain_config.MACROS[name] == {"cells": macro.cells, "channels": macro.channels, "divisor": macro.shrinks}
 
 
 def test_a_nb201_cell_brings_its_recipe():

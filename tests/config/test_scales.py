@@ -7,7 +7,7 @@ import pytest
 from drnas_lib.config import scales
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import ParameterError
-from drnas_lib.config.presets import FAMILIES, SETTINGS, Stages, searched
+from drnas_lib.config.presets import FAMILIES, SETTINGS, STAGE_LISTS, searched
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.runs.records import PROJECT
@@ -125,6 +125,7 @@ def test_nothing_else_says_what_a_scale_is():
 
 
 def test_one_stage_list_stays_one():
-    stages, usual = Stages([40], [1], [5], [0]), {"lr_warmup": 0, "arch_lr": 1e-2, "batch_size": 64}
-    values = scales.search("smoke", "nb201", "digits", vars(stages) | usual)
-    assert values.items() >= vars(Stages([2], [1], [5], [0])).items() and values["arch_lr"] == 1e-2 and values["subset"] == 128
+    of = lambda *lists: dict(zip(STAGE_LISTS, lists))
+    stages, usual = of([40], [1], [5], [0]), {"lr_warmup": 0, "arch_lr": 1e-2, "batch_size": 64}
+    values = scales.search("smoke", "nb201", "digits", stages | usual)
+    assert values.items() >= of([2], [1], [5], [0]).items() and values["arch_lr"] == 1e-2 and values["subset"] == 128

@@ -15,6 +15,7 @@ from drnas_lib.methods.darts import DARTS
 from drnas_lib.methods.dsnas import DSNAS, _Drawn
 from drnas_lib.methods.gumbel import GDAS, SNAS, gumbel
 from drnas_lib.methods.pc_darts import PCDARTS
+from drnas_lib.runs.seeds import built
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]
@@ -81,7 +82,7 @@ def test_the_temperature_goes_in_a_line_and_is_saved():
     ],
 )
 def test_the_published_temperatures(name, protocol, epochs, first, last):
-    method = method_class(name).build(variables(), SPACE, 0, options(name, protocol))
+    method = method_class(name)(variables(), **options(name, protocol))
     seen = []
     for epoch in (0, epochs - 1):
         method.begin_epoch(epoch, epochs)
@@ -158,7 +159,7 @@ def test_rsps_chooses_uniformly():
 
 
 def test_pc_darts_edge_weights_are_softmax_over_the_edges_into_a_node():
-    method = PCDARTS(variables(), TARGETS)
+    method = PCDARTS(variables())
     with torch.no_grad():
         method.edge_eta.copy_(torch.randn(1, 6, dtype=torch.float64, generator=generator(1)))
     weights = method.edge_weights()[0]
@@ -171,7 +172,7 @@ def test_pc_darts_edge_weights_are_softmax_over_the_edges_into_a_node():
 
 
 def test_pc_darts_derives_by_the_product_of_both():
-    method = PCDARTS(variables(), TARGETS)
+    method = PCDARTS(variables())
     with torch.no_grad():
         method.edge_eta.copy_(torch.arange(6.0)[None])
     expected = method.variables.eta.softmax(-1) * method.edge_weights()[..., None]
@@ -179,14 +180,14 @@ def test_pc_darts_derives_by_the_product_of_both():
     with torch.no_grad():
         method.variables.eta[..., 0] = 9.0  # none is the best everywhere
     assert set(SPACE.genotype(method.scores()).operations) == {"none"}
-    without = PCDARTS(method.variables, TARGETS, none_in_cell=False)
+    without = PCDARTS(method.variables, none_in_cell=False)
     assert "none" not in SPACE.genotype(without.scores()).operations
 
 
 @pytest.mark.parametrize(("protocol", "allowed"), [("paper", False), ("released", True)])
 def test_pc_darts_derives_none_in_the_released_code_alone(protocol, allowed):
     """The authors' genotype() passes over 'none'; DrNAS' code does not."""
-    method = method_class("pc_darts").build(variables(), SPACE, 0, options("pc_darts", protocol))
+    method = method_class("pc_darts")(variables(), **options("pc_darts", protocol))
     with torch.no_grad():
         method.variables.eta[..., 0] = 9.0
         method.variables.eta[..., 3] = 5.0
@@ -196,7 +197,7 @@ def test_pc_darts_derives_none_in_the_released_code_alone(protocol, allowed):
 def test_the_edges_of_pc_darts_start_at_a_thousandth_of_normal_noise():
     shape = 1, 400, 2
     made = ArchVariables(shape, torch.Generator().manual_seed(0), torch.float64)
-    drawn = [PCDARTS(made, (1,) * 400, seed=seed).edge_eta.detach().flatten() for seed in (0, 0, 1)]
+    drawn = [built(seed, lambda: PCDARTS(made)).edge_eta.detach().flatten() for seed in (0, 0, 1)]
     assert stats.kstest((drawn[0] / 1e-3).numpy(), "norm").pvalue > 0.01
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
     of_eta = made.eta.detach().flatten()[:400]
@@ -204,13 +205,13 @@ def test_the_edges_of_pc_darts_start_at_a_thousandth_of_normal_noise():
 
 
 def test_pc_darts_without_edge_normalisation_is_darts_on_part_of_the_channels():
-    method = PCDARTS(variables(), TARGETS, edge_normalisation=False)
+    method = PCDARTS(variables(), edge_normalisation=False)
     assert (method.sample(None)[..., -1] == 1).all() and len(method.learnt()) == 1
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_row_names_a_class_that_draws_for_every_edge(name):
-    method = method_class(name).build(variables(), SPACE, 0, options(name, "paper"))
+    method = method_class(name)(variables(), **options(name, "paper"))
     theta = method.sample(generator())
     assert theta.shape[:2] == (1, 6) and theta.shape[2] in (5, 6)
     torch.testing.assert_close(theta[..., :5].sum(-1), torch.ones(1, 6, dtype=torch.float64))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from drnas_lib.nets.darts_skeleton import MACROS, DartsSkeleton
+from drnas_lib.nets.darts_skeleton import DartsSkeleton
 from drnas_lib.spaces.darts_operations import OPERATIONS, FactorizedReduce
 from drnas_lib.spaces.nb201_operations import relu_conv_bn
 
@@ -51,7 +51,7 @@ class PlainDartsSuperNet(DartsSkeleton):
     def __init__(self, space, k=1, mask=None, macro="cifar", channels=36, cells=20, classes=10, in_channels=3):
         mask = space.initial_mask(len(space.operations)) if mask is None else mask.tolist()
         super().__init__(
-            lambda place: PlainCell(space, place, k, mask), MACROS[macro], channels, cells, classes, in_channels, stem_width=3 * channels
+            lambda place: PlainCell(space, place, k, mask), macro, channels, cells, classes, in_channels, stem_width=3 * channels
         )
 
     def forward(self, x: Tensor, theta: Tensor):

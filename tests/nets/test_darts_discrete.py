@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from drnas_lib.config.presets import MACROS
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_network import DartsNetwork
-from drnas_lib.nets.darts_skeleton import MACROS, AuxiliaryHead, DartsSkeleton, cell_places, pool_to_2x2, reductions
+from drnas_lib.nets.darts_skeleton import STEMS, AuxiliaryHead, DartsSkeleton, cell_places, pool_to_2x2, reductions
 from drnas_lib.runs.records import PROJECT
 from drnas_lib.spaces.darts_operations import PLAIN_POOLS, FactorizedReduce
 
@@ -96,7 +97,7 @@ def test_forward_written_out(macro, size):
 
 
 def test_the_stems():
-    cifar, imagenet = MACROS["cifar"].stem(3, 108), MACROS["imagenet"].stem(3, 48)
+    cifar, imagenet = STEMS["cifar"](3, 108), STEMS["imagenet"](3, 48)
     s0, s1 = cifar(torch.zeros(1, 3, 32, 32))
     assert s0 is s1 and s0.shape == (1, 108, 32, 32)
     assert [s.shape for s in imagenet(torch.zeros(1, 3, 224, 224))] == [(1, 48, 56, 56), (1, 48, 28, 28)]
@@ -173,6 +174,6 @@ def test_cell_arguments_reach_every_cell():
             return last.repeat(1, 2, 1, 1)[:, : 4 * self.place.channels]
 
     seen = []
-    skeleton = DartsSkeleton(Scale, MACROS["cifar"], channels=2, cells=3, classes=3, stem_width=32, concatenated=(4, 4))
+    skeleton = DartsSkeleton(Scale, "cifar", channels=2, cells=3, classes=3, stem_width=32, concatenated=(4, 4))
     skeleton(torch.zeros(1, 3, 8, 8), 5)
     assert seen == [(False, 5), (True, 5), (True, 5)]

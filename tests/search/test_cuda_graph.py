@@ -35,7 +35,7 @@ def make(settings):
 
 def plans(search):
     train = search.train.plan(search.settings.batch_size, search.order)
-    return train, search.valid.plan(search.settings.batch_size, search.order, steps=len(train.index), replacement=True)
+    return train, search.valid.plan(search.settings.batch_size, search.order, steps=len(train.index))
 
 
 def run_epoch(search, moves_eta=True, lr=0.05):

@@ -20,7 +20,7 @@ SMALL = dict(channels=4, cells_per_stage=1, classes=4)
 
 def made(order, method=DARTS, nesterov=False, second_order=False, smoothing=0.0):
     variables = ArchVariables(SPACE.shape, torch.Generator().manual_seed(0), torch.float64)
-    method = method.build(variables, SPACE, 0, {})
+    method = method(variables)
     torch.manual_seed(0)
     net = method.network(SPACE, 1, **SMALL).double()
     adam, sgd = Adam(method.learnt(), 1e-2), Sgd(net.parameters(), 0.9, 3e-4, 5.0, nesterov)

@@ -105,7 +105,7 @@ def launched_steps(search: Search, count: int) -> Iterator[int]:
     batch_size = search.settings.batch_size
     search.step.weight_optimiser.set_lr(search.settings.weight_lr)
     train = search.train.plan(batch_size, search.order, steps=count)
-    return search.launcher.epoch(train, search.valid.plan(batch_size, search.order, steps=count, replacement=True), True)
+    return search.launcher.epoch(train, search.valid.plan(batch_size, search.order, steps=count), True)
 
 
 Steps = Callable[[SearchSettings, Dataset, torch.device, int], Iterator[object]]

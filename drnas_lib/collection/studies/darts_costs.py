@@ -13,10 +13,10 @@ import torch
 
 from drnas_lib.collection.views.darts_tables import COSTS
 from drnas_lib.config.cells import published
+from drnas_lib.config.presets import MACROS
 from drnas_lib.genotype import DARTS_CELL_INPUTS, DartsGenotype
 from drnas_lib.nets.cost import Cost, macs, parameters
 from drnas_lib.nets.darts_network import DartsNetwork
-from drnas_lib.nets.darts_skeleton import MACROS
 from drnas_lib.runs.records import resolve, write_csv
 
 NODES = (2, 3, 4, 5)  # of a cell, computed and concatenated
@@ -54,7 +54,7 @@ def _with_one_edge(macro: str, kind: str, operation: str, source: int) -> Cost:
 def rows() -> list[dict]:
     """A row for each published cell and macro network."""
     cells = [(cell.name, cell.genotype) for cell in published().values() if isinstance(cell.genotype, DartsGenotype)]
-    return [{"cell": name, "network": macro} | asdict(cost(genotype, macro)) for name, genotype in cells for macro in MACROS]
+    return [{"cell": name, "network": macro} | asdict(cost(genotype, macro)) for name, genotype in cells for macro in CLASSES]
 
 
 if __name__ == "__main__":
