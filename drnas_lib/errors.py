@@ -16,7 +16,7 @@ class UserError(BaseException):
         return [f"{type(self).__name__}: {self}"]
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """`repr` of any value of a notebook or a file, shortened if it is long, deep or recursive."""
     try:
         text = _SHORT.repr(value)

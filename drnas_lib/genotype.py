@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from drnas_lib.errors import UserError, shown
+from drnas_lib.errors import UserError, short_repr
 
 NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NB201_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))  # (source, target), in the order of the printed string
@@ -48,15 +48,15 @@ class Nb201Genotype:
     def parse(cls, text: str) -> Self:
         """A cell in the benchmark's form NB201_TEXT, in which `op~s` reads node s. Raises GenotypeError."""
         if not isinstance(text, str):
-            raise GenotypeError(f"a cell must be a text such as {NB201_TEXT!r}, got {shown(text)}")
+            raise GenotypeError(f"a cell must be a text such as {NB201_TEXT!r}, got {short_repr(text)}")
         forms, nodes = NB201_TEXT.split("+"), text.split("+")
         if len(nodes) != len(forms):
-            raise GenotypeError(f"expected {len(forms)} nodes joined by '+', as in {NB201_TEXT!r}; got {len(nodes)} in {shown(text)}")
+            raise GenotypeError(f"expected {len(forms)} nodes joined by '+', as in {NB201_TEXT!r}; got {len(nodes)} in {short_repr(text)}")
         operations: list[str] = []
         for target, (form, node) in enumerate(zip(forms, nodes), start=1):
             found = re.fullmatch(re.escape(form).replace("op", "([^|~]*)"), node)
             if found is None:
-                raise GenotypeError(f"node {target}: expected {form!r}, got {shown(node)} in {shown(text)}")
+                raise GenotypeError(f"node {target}: expected {form!r}, got {short_repr(node)} in {short_repr(text)}")
             operations += found.groups()
         return cls(tuple(operations))
 
@@ -105,10 +105,10 @@ class DartsGenotype:
             kind, colon, nodes = part.partition(":")
             kind = kind.strip().lower()
             if not colon or kind not in ("normal", "reduce") or kind in cells:
-                raise GenotypeError(f"expected {DARTS_TEXT!r}, got {shown(part.strip())}")
+                raise GenotypeError(f"expected {DARTS_TEXT!r}, got {short_repr(part.strip())}")
             cells[kind] = _parsed_cell(nodes, kind)
         if missing := {"normal", "reduce"} - set(cells):
-            raise GenotypeError(f"expected {DARTS_TEXT!r}; the {missing.pop()} cell is missing in {shown(text)}")
+            raise GenotypeError(f"expected {DARTS_TEXT!r}; the {missing.pop()} cell is missing in {short_repr(text)}")
         return cls(*cells["normal"], *cells["reduce"])
 
     def __str__(self) -> str:
@@ -141,15 +141,15 @@ Genotype = Nb201Genotype | DartsGenotype
 def genotype_from_json(data: Any) -> Genotype:
     """The cell that `to_json` wrote. Raises GenotypeError."""
     if not isinstance(data, dict):
-        raise GenotypeError(f"a genotype is a JSON object, got {type(data).__name__}: {shown(data)}")
+        raise GenotypeError(f"a genotype is a JSON object, got {type(data).__name__}: {short_repr(data)}")
     try:
         if data["space"] == "nb201":
             return Nb201Genotype.parse(data["cell"])
         if data["space"] == "darts":
             return DartsGenotype(*(data[name] for name in DARTS_FIELDS))
     except KeyError as error:
-        raise GenotypeError(f"{error} is missing; the keys found are {', '.join(map(shown, data)) or 'none'}") from error
-    raise GenotypeError(f"unknown space {shown(data['space'])}; allowed: nb201, darts")
+        raise GenotypeError(f"{error} is missing; the keys found are {', '.join(map(short_repr, data)) or 'none'}") from error
+    raise GenotypeError(f"unknown space {short_repr(data['space'])}; allowed: nb201, darts")
 
 
 def all_nb201() -> Iterator[Nb201Genotype]:
@@ -160,9 +160,9 @@ def all_nb201() -> Iterator[Nb201Genotype]:
 
 def _check_operation(operation: Any, allowed: tuple[str, ...], where: str) -> None:
     if operation not in allowed:
-        nearest = difflib.get_close_matches(shown(operation), allowed, n=1)
+        nearest = difflib.get_close_matches(short_repr(operation), allowed, n=1)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise GenotypeError(f"{where}: unknown operation {shown(operation)}; allowed: {', '.join(allowed)}{hint}")
+        raise GenotypeError(f"{where}: unknown operation {short_repr(operation)}; allowed: {', '.join(allowed)}{hint}")
 
 
 def _computed(nodes: int) -> tuple[int, ...]:
@@ -177,9 +177,9 @@ def _parsed_cell(text: str, kind: str) -> tuple[DartsCell, tuple[int, ...]]:
     for target, inputs in enumerate(nodes, start=DARTS_CELL_INPUTS):
         if len(inputs) != 2 or not all(re.fullmatch(r"\w+~\d{1,3}", entry, re.ASCII) for entry in inputs):
             expected = "two inputs such as 'sep_conv_3x3~0 skip_connect~1'"
-            raise GenotypeError(f"{kind} cell, node {target}: expected {expected}, got {shown(' '.join(inputs))}")
+            raise GenotypeError(f"{kind} cell, node {target}: expected {expected}, got {short_repr(' '.join(inputs))}")
     if bracket and not re.fullmatch(r"\s*\d{1,3}(\s+\d{1,3})*\s*\]\s*", concat, re.ASCII):
-        raise GenotypeError(f"{kind} cell: expected the concatenated nodes such as [4 5 6] at its end, got {shown(bracket + concat)}")
+        raise GenotypeError(f"{kind} cell: expected the concatenated nodes such as [4 5 6] at its end, got {short_repr(bracket + concat)}")
     entries = tuple((operation, int(source)) for inputs in nodes for operation, source in (entry.split("~") for entry in inputs))
     return entries, tuple(map(int, concat.rstrip(" ]").split())) if bracket else _computed(len(nodes))
 
@@ -188,10 +188,10 @@ def _checked_cell(entries: Any, concat: Any, kind: str) -> tuple[DartsCell, tupl
     """Entries and concatenated nodes of a valid cell, as tuples. Raises GenotypeError."""
     pair = "a pair (operation, input node)"
     if not isinstance(entries, list | tuple):
-        raise GenotypeError(f"{kind} cell: expected a list, each entry {pair}, got {shown(entries)}")
+        raise GenotypeError(f"{kind} cell: expected a list, each entry {pair}, got {short_repr(entries)}")
     for position, entry in enumerate(entries):
         if not isinstance(entry, list | tuple) or len(entry) != 2 or type(entry[1]) is not int:
-            raise GenotypeError(f"{kind} cell, entry {position}: expected {pair}, got {shown(entry)}")
+            raise GenotypeError(f"{kind} cell, entry {position}: expected {pair}, got {short_repr(entry)}")
         (operation, source), target = entry, DARTS_CELL_INPUTS + position // 2
         _check_operation(operation, DARTS_OPERATIONS, f"{kind} cell, node {target}")
         if not 0 <= source < target:
@@ -200,7 +200,7 @@ def _checked_cell(entries: Any, concat: Any, kind: str) -> tuple[DartsCell, tupl
         raise GenotypeError(f"{kind} cell: every node has two inputs, so the number of entries is even and above 0; got {len(entries)}")
     computed = _computed(len(entries) // 2)
     if not isinstance(concat, list | tuple) or not all(type(node) is int for node in concat):
-        raise GenotypeError(f"{kind}_concat: expected a list of node numbers, got {shown(concat)}")
+        raise GenotypeError(f"{kind}_concat: expected a list of node numbers, got {short_repr(concat)}")
     if not concat or len(set(concat)) != len(concat) or not set(concat) <= set(computed):
         raise GenotypeError(f"{kind}_concat: expected distinct nodes out of {', '.join(map(str, computed))}, got {list(concat)}")
     return tuple((operation, source) for operation, source in entries), tuple(concat)

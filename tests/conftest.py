@@ -38,8 +38,8 @@ def leaves_no_checkpoint_after_the_next_start(run, these, monkeypatch):
         patch.setattr(checkpoint, "clear", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             list(run(these))
-    assert folder.done and checkpoint.found(folder.path)
-    assert list(run(these)) == [] and not checkpoint.found(folder.path)
+    assert folder.done and checkpoint.list_checkpoints(folder.path)
+    assert list(run(these)) == [] and not checkpoint.list_checkpoints(folder.path)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ from drnas_lib.collection.studies.config import (
 from drnas_lib.config.parameters import Kind, ParameterError, Parameters
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.errors import shown
+from drnas_lib.errors import short_repr
 
 CONFIGS: dict[str, type[Parameters]] = {
     "search": SearchConfig,
@@ -51,7 +51,7 @@ class Case:
     where: str
 
     def __str__(self) -> str:
-        return f"{self.notebook}-{self.name}-{self.where}-{shown(self.value)[:30]}"
+        return f"{self.notebook}-{self.name}-{self.where}-{short_repr(self.value)[:30]}"
 
     @property
     def taken(self) -> bool:
@@ -99,7 +99,7 @@ def table() -> str:
     rows = ["| notebook | parameter | value | where | what happens |", "|---|---|---|---|---|"]
     for case in cases():
         if case.where != "another kind":
-            cells = case.notebook, case.name, f"`{_cut(shown(case.value), 40)}`", case.where, _cut(case.outcome(), 300)
+            cells = case.notebook, case.name, f"`{_cut(short_repr(case.value), 40)}`", case.where, _cut(case.outcome(), 300)
             rows.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(rows)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from drnas_lib.data.image_set import ImageSet
-from drnas_lib.data.search_images import halves
+from drnas_lib.data.search_images import weight_and_eta_images
 from drnas_lib.data.sources import DATASETS, Dataset, load
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.runs.records import RunFolder, read_json
@@ -77,8 +77,8 @@ def test_training_compares_the_cell_with_others(settings):
 @pytest.mark.parametrize("moves_eta", [True, False], ids=["eta moves", "eta rests"])
 def test_nothing_in_a_step_would_break_a_capture(settings, base, moves_eta):
     search = Search(settings(base), load("digits", None), torch.device("cpu"))
-    train = search.train.plan(32, search.order)
-    valid = search.valid.plan(32, search.order, steps=len(train.index))
+    train = search.train.plan(32, search.image_generator)
+    valid = search.valid.plan(32, search.image_generator, steps=len(train.index))
     next(search.launcher.epoch(train, valid, moves_eta))
 
     def one():
@@ -95,7 +95,7 @@ def test_both_sides_of_the_second_order_difference_see_the_same_noise(settings):
     passes, one_pass = [], search.step._pass
     search.step._pass = lambda *batch: passes.append(one_pass(*batch)) or passes[-1]
     search.step._set_weights = lambda *move: None
-    batch = search.train.batch(search.train.plan(32, search.order), 0)
+    batch = search.train.batch(search.train.plan(32, search.image_generator), 0)
     search.step.unrolled_gradient(batch, batch)
     of_inner_step, _, plus, minus = (loss for loss, _ in passes)
     assert torch.equal(plus, minus) and not torch.equal(plus, of_inner_step)
@@ -110,7 +110,7 @@ def test_cifar100_is_normalised_by_its_own_statistics(settings, protocol):
     images = ImageSet(pixels, torch.arange(4))
     known = images, None, row.classes, row.mean, row.std, row.pad, row.flip, row.shuffled, "made here.", "0"
     these = settings({}, space="darts", dataset="cifar100", protocol=protocol, batch_size=2)
-    of_weights, of_eta = halves(Dataset("cifar100", *known), these, torch.device("cpu"))
+    of_weights, of_eta = weight_and_eta_images(Dataset("cifar100", *known), these, torch.device("cpu"))
     mean, std = (torch.tensor(values)[:, None, None] for values in ((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762)))
     shown = torch.cat([x for part in (of_weights, of_eta) for x, _ in part.evaluation(2)])
     torch.testing.assert_close(shown, (pixels / 255 - mean) / std)

@@ -21,7 +21,7 @@ from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.search import loop as search
 from drnas_lib.search.loop import Epoch, Search, SharedDevice
-from drnas_lib.search.run import Training, run
+from drnas_lib.search.run import TrainingEpoch, run
 from tests.conftest import SMALL
 from tests.data.images import fill
 from tests.distributed.test_distributed import lose_a_process, torchrun
@@ -65,7 +65,7 @@ def state_after(case, process_group, folder, epochs=None):
     net = {name: value.clone() for name, value in these.step.net.state_dict().items()}
     momentum = {f"momentum of {name}": value.clone() for name, value in these.step.momentum().items()}
     learnt = {name: value for name, value in these.method.state_dict().items() if isinstance(value, torch.Tensor)}
-    streams = {"stream of theta": these.chance.get_state(), "stream of noise": these.noise.get_state()}
+    streams = {"stream of theta": these.theta_generator.get_state(), "stream of noise": these.noise.get_state()}
     return net | momentum | learnt | streams, rows
 
 
@@ -129,7 +129,7 @@ def test_killing_a_process_ends_the_search_with_a_clear_error_and_the_restart_re
     whole, hurt = (SearchConfig.of(these | {"name": name, "processes": 2}) for name in ("whole", "hurt"))
     told = list(start(whole))
     assert [progress.row["epoch"] for progress in told if isinstance(progress, Epoch)] == [1, 2, 3, 4]
-    assert [progress.cell for progress in told if isinstance(progress, Training)] == ["derived", "random_1", "all_skip"]
+    assert [progress.cell for progress in told if isinstance(progress, TrainingEpoch)] == ["derived", "random_1", "all_skip"]
     lose_a_process(torchrun("search", these | {"name": "hurt"}))
     folders = [RunFolder(config.settings().folder) for config in (whole, hurt)]
     assert not folders[1].done

@@ -126,8 +126,8 @@ def test_a_gpu_may_replay_the_steps_of_methods_that_compute_everything(settings,
 
     def epoch(number):
         search.method.begin_epoch(number, 3)
-        train = search.train.plan(16, search.order)
-        valid = search.valid.plan(16, search.order, steps=len(train.index))
+        train = search.train.plan(16, search.image_generator)
+        valid = search.valid.plan(16, search.image_generator, steps=len(train.index))
         list(search.launcher.epoch(train, valid, True))
         search.launcher.number.zero_()
 

@@ -12,11 +12,11 @@ from drnas_lib.data.search_images import StreamedDataset
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import StreamFeed
 from drnas_lib.methods import method_class
-from drnas_lib.retrain.loop import Meter, Training
+from drnas_lib.retrain.loop import Meter, Trainer
 from drnas_lib.retrain.run import feed as make_feed
 from drnas_lib.retrain.run import network, read
 from drnas_lib.runs.records import RunFolder
-from drnas_lib.runs.seeds import built
+from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.search.loop import Search, SharedDevice
 from tests.conftest import SMALL
 from tests.data.images import fill
@@ -105,8 +105,8 @@ def test_a_module_moves_and_the_line_of_the_library_is_named(settings):
 
 def a_step(search, device):
     """What is met in one step, the images of an epoch being there."""
-    steps = search.train.plan(search.settings.batch_size, search.order)
-    valid = search.valid.plan(search.settings.batch_size, search.order, steps=len(steps.index))
+    steps = search.train.plan(search.settings.batch_size, search.image_generator)
+    valid = search.valid.plan(search.settings.batch_size, search.image_generator, steps=len(steps.index))
     next(search.launcher.epoch(steps, valid, True))
     device.reports.clear()
     search.launcher.run_step(True)
@@ -182,7 +182,7 @@ def test_an_epoch_of_retraining(cell):
     these = RetrainConfig.of(TRAINED | dict(genotype=cell, dataset="digits", subset=96, cutout=2)).settings()
     with posing() as device:
         feed = make_feed(read(these), these, CUDA, Share())
-        training = Training(built(0, lambda: network(these, feed.classes, 1)), feed, these.recipe, 0, CUDA, None)
+        training = Trainer(build_seeded(0, lambda: network(these, feed.classes, 1)), feed, these.recipe, 0, CUDA, None)
         training._epoch(0, lambda done, of: device.reports.clear())
         assert files(device.reports) <= {"tolist reads back @ loop.py", "to copies from the host to the device @ batches.py"}
         (x, y), meter = next(feed.epoch(0)), Meter(CUDA)
@@ -197,7 +197,7 @@ def test_an_epoch_of_retraining_on_images_from_files(tmp_path):
     these = RetrainConfig.of(TRAINED | dict(dataset="imagenet", image_size=32, recipe="drnas", cutout=0, drop_path=0.2)).settings()
     with posing() as device:
         feed = StreamFeed(*train_and_test(tmp_path), 32, 32, 0, CUDA, workers=0)
-        training = Training(built(0, lambda: network(these, feed.classes, 3)), feed, these.recipe, 0, CUDA, None)
+        training = Trainer(build_seeded(0, lambda: network(these, feed.classes, 3)), feed, these.recipe, 0, CUDA, None)
         device.reports.clear()
         training._epoch(0, None)
         known = {"to copies from the host to the device @ stream.py", "tolist reads back @ loop.py"}

@@ -43,7 +43,7 @@ def assert_the_same_search(one, other):
     """Weights, running statistics, momentum, eta, Adam's state, meter, random streams, log, and eta after every epoch."""
     (search, rows), (expected, expected_rows) = one, other
     assert_same(content(search), content(expected))
-    assert torch.equal(search.order.get_state(), expected.order.get_state())
+    assert torch.equal(search.image_generator.get_state(), expected.image_generator.get_state())
     assert rows == expected_rows and search.trace == expected.trace
 
 

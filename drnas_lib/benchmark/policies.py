@@ -21,7 +21,7 @@ from drnas_lib.benchmark.table import Benchmark
 from drnas_lib.config.run_parameters import fingerprint
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
 from drnas_lib.runs import integrity
-from drnas_lib.runs.identity import settings_differ
+from drnas_lib.runs.identity import settings_differences
 from drnas_lib.runs.records import RecordError, RunFolder, environment, write_csv
 
 E, O = len(NB201_EDGES), len(NB201_OPERATIONS)  # noqa: E741
@@ -36,22 +36,22 @@ SECONDS_PER_QUERY = {"cifar10": 120.0, "cifar100": 240.0, "imagenet16-120": 182.
 BUDGET_S = 12_000.0
 SEEDS = 500
 POLICY_LR = 0.001  # the official script; the command in its documentation has 0.5
-Uniforms = NDArray[np.float64]
+RandomNumbers = NDArray[np.float64]
 
 
-def draws(seeds: int, queries: int, policy: str) -> tuple[Uniforms, Uniforms]:
+def draws(seeds: int, queries: int, policy: str) -> tuple[RandomNumbers, RandomNumbers]:
     """(S, Q, E) uniform numbers, one for each choice, and (S, E, O) standard normal ones, for the start of a policy."""
     streams = [np.random.default_rng([seed, *policy.encode()]) for seed in range(seeds)]
     normal = np.stack([stream.standard_normal((E, O)) for stream in streams])
     return np.stack([stream.random((queries, E)) for stream in streams]), normal
 
 
-def random_search(signal: NDArray, uniform: Uniforms, normal: Uniforms, lr: float) -> NDArray:
+def random_search(signal: NDArray, uniform: RandomNumbers, normal: RandomNumbers, lr: float) -> NDArray:
     """The cells (S, Q) to look up: each is uniformly random, whatever the `signal` (5^6,)."""
     return cells((uniform * O).astype(np.int64))
 
 
-def reinforce(signal: NDArray, uniform: Uniforms, normal: Uniforms, lr: float) -> NDArray:
+def reinforce(signal: NDArray, uniform: RandomNumbers, normal: RandomNumbers, lr: float) -> NDArray:
     """The cells (S, Q) that a policy looks up. It is the softmax over (E, O) logits; Adam moves them along (reward - baseline) grad log p.
 
     The reward is `signal` (5^6,) in per cent, the baseline its moving average with decay 0.9, corrected for its start.
@@ -92,7 +92,7 @@ def names() -> tuple[str, ...]:
     return tuple(str(genotype(cell)) for cell in range(O**E))
 
 
-POLICIES: dict[str, Callable[[NDArray, Uniforms, Uniforms, float], NDArray]] = {"random": random_search, "reinforce": reinforce}
+POLICIES: dict[str, Callable[[NDArray, RandomNumbers, RandomNumbers, float], NDArray]] = {"random": random_search, "reinforce": reinforce}
 LABELS = {"random": "Random (baseline)", "reinforce": "Reinforce (Zoph et al., 2018)"}
 
 
@@ -185,7 +185,7 @@ def run(settings: TableSearchSettings, rerun: bool = False) -> pd.DataFrame:
 
 def _finished(folder: RunFolder, settings: TableSearchSettings) -> pd.DataFrame:
     record = integrity.record(folder)
-    if differences := settings_differ(record["parameters"], settings.as_dict()):
+    if differences := settings_differences(record["parameters"], settings.as_dict()):
         raise RecordError(
             f"{folder.path} holds a finished search of other settings: {'; '.join(differences)}. Choose another folder with the parameter "
             "`results`, or replace it with rerun=True."

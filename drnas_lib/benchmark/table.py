@@ -109,7 +109,7 @@ class Benchmark:
         return cls(frame, path)
 
     @classmethod
-    def found(cls) -> tuple["Benchmark | None", str]:
+    def load_if_available(cls) -> tuple["Benchmark | None", str]:
         """The table in the data root, or None and the reason: it is not there, or damaged."""
         try:
             return cls.load(), ""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from drnas_lib.config.parameters import nearest
-from drnas_lib.errors import UserError, shown
+from drnas_lib.errors import UserError, short_repr
 from drnas_lib.genotype import DARTS_FIELDS, DartsGenotype, Genotype, GenotypeError, Nb201Genotype, genotype_from_json
 from drnas_lib.runs import integrity
 from drnas_lib.runs.records import PROJECT, RecordError, RunFolder, resolve
@@ -37,7 +37,7 @@ def from_python(text: str) -> DartsGenotype:
     call = _expression(RANGE.sub(lambda found: str([*range(int(found[2]), int(found[3]))]), text))
     name = getattr(call.func, "id", getattr(call.func, "attr", None)) if isinstance(call, ast.Call) else None
     if not isinstance(call, ast.Call) or name != "Genotype" or len(call.args) > len(DARTS_FIELDS):
-        raise GenotypeError(f"{EXPECTED}; got {shown(text)}")
+        raise GenotypeError(f"{EXPECTED}; got {short_repr(text)}")
     nodes = dict(zip(DARTS_FIELDS, call.args)) | {str(keyword.arg): keyword.value for keyword in call.keywords}
     if set(nodes) != set(DARTS_FIELDS):
         raise GenotypeError(f"{EXPECTED}; got {', '.join(nodes) or 'nothing'} in it")
@@ -59,7 +59,7 @@ def _expression(text: str) -> ast.expr:
         raise GenotypeError(f"the text is no cell ({error}); {EXPECTED}") from error
     value = getattr(body[0], "value", None) if len(body) == 1 else None
     if not isinstance(value, ast.expr):
-        raise GenotypeError(f"expected one cell and nothing else; got {shown(text)}")
+        raise GenotypeError(f"expected one cell and nothing else; got {short_repr(text)}")
     return value
 
 

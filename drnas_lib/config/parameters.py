@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, core_schema
 
 from drnas_lib.config.notebook_parameters import given_parameters
-from drnas_lib.errors import UserError, shown
+from drnas_lib.errors import UserError, short_repr
 
 WIDTH = 110  # of a long list in a message
 LEAST_SIMILARITY = 0.55  # of two words, from 0 to 1, for one to be suggested for the other
@@ -180,7 +180,7 @@ def nearest(word: Any, allowed: Iterable[str]) -> str:
 
 
 def _unquoted(value: Any) -> str:
-    return shown(value).strip("'\"")
+    return short_repr(value).strip("'\"")
 
 
 def _letters(word: str) -> str:
@@ -202,11 +202,11 @@ class Parameters(BaseModel):
         """Check `values`, then their combinations; a name left out keeps its default. Raises ParameterError with all problems at once."""
         known = cls.model_fields
         unknown = [name for name in values if name not in known]
-        problems = [f"{_unquoted(name)}={shown(values[name])}: there is no such parameter.{nearest(name, known)}" for name in unknown]
+        problems = [f"{_unquoted(name)}={short_repr(values[name])}: there is no such parameter.{nearest(name, known)}" for name in unknown]
         try:
             config = cls(**{name: value for name, value in values.items() if name in known})
         except ValidationError as error:
-            problems += [f"{e['loc'][0]}={shown(e['input'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+            problems += [f"{e['loc'][0]}={short_repr(e['input'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
         else:
             problems += config._problems()
         if unknown:
@@ -253,5 +253,5 @@ def file_of_parameters(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path} cannot be read: {error}") from error
     if not isinstance(values, dict | None):
-        raise ParameterError(f"{path}: expected lines of `name: value`, got {shown(values)}")
+        raise ParameterError(f"{path}: expected lines of `name: value`, got {short_repr(values)}")
     return values or {}

@@ -9,7 +9,7 @@ from torch import Tensor
 from drnas_lib.data.augment import Augment, pixel_scale
 from drnas_lib.data.image_set import ImageSet
 from drnas_lib.data.sources import Dataset
-from drnas_lib.runs.seeds import derived
+from drnas_lib.runs.seeds import derive_seed
 
 Batch = tuple[Tensor, Tensor]  # x float32 (B, C, H, W), y int64 (B,), on the device
 TEST_BATCH = 500
@@ -17,10 +17,10 @@ TEST_BATCH = 500
 
 @dataclass(frozen=True)
 class Share:
-    """The images of a batch that one of several processes sees: every `of`-th, from the `rank`-th on."""
+    """The images of a batch that one of several processes sees: every `world_size`-th, from the `rank`-th on."""
 
     rank: int = 0
-    of: int = 1
+    world_size: int = 1
 
 
 WHOLE = Share()
@@ -35,7 +35,7 @@ class Plan:
 
     def part(self, share: Share) -> "Plan":
         """The share of every batch."""
-        mine = slice(share.rank, None, share.of)
+        mine = slice(share.rank, None, share.world_size)
         return Plan(self.index[:, mine].contiguous(), self.draws[:, mine].contiguous())
 
 
@@ -133,14 +133,14 @@ class MemoryFeed:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The augmented training batches of an epoch."""
-        plan = self.images.plan(self.batch_size, torch.Generator().manual_seed(derived(self.seed, epoch))).part(self.share)
+        plan = self.images.plan(self.batch_size, torch.Generator().manual_seed(derive_seed(self.seed, epoch))).part(self.share)
         for step in range(self.steps):
             yield self.images.batch(plan, step)
 
     def test(self) -> Iterator[Batch]:
         """All test images, without augmentation."""
         for number, batch in enumerate(self.tests.evaluation(TEST_BATCH)):
-            if number % self.share.of == self.share.rank:
+            if number % self.share.world_size == self.share.rank:
                 yield batch
 
 

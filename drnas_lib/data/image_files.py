@@ -116,7 +116,7 @@ def refuse_many(root: Path, unreadable: list[str], total: int) -> None:
         raise DamagedData(f"{root}: {named(unreadable)} of {total} images cannot be read. Repair or remove them.")
 
 
-def reductions(files: Files) -> tuple[str, ...]:
+def imagenet_reductions(files: Files) -> tuple[str, ...]:
     """How these training images differ from all of ImageNet: nothing, or a sentence."""
     if (len(files), len(files.classes)) == IMAGENET:
         return ()

@@ -47,7 +47,10 @@ class StreamedDataset:
         image_files.refuse_many(self.train.root, unreadable, len(self.train) + len(self.valid))
 
 
-def read(settings: SearchSettings) -> Dataset | StreamedDataset:
+AnyDataset = Dataset | StreamedDataset
+
+
+def read(settings: SearchSettings) -> AnyDataset:
     """The data set of a search. Raises MissingData, DamagedData; RecordError for a list that cannot be read."""
     if settings.dataset != STREAMED:
         return sources.load(settings.dataset, data_root(), settings.data_folder, settings.image_size)
@@ -65,16 +68,16 @@ def read(settings: SearchSettings) -> Dataset | StreamedDataset:
         if both := set(train.names.tolist()) & set(valid.names.tolist()):
             raise DamagedData(f"index_lists={settings.index_lists}: {len(both)} images are in both. Make both in one call of the command.")
     source = f"{len(train)} images for the weights and {len(valid)} for eta, {chosen}; {len(files)} files of {len(files.classes)} classes."
-    return StreamedDataset(train, valid, source, image_files.reductions(files))
+    return StreamedDataset(train, valid, source, image_files.imagenet_reductions(files))
 
 
-def described(dataset: Dataset | StreamedDataset, unreadable: Sequence[str] = ()) -> dict:
+def described(dataset: AnyDataset, unreadable: Sequence[str] = ()) -> dict:
     """The entry of the images in a record."""
     found: dict = {"name": dataset.name, "fingerprint": dataset.fingerprint, "source": dataset.source}
     return found | ({"unreadable": {"count": len(unreadable), "files": list(unreadable)}} if isinstance(dataset, StreamedDataset) else {})
 
 
-def halves(dataset: Dataset | StreamedDataset, settings: SearchSettings, device: torch.device) -> tuple[SearchImages, SearchImages]:
+def weight_and_eta_images(dataset: AnyDataset, settings: SearchSettings, device: torch.device) -> tuple[SearchImages, SearchImages]:
     """The images of the weights and those of eta. Raises ValueError where either are fewer than a batch."""
     if isinstance(dataset, StreamedDataset):
         assert settings.image_size is not None, "the settings of streamed images name their size"
@@ -82,12 +85,12 @@ def halves(dataset: Dataset | StreamedDataset, settings: SearchSettings, device:
         found: list[SearchImages] = [StreamedImages(files, *views) for files in (dataset.train, dataset.valid)]
     else:
         augment = dataset.augmentation(settings.cutout)
-        found = [DeviceImages(part, augment, device) for part in parts(dataset, settings.subset, settings.split)]
+        found = [DeviceImages(part, augment, device) for part in split_in_memory(dataset, settings.subset, settings.split)]
     for images, whose in zip(found, ("the weights", "eta")):
         full_batches(len(images), settings.batch_size, f" for {whose}")
     return found[0], found[1]
 
 
-def parts(dataset: Dataset, amount: int | None, split: str) -> tuple[ImageSet, ImageSet]:
+def split_in_memory(dataset: Dataset, amount: int | None, split: str) -> tuple[ImageSet, ImageSet]:
     """The images of a data set in memory for the weights and those for eta."""
-    return SPLITS[split](dataset.using(amount))
+    return SPLITS[split](dataset.with_train_subset(amount))

@@ -36,7 +36,7 @@ class Dataset:
     def channels(self) -> int:
         return self.train.images.shape[1]
 
-    def using(self, amount: int | None) -> Self:
+    def with_train_subset(self, amount: int | None) -> Self:
         """The data set with `amount` of its training images, None: all. Raises ValueError where there are fewer."""
         return self if amount is None else replace(self, train=subset(self.train, amount, 0))
 

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from drnas_lib.data.augment import IMAGENET, pixel_scale
 from drnas_lib.data.batches import WHOLE, Batch, MemoryFeed, Plan, Share, full_batches
 from drnas_lib.data.image_files import Files, open_rgb, refuse_many
-from drnas_lib.runs.seeds import derived
+from drnas_lib.runs.seeds import derive_seed
 
 if TYPE_CHECKING:
     from torchvision.transforms import Compose
@@ -80,7 +80,7 @@ class ImageFileDataset(Dataset[Item]):
         except Exception:  # decoders raise whatever the damaged bytes lead them to
             return None
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(derived(self.seed, epoch, number))
+            torch.default_generator.manual_seed(derive_seed(self.seed, epoch, number))
             return pil_to_tensor(self.transform(image))
 
 
@@ -159,7 +159,7 @@ class StreamFeed:
         return self.train.unreadable + self.tests.unreadable
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(derived(self.seed, epoch)))
+        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(derive_seed(self.seed, epoch)))
         return self._batches(self.train, epoch, order[: self.steps * self.batch_size].split(self.batch_size))
 
     def test(self) -> Iterator[Batch]:
@@ -168,7 +168,7 @@ class StreamFeed:
     def _batches(self, reader: FileReader, epoch: int, batches: Iterable[Tensor]) -> Iterator[Batch]:
         """This process' share of each batch of numbers, normalised, on the device."""
         share = self.share
-        keys = ([(epoch, number) for number in batch[share.rank :: share.of].tolist()] for batch in batches)
+        keys = ([(epoch, number) for number in batch[share.rank :: share.world_size].tolist()] for batch in batches)
         for images, labels in reader.read(keys):
             yield reader.normalised(images.to(self.device, non_blocking=True)), labels.to(self.device, non_blocking=True)
         refuse_many(reader.files.root, reader.unreadable, len(reader))

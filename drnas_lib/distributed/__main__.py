@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = for_process(config.settings(), local, processes)
         with joined(settings.device) as process_group:
             for progress in job.run(settings, rerun=config.rerun, process_group=process_group):
-                if process_group.first:
+                if process_group.is_rank_zero:
                     print(lines.encode(progress), flush=True)
     except UserError as error:
         print(f"process {rank}: {error}", file=sys.stderr, flush=True)

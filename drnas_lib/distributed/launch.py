@@ -19,7 +19,7 @@ from drnas_lib.retrain import run as retrain_run
 from drnas_lib.retrain.loop import RetrainError
 from drnas_lib.runs.records import PROJECT, RunFolder
 from drnas_lib.search import run as search_run
-from drnas_lib.search.evaluation import Training
+from drnas_lib.search.evaluation import TrainingEpoch
 from drnas_lib.search.loop import Epoch, SearchError
 
 LINES_KEPT = 200  # of the error streams of the processes
@@ -40,7 +40,7 @@ JOBS = {  # by the name of the notebook
     "search": Job(SearchConfig, search_run.run, SearchError),
     "retrain": Job(RetrainConfig, retrain_run.run, RetrainError),
 }
-KINDS: dict[str, type[Progress]] = {"search": Epoch, "training": Training, "retrain": retrain_run.Progress}  # of a line
+KINDS: dict[str, type[Progress]] = {"search": Epoch, "training": TrainingEpoch, "retrain": retrain_run.Progress}  # of a line
 
 
 def job_name(config: Config) -> str:

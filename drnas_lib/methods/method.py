@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.data.batches import DeviceImages
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 
 Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
 
@@ -46,7 +46,7 @@ class Method(nn.Module, ABC):
     `variables.eta` (G, E, O); `network` is the class of the supernet that takes theta.
     """
 
-    network: type[SuperNet] = SuperNet
+    network: type[Nb201SuperNet] = Nb201SuperNet
 
     def __init__(self, variables: ArchVariables):
         super().__init__()
@@ -64,7 +64,7 @@ class Method(nn.Module, ABC):
         """(G, E, O): the cell is their argmax."""
         return self.mean()
 
-    def learnt(self) -> list[nn.Parameter]:
+    def arch_parameters(self) -> list[nn.Parameter]:
         """The parameters that the architecture step moves."""
         return [self.variables.eta]
 

@@ -11,7 +11,7 @@ from drnas_lib.architecture.variables import STD, ArchVariables
 from drnas_lib.genotype import NB201_EDGES
 from drnas_lib.methods.method import Method
 from drnas_lib.nets.nb201 import EdgeWeightedNet
-from drnas_lib.runs.seeds import derived
+from drnas_lib.runs.seeds import derive_seed
 
 NONE = 0  # the position of the operation 'none'
 STREAM = 1  # of random numbers for the edges' variables; those of eta start from the seed itself
@@ -30,14 +30,14 @@ class PCDARTS(Method):
     def __init__(self, variables: ArchVariables, edge_normalisation: bool = True, none_in_cell: bool = True):
         super().__init__(variables)
         eta, targets = variables.eta, [target for _, target in NB201_EDGES]
-        stream = torch.Generator().manual_seed(derived(torch.initial_seed(), STREAM))
+        stream = torch.Generator().manual_seed(derive_seed(torch.initial_seed(), STREAM))
         drawn = torch.randn(eta.shape[:2], generator=stream, dtype=eta.dtype)
         self.edge_eta = nn.Parameter(STD * drawn.to(eta.device))  # G E
         self.edge_normalisation, self.none_in_cell = edge_normalisation, none_in_cell
         together = torch.tensor([[a == b for b in targets] for a in targets], device=eta.device)
         self.register_buffer("together", together.to(eta.dtype), persistent=False)  # E E: 1 where two edges enter the same node
 
-    def learnt(self) -> list[nn.Parameter]:
+    def arch_parameters(self) -> list[nn.Parameter]:
         return [self.variables.eta, self.edge_eta] if self.edge_normalisation else [self.variables.eta]
 
     def edge_weights(self) -> Tensor:

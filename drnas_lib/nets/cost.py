@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from drnas_lib.genotype import Nb201Genotype
 from drnas_lib.nets.darts_skeleton import DartsSkeleton
-from drnas_lib.nets.nb201_network import DiscreteNetwork
+from drnas_lib.nets.nb201_network import Nb201Network
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,5 @@ def nb201_cost(genotype: Nb201Genotype, resolution: int = 32, **sizes: int) -> C
 def _with_one_edge(operation: str, resolution: int, **sizes: int) -> Cost:
     """Counted on the network whose cells have this operation on one edge and nothing on the others."""
     with torch.device("meta"):
-        net = DiscreteNetwork(Nb201Genotype((operation, *["none"] * 5)), **sizes)
+        net = Nb201Network(Nb201Genotype((operation, *["none"] * 5)), **sizes)
     return Cost(parameters(net), macs(net, (sizes.get("in_channels", 3), resolution, resolution)))

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from drnas_lib.genotype import DARTS_CELL_INPUTS
 from drnas_lib.nets.darts_skeleton import CellPlace, DartsSkeleton, cell_inputs
 from drnas_lib.nets.darts_supernet_operations import BY_STRIDE, Noise
-from drnas_lib.nets.mixed import MixedCell, Theta, ThetaLayout
+from drnas_lib.nets.mixed import MixedCell, SourceTheta, ThetaLayout
 from drnas_lib.spaces.space import Space
 
 STEM_WIDTH = 3  # times the channels of the first cell, on CIFAR and on ImageNet
@@ -18,10 +18,10 @@ class DartsSuperCell(MixedCell):
     def __init__(self, space: Space, place: CellPlace, k: int, mask: list[list[bool]]):
         super().__init__(space, place.channels, k, mask, BY_STRIDE, cell_inputs(place, affine=False), place.reduction)
 
-    def forward(self, before_last: Tensor, last: Tensor, theta: list[dict[int, list[Theta]]], drop, generator) -> Tensor:
+    def forward(self, before_last: Tensor, last: Tensor, theta: list[dict[int, list[SourceTheta]]], drop, generator) -> Tensor:
         """Both inputs (B, C', H', W'), by group and width the theta of each source -> (B, 4 C, H, W)."""
         states = [self.inputs[0](before_last), self.inputs[1](last)]  # B C H W each
-        nodes = self.nodes(states, theta[self.reduces][self.mixed], drop, generator)
+        nodes = self.nodes(states, theta[self.reduces][self.mixed_channels], drop, generator)
         return torch.cat(nodes[DARTS_CELL_INPUTS:], 1)
 
 
@@ -52,11 +52,11 @@ class DartsSuperNet(DartsSkeleton):
         super().__init__(cell, macro, channels, cells, classes, in_channels, stem_width=STEM_WIDTH * channels)
         self.generator = generator
         self.register_buffer("drop", torch.zeros(()) if drop_path else None, persistent=False)  # a schedule sets it in every epoch
-        self.draws = drop_path or any(isinstance(module, Noise) for module in self.modules())
+        self.uses_generator = drop_path or any(isinstance(module, Noise) for module in self.modules())
         self.layouts = nn.ModuleList()
         for g in range(len(space.groups)):
             of_group = [cell for cell in self.cells if isinstance(cell, DartsSuperCell) and cell.reduces == bool(g)]
-            widths = {cell.mixed for cell in of_group}
+            widths = {cell.mixed_channels for cell in of_group}
             self.layouts.append(ThetaLayout(of_group, widths, space.leaving(), space.operations))
 
     def set_drop_path(self, probability: float) -> None:

@@ -27,7 +27,7 @@ class CellPlace:
     reduction_before: bool
 
 
-def reductions(cells: int) -> tuple[int, int]:
+def reduction_positions(cells: int) -> tuple[int, int]:
     """The positions of the cells that reduce."""
     return cells // 3, 2 * cells // 3
 
@@ -37,7 +37,7 @@ def cell_places(cells: int, channels: int, stem: int, concatenated: tuple[int, i
     c_before_last = c_last = stem
     before = reduced_stem
     for i in range(cells):
-        reduction = i in reductions(cells)
+        reduction = i in reduction_positions(cells)
         channels *= 1 + reduction
         yield CellPlace(c_before_last, c_last, channels, reduction, before)
         c_before_last, c_last, before = c_last, concatenated[reduction] * channels, reduction
@@ -137,7 +137,7 @@ class DartsSkeleton(nn.Module):
         places = list(cell_places(cells, channels, width, concatenated, stem.reduces))
         self.cells = nn.ModuleList(cell_factory(place) for place in places)
         outputs = [concatenated[place.reduction] * place.channels for place in places]
-        self.auxiliary_after = reductions(cells)[1]
+        self.auxiliary_after = reduction_positions(cells)[1]
         self.auxiliary: AuxiliaryHead | None = None
         if auxiliary_size is not None:
             size = auxiliary_size // MACROS[macro].shrinks

@@ -28,7 +28,7 @@ class ScaledBatchNorm(nn.Module):
         return F.batch_norm(x, mean, var, scale, None, self.training, self.momentum, EPS)
 
 
-def unchanging(net: nn.Module) -> nn.Module:
+def freeze(net: nn.Module) -> nn.Module:
     """`net` itself, fixed for studies: its weights require no gradient, and a forward pass does not move its running statistics."""
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d | ScaledBatchNorm):
@@ -44,7 +44,7 @@ def split(x: Tensor, k: int) -> tuple[Tensor, Tensor | None]:
     return x.split([C // k, C - C // k], 1)  # not two slices: the gradients of a split are joined by one operator
 
 
-def shuffled(mixed: Tensor, unmixed: Tensor | None, k: int) -> Tensor:
+def interleave_channels(mixed: Tensor, unmixed: Tensor | None, k: int) -> Tensor:
     """Interleave mixed (B, c, H, W) and unmixed (B, (K-1) c, H, W): channel j of group g moves to j K + g of (B, K c, H, W)."""
     if unmixed is None:
         return mixed

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from drnas_lib.nets.layers import added, next_node, shuffled, split
+from drnas_lib.nets.layers import added, interleave_channels, next_node, split
 from drnas_lib.nets.mixture import mixture
 from drnas_lib.spaces.space import Space
 
@@ -20,7 +20,7 @@ NONE = "none"  # gives zeros: nothing to compute
 
 
 @dataclass(frozen=True)
-class Theta:
+class SourceTheta:
     """The mixing weights of one source: for each stacked operation (m c,), channel by channel; for each shared one (m, 1, 1, 1)."""
 
     stacked: tuple[Tensor, ...]
@@ -59,7 +59,7 @@ class MixedEdges(nn.Module):
             {name: operations.shared[name](channels, stride) for name in self.positions if name in operations.shared}
         )
 
-    def forward(self, x: Tensor, theta: Theta, received: Tensor | None = None, drop: Tensor | None = None, generator=None) -> Tensor:
+    def forward(self, x: Tensor, theta: SourceTheta, received: Tensor | None = None, drop: Tensor | None = None, generator=None) -> Tensor:
         """x (B, c, H, W), plus the sums `received` by the target nodes so far, -> (B, n c, H', W'), target by target.
 
         `drop` is the drop path probability, on the device: each image drops each edge independently.
@@ -105,17 +105,17 @@ class MixedCell(nn.Module):
         super().__init__()
         if channels % k:
             raise ValueError(f"K={k} does not divide the {channels} channels of a cell")
-        self.k, self.mixed, self.reduces = k, channels // k, reduces
+        self.k, self.mixed_channels, self.reduces = k, channels // k, reduces
         self.leaving, self.operations = space.leaving(), space.operations
         self.inputs, self.sources = inputs or nn.ModuleList(), nn.ModuleList()
         for node, edges in enumerate(self.leaving):
             stride = 2 if reduces and node < len(self.inputs) else 1
-            self.sources.append(MixedEdges(operations[stride], self.mixed, space.operations, [mask[e] for e in edges], stride))
+            self.sources.append(MixedEdges(operations[stride], self.mixed_channels, space.operations, [mask[e] for e in edges], stride))
 
     def nodes(
         self,
         states: list[Tensor],
-        theta: Sequence[Theta],
+        theta: Sequence[SourceTheta],
         drop: Tensor | None = None,
         generator: torch.Generator | None = None,
         edge_weights: Sequence[Tensor] | None = None,
@@ -137,8 +137,8 @@ class MixedCell(nn.Module):
             else:
                 bypass = added(bypass, rest)
             if node + 1 >= inputs:  # the next node has received from all before it
-                mixed, received = next_node(received, self.mixed)
-                states.append(shuffled(mixed, bypass, self.k))
+                mixed, received = next_node(received, self.mixed_channels)
+                states.append(interleave_channels(mixed, bypass, self.k))
         return states
 
 
@@ -168,13 +168,13 @@ class ThetaLayout(nn.Module):
         self.stacked, self.shared = [len(places) for places in stacked], [len(places) for places in shared]
         self.counts = [(len(source.stacked), len(source.shared)) for source in sources]
 
-    def forward(self, theta: Tensor) -> dict[int, list[Theta]]:
+    def forward(self, theta: Tensor) -> dict[int, list[SourceTheta]]:
         """By the channels that a cell mixes: the weights of each of its sources."""
         of_stacked, of_shared = theta.flatten().index_select(0, self.index).split([sum(self.stacked), sum(self.shared)])
         return {width: self._by_source(of_stacked, of_shared, width) for width in self.widths}
 
-    def _by_source(self, of_stacked: Tensor, of_shared: Tensor, width: int) -> list[Theta]:
+    def _by_source(self, of_stacked: Tensor, of_shared: Tensor, width: int) -> list[SourceTheta]:
         by_channel = of_stacked[:, None].expand(-1, width).reshape(-1)
         stacked = iter(by_channel.split([width * count for count in self.stacked]))
         shared = iter(of_shared.view(-1, 1, 1, 1).split(self.shared))
-        return [Theta(tuple(next(stacked) for _ in range(a)), tuple(next(shared) for _ in range(b))) for a, b in self.counts]
+        return [SourceTheta(tuple(next(stacked) for _ in range(a)), tuple(next(shared) for _ in range(b))) for a, b in self.counts]

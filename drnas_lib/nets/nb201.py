@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.nets.layers import avg_pool_3x3
-from drnas_lib.nets.mixed import MixedCell, Operations, Theta, ThetaLayout
+from drnas_lib.nets.mixed import MixedCell, Operations, SourceTheta, ThetaLayout
 from drnas_lib.nets.nb201_network import Skeleton
 from drnas_lib.nets.stacked import StackedConv
 from drnas_lib.spaces.space import Space
@@ -32,12 +32,12 @@ OPERATIONS = Operations(
 class SuperCell(MixedCell):
     """One cell of the supernet: its last node is the output."""
 
-    def forward(self, x: Tensor, theta: dict[int, list[Theta]], edge_weights: Sequence[Tensor] | None = None) -> Tensor:
+    def forward(self, x: Tensor, theta: dict[int, list[SourceTheta]], edge_weights: Sequence[Tensor] | None = None) -> Tensor:
         """x (B, C, H, W), by width the theta of each source, the weights of the edges that leave each node -> (B, C, H, W)."""
-        return self.nodes([x], theta[self.mixed], edge_weights=edge_weights)[-1]
+        return self.nodes([x], theta[self.mixed_channels], edge_weights=edge_weights)[-1]
 
 
-class SuperNet(Skeleton):
+class Nb201SuperNet(Skeleton):
     """The macro skeleton filled with supercells; `forward(x, theta)` with theta (G, E, O) gives the logits (B, classes).
 
     `mask` (G, E, O) marks the operations that exist; None means all of them.
@@ -65,7 +65,7 @@ class SuperNet(Skeleton):
         self.memory_format = memory_format or (torch.channels_last if k == 1 else torch.contiguous_format)
         self.to(memory_format=self.memory_format)  # of weights and gradients, so that optimisers keep their fused path
         cells = [layer for layer in self.layers if isinstance(layer, MixedCell)]
-        widths = [cell.mixed for cell in cells[::cells_per_stage]]
+        widths = [cell.mixed_channels for cell in cells[::cells_per_stage]]
         self.layout = ThetaLayout(cells, widths, space.leaving(), space.operations)
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class SuperNet(Skeleton):
         return super().forward(x.contiguous(memory_format=self.memory_format), *cell_args)
 
 
-class EdgeWeightedNet(SuperNet):
+class EdgeWeightedNet(Nb201SuperNet):
     """PC-DARTS' edge normalisation: theta (G, E, O + 1) has the mixing weights of an edge, then the weight of the edge."""
 
     order: Tensor

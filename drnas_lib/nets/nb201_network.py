@@ -78,7 +78,7 @@ class DiscreteCell(nn.Module):
         return torch.zeros_like(x) if nodes[-1] is None else nodes[-1]
 
 
-class DiscreteNetwork(Skeleton):
+class Nb201Network(Skeleton):
     """The macro skeleton with the cell `genotype` everywhere; every batch normalisation learns its scale and shift.
 
     `sizes` are those of the skeleton: channels, cells_per_stage, classes, in_channels.

@@ -8,8 +8,8 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.genotype import DartsGenotype, Genotype, Nb201Genotype
 from drnas_lib.nets.darts import DartsSuperNet
 from drnas_lib.nets.darts_network import DartsNetwork
-from drnas_lib.nets.nb201 import SuperNet
-from drnas_lib.nets.nb201_network import DiscreteNetwork
+from drnas_lib.nets.nb201 import Nb201SuperNet
+from drnas_lib.nets.nb201_network import Nb201Network
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.darts import DARTS
 from drnas_lib.spaces.nb201 import NB201
@@ -21,20 +21,20 @@ SUPERNETS = {  # by the kinds of cell
     ),
 }
 NETWORKS = {
-    Nb201Genotype: lambda cell, s, *images, **_: DiscreteNetwork(cell, s.channels, s.cells, *images),
+    Nb201Genotype: lambda cell, s, *images, **_: Nb201Network(cell, s.channels, s.cells, *images),
     DartsGenotype: lambda cell, s, *images, **options: DartsNetwork(cell, s.macro, s.channels, s.cells, *images, **options),
 }
 
 
 def supernet(
-    settings: SearchSettings, kind: type[SuperNet], k: int, mask: Tensor, images: tuple[int, int], noise: torch.Generator
+    settings: SearchSettings, kind: type[Nb201SuperNet], k: int, mask: Tensor, images: tuple[int, int], noise: torch.Generator
 ) -> nn.Module:
     """The supernet of a search for `images` = (classes, channels): `forward(x, theta)` with the method's theta (G, E, O) gives logits.
 
     `kind` is the class that the method needs. `noise` is on the device of the search; only random operations and drop path use it.
     """
     space = SPACES[settings.space]
-    if kind is not SuperNet and space.groups != NB201.groups:
+    if kind is not Nb201SuperNet and space.groups != NB201.groups:
         raise ValueError(f"method={settings.method!r} with space={space.name!r}: its network {kind.__name__} exists for nb201 only")
     return SUPERNETS[space.groups](space, settings, kind, k, mask, images, noise)
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from drnas_lib.nets.layers import added, shuffled, split
+from drnas_lib.nets.layers import added, interleave_channels, split
 from drnas_lib.nets.mixed import MixedCell, MixedEdges
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.nets.stacked import StackedConv
 
 
@@ -52,11 +52,11 @@ class SinglePathCell(MixedCell):
                     out = others.expand_as(first) if out is None else out * weight + others
                 arriving[node + position] = added(arriving[node + position], out)
             mixed = arriving[node]
-            x = shuffled(torch.zeros_like(first) if mixed is None else mixed, bypass, self.k)
+            x = interleave_channels(torch.zeros_like(first) if mixed is None else mixed, bypass, self.k)
         return x
 
 
-class SinglePathNet(SuperNet):
+class SinglePathNet(Nb201SuperNet):
     """The supernet, with the same weights and names, for a theta that is one-hot on each edge."""
 
     cell, capturable, memory_draws = SinglePathCell, False, 16

@@ -13,46 +13,46 @@ class ProcessGroup:
     """The processes of a torch.distributed group, of which this one sees `share` of a batch; gradients and statistics are those of all."""
 
     def __init__(self, share: Share = WHOLE):
-        self.share, self.first, self.several = share, share.rank == 0, share.of > 1
+        self.share, self.is_rank_zero, self.is_distributed = share, share.rank == 0, share.world_size > 1
 
     @classmethod
     def joined(cls) -> "ProcessGroup":
         """The group that this process has joined."""
         return cls(Share(torch.distributed.get_rank(), torch.distributed.get_world_size()))
 
-    def common(self, net: nn.Module) -> nn.Module:
+    def synchronise_batch_norm(self, net: nn.Module) -> nn.Module:
         """`net`, in place, with batch norm statistics of the whole batch."""
-        return synchronised(net) if self.several else net
+        return synchronised(net) if self.is_distributed else net
 
     def wrap(self, net: nn.Module) -> nn.Module:
-        """`common(net)` in a module that averages the gradients."""
-        if not self.several:
+        """`net` with such statistics, in a module that averages the gradients."""
+        if not self.is_distributed:
             return net
         device = next(net.parameters()).device
         ids = [device] if device.type == "cuda" else None
         # static_graph: weights of nodes that no other node reads get no gradient.
-        return DistributedDataParallel(self.common(net), device_ids=ids, broadcast_buffers=False, static_graph=True)
+        return DistributedDataParallel(self.synchronise_batch_norm(net), device_ids=ids, broadcast_buffers=False, static_graph=True)
 
     def mean(self, gradient: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Each tensor averaged over the processes, which gives the gradient of the loss on the whole batch."""
-        return averaged(gradient) if self.several else gradient
+        return averaged(gradient) if self.is_distributed else gradient
 
-    def total(self, value: Tensor) -> Tensor:
+    def all_reduce_sum(self, value: Tensor) -> Tensor:
         """The sum over the processes, in place."""
-        if self.several:
+        if self.is_distributed:
             torch.distributed.all_reduce(value)
         return value
 
     def union(self, names: list[str]) -> list[str]:
         """The sorted names of all processes."""
-        parts: list[list[str]] = [names] * self.share.of
-        if self.several:
+        parts: list[list[str]] = [names] * self.share.world_size
+        if self.is_distributed:
             torch.distributed.all_gather_object(parts, names)
         return sorted({name for part in parts for name in part})
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Return when all processes have come here."""
-        if self.several:
+        if self.is_distributed:
             torch.distributed.barrier()
 
 

@@ -51,7 +51,7 @@ class Meter:
         return min(steps, default=None)
 
 
-class Training:
+class Trainer:
     """The state of a training: network, optimiser, history. `run` continues from the checkpoint in `folder`.
 
     `identity` names everything that the result depends on, so that no other run's checkpoint is used.
@@ -118,9 +118,9 @@ class Training:
             self._step(x, y, meter)
             if on_step is not None:
                 on_step(step, self.feed.steps)
-        self.process_group.total(meter.sums)
+        self.process_group.all_reduce_sum(meter.sums)
         loss, accuracy = meter.read()
-        broken = meter.first_not_finite(self.process_group.share.of)
+        broken = meter.first_not_finite(self.process_group.share.world_size)
         self._check(loss, f"epoch {epoch + 1}, step {broken} of {self.feed.steps}: the training loss")
         seconds = time.perf_counter() - began
         row: dict[str, float | None] = {"epoch": epoch + 1, "lr": lr, "drop_path": drop_probability}
@@ -161,7 +161,7 @@ class Training:
         for x, y in self.feed.test():
             if len(y):
                 sums += score(self.test_forward(x), y)
-        loss, correct, among, images = self.process_group.total(sums).tolist()
+        loss, correct, among, images = self.process_group.all_reduce_sum(sums).tolist()
         return dict(zip(TESTED, (loss / images, 100 * correct / images, 100 * among / images)))
 
     def _restore(self, folder: RunFolder) -> None:
@@ -173,11 +173,11 @@ class Training:
                 self.history, self.unreadable = saved["history"], saved["unreadable"]
 
     def _save(self, folder: RunFolder) -> None:
-        if self.process_group.first:
+        if self.process_group.is_rank_zero:
             networks = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
             state = networks | {"history": self.history, "unreadable": self.unreadable}
             checkpoint.save(folder.path, len(self.history), self.identity, state)
-        self.process_group.wait()
+        self.process_group.barrier()
 
 
 def score(logits: Tensor, y: Tensor) -> Tensor:

@@ -12,20 +12,20 @@ from drnas_lib.config.presets import READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.retrain import RetrainSettings
 from drnas_lib.data import image_files
 from drnas_lib.data.batches import MemoryFeed, Share
-from drnas_lib.data.search_images import StreamedDataset, described
-from drnas_lib.data.sources import Dataset, load
+from drnas_lib.data.search_images import AnyDataset, StreamedDataset, described
+from drnas_lib.data.sources import load
 from drnas_lib.data.stream import Feed, StreamFeed
 from drnas_lib.genotype import genotype_from_json
 from drnas_lib.nets import networks
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
-from drnas_lib.retrain.loop import RetrainError, Training
+from drnas_lib.retrain.loop import RetrainError, Trainer
 from drnas_lib.runs import checkpoint, integrity
 from drnas_lib.runs.device import choose, describe, reproducible, threads_for, using_threads
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder, atomic_write, data_root, environment, resolve, write_csv, write_json
-from drnas_lib.runs.seeds import built
+from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS
 
 WEIGHTS = "weights.pt"
@@ -53,8 +53,8 @@ def run(
     folder = RunFolder(settings.folder)
     if not rerun and _finished(folder, settings):
         return
-    with folder.lock() if process_group.first else nullcontext():
-        if not rerun and not process_group.several and _finished(folder, settings):  # by another process in the meantime
+    with folder.lock() if process_group.is_rank_zero else nullcontext():
+        if not rerun and not process_group.is_distributed and _finished(folder, settings):  # by another process in the meantime
             return
         device = choose(settings.device, settings.precision)
         data = read(settings)
@@ -62,20 +62,20 @@ def run(
             images = feed(data, settings, device, process_group.share)
         except ValueError as error:  # fewer images than a batch, or than the subset asked for
             raise RetrainError(str(error)) from error
-        if rerun and process_group.first:
+        if rerun and process_group.is_rank_zero:
             folder.clear()
             folder.file(WEIGHTS).unlink(missing_ok=True)
-        process_group.wait()
+        process_group.barrier()
         precision, shape = PRECISIONS[settings.precision], (settings.recipe.batch_size, settings.channels, settings.image_size)
         with reproducible(device, precision), using_threads(threads_for(device, *shape)):
-            net = built(settings.seed, lambda: network(settings, images.classes, data.channels))
+            net = build_seeded(settings.seed, lambda: network(settings, images.classes, data.channels))
             identity = Identity.of(settings, described(data))
-            training = Training(net, images, settings.recipe, settings.seed, device, identity, process_group, precision)
+            training = Trainer(net, images, settings.recipe, settings.seed, device, identity, process_group, precision)
             for row in training.run(folder, on_step):
                 yield Progress(row, training.history, settings.recipe.epochs)
-            if process_group.first:
+            if process_group.is_rank_zero:
                 _write(folder, settings, data, device, training)
-            process_group.wait()
+            process_group.barrier()
 
 
 def network(settings: RetrainSettings, classes: int, in_channels: int) -> nn.Module:
@@ -92,12 +92,12 @@ def network(settings: RetrainSettings, classes: int, in_channels: int) -> nn.Mod
     )
 
 
-def read(settings: RetrainSettings) -> Dataset | StreamedDataset:
+def read(settings: RetrainSettings) -> AnyDataset:
     """The images of a training. Raises MissingData, DamagedData, RecordError; RetrainError without test images."""
     folder = resolve(settings.data_folder) if settings.data_folder else None
     if settings.dataset == STREAMED:
         train, test = image_files.train_and_test(folder or data_root() / STREAMED)
-        reduced, listed = image_files.reductions(train), ""
+        reduced, listed = image_files.imagenet_reductions(train), ""
         if settings.index_list:
             train, listed = image_files.chosen(train, resolve(settings.index_list)), f" of the list {settings.index_list}"
         classes, size = len(train.classes), settings.image_size
@@ -109,13 +109,13 @@ def read(settings: RetrainSettings) -> Dataset | StreamedDataset:
     return dataset
 
 
-def feed(data: Dataset | StreamedDataset, settings: RetrainSettings, device: torch.device, share: Share) -> Feed:
+def feed(data: AnyDataset, settings: RetrainSettings, device: torch.device, share: Share) -> Feed:
     """The batches of a training. Raises ValueError where the images do not fill one."""
     recipe, seed = settings.recipe, settings.seed
     if isinstance(data, StreamedDataset):
         sizes = settings.image_size, recipe.batch_size
         return StreamFeed(data.train, data.valid, *sizes, seed, device, settings.workers, share)
-    return MemoryFeed(data.using(settings.subset), recipe.batch_size, recipe.cutout, seed, device, share)
+    return MemoryFeed(data.with_train_subset(settings.subset), recipe.batch_size, recipe.cutout, seed, device, share)
 
 
 def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
@@ -128,7 +128,7 @@ def _finished(folder: RunFolder, settings: RetrainSettings) -> bool:
     return True
 
 
-def _write(folder: RunFolder, settings: RetrainSettings, data: Dataset | StreamedDataset, device: torch.device, training: Training) -> None:
+def _write(folder: RunFolder, settings: RetrainSettings, data: AnyDataset, device: torch.device, training: Trainer) -> None:
     """Write all files of a finished training, `done.json` last, and remove its checkpoints."""
     history, shapes = training.history, without_auxiliary(training.net)
     shape = (data.channels, settings.image_size, settings.image_size)
@@ -154,7 +154,7 @@ def _write(folder: RunFolder, settings: RetrainSettings, data: Dataset | Streame
         "data": described(data) | {"unreadable": {"count": len(training.unreadable), "files": training.unreadable}},
         "device": describe(device),
         "threads": torch.get_num_threads(),
-        "processes": training.process_group.share.of,
+        "processes": training.process_group.share.world_size,
         "environment": environment(),
     }
     integrity.write(folder.file(integrity.RECORD), record, beside=("history.csv", "genotype.json", WEIGHTS))

@@ -16,7 +16,7 @@ import torch
 
 from drnas_lib.errors import MissingData, UserError
 from drnas_lib.runs import integrity
-from drnas_lib.runs.identity import WHAT_TO_DO, Identity, images_differ, places_differ, settings_differ
+from drnas_lib.runs.identity import WHAT_TO_DO, Identity, image_differences, places_differ, settings_differences
 from drnas_lib.runs.records import RecordError, RunFolder, atomic_write, remove
 
 MAGIC = b"drnas checkpoint 1\n"
@@ -30,11 +30,11 @@ class CheckpointError(UserError, RuntimeError):
 def save(folder: Path, epoch: int, identity: Identity, state: dict) -> None:
     """Write the state after `epoch` epochs, then remove all but the last two. Raises RecordError and keeps the old ones on a full disk."""
     write(folder / f"checkpoint-{epoch:05d}", {**identity.head(), "epoch": epoch, "state": state})
-    for old in found(folder)[KEPT:]:
+    for old in list_checkpoints(folder)[KEPT:]:
         remove(old)
 
 
-def found(folder: Path) -> list[Path]:
+def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, newest first."""
     return sorted(folder.glob("checkpoint-" + "[0-9]" * 5), reverse=True)
 
@@ -42,7 +42,7 @@ def found(folder: Path) -> list[Path]:
 def load(folder: Path, identity: Identity, device: torch.device) -> dict | None:
     """The newest undamaged state, or None without any. Raises CheckpointError if all are damaged or of a run with other settings."""
     problems = []
-    for path in found(folder):
+    for path in list_checkpoints(folder):
         try:
             content = read(path, device)
         except (OSError, ValueError) as error:
@@ -66,11 +66,11 @@ def check_finished(folder: RunFolder, settings: Any, images: Callable[[], dict] 
     """
     record = integrity.record(folder)
     before, now = record["parameters"], settings.as_dict()
-    differences = settings_differ(before, now) if before.get("fingerprint") != settings.fingerprint else []
+    differences = settings_differences(before, now) if before.get("fingerprint") != settings.fingerprint else []
     if images is not None and not differences:
         elsewhere = places_differ(before, now)
         try:
-            changed = images_differ(record.get("data", {}), images())
+            changed = image_differences(record.get("data", {}), images())
         except MissingData as error:
             if elsewhere:
                 raise
@@ -83,7 +83,7 @@ def check_finished(folder: RunFolder, settings: Any, images: Callable[[], dict] 
 
 def clear(folder: Path) -> None:
     """Remove all checkpoints of a finished run; in a folder that cannot be written they stay."""
-    for path in found(folder):
+    for path in list_checkpoints(folder):
         with suppress(RecordError):
             remove(path)
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from drnas_lib.errors import shown
+from drnas_lib.errors import short_repr
 
 NOT_COMPARED = (  # settings that do not change the result, or that follow from others
     "stem", "folder", "reduced", "changed", "scale", "fingerprint", "device", "workers", "snapshots", "evaluate", "train_epochs",
@@ -37,7 +37,7 @@ class Identity:
 
     def differs_from(self, made_of: dict[str, Any]) -> str:
         """How the run of a file with this `made_of` differs from this run."""
-        found = [*settings_differ(made_of["settings"], self.settings), *images_differ(made_of["images"], self.images)]
+        found = [*settings_differences(made_of["settings"], self.settings), *image_differences(made_of["images"], self.images)]
         return "; ".join(found) or "in a setting that this version of the project lacks"
 
 
@@ -46,14 +46,16 @@ def as_read(values: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(values))
 
 
-def settings_differ(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def settings_differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """'lr was 0.025, is 0.1' for every changed setting; if none changed, the settings that only one of the two has."""
     one, other = _flat(was), _flat(as_read(now))
     if one.get("cell") != other.get("cell"):
         del one["cell_json"], other["cell_json"]
-    differing = [f"{name} was {shown(one[name])}, is {shown(other[name])}" for name in other if name in one and one[name] != other[name]]
-    added = [f"{name} is {shown(other[name])}, was unknown" for name in other if name not in one]
-    removed = [f"{name} was {shown(one[name])}, is unknown" for name in one if name not in other]
+    differing = [
+        f"{name} was {short_repr(one[name])}, is {short_repr(other[name])}" for name in other if name in one and one[name] != other[name]
+    ]
+    added = [f"{name} is {short_repr(other[name])}, was unknown" for name in other if name not in one]
+    removed = [f"{name} was {short_repr(one[name])}, is unknown" for name in one if name not in other]
     return differing or added + removed
 
 
@@ -78,7 +80,7 @@ def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def images_differ(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def image_differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """One sentence if the images of two runs differ; `was` and `now` are the `data` of their records."""
     if was.get("fingerprint") == now.get("fingerprint"):
         return []

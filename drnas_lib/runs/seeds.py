@@ -11,7 +11,7 @@ from torch import nn
 Built = TypeVar("Built", bound=nn.Module)
 
 
-def derived(*numbers: int) -> int:
+def derive_seed(*numbers: int) -> int:
     """A seed made of several numbers, such as (seed, epoch, image); 63 bits, so that every generator accepts it."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
@@ -20,11 +20,11 @@ def derived(*numbers: int) -> int:
 def seeded(device: torch.device, *numbers: int) -> Iterator[None]:
     """Seed PyTorch's global generators, of the CPU and of `device`, within the block, and restore them after it."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(derived(*numbers))
+        torch.manual_seed(derive_seed(*numbers))
         yield
 
 
-def built(seed: int, make: Callable[[], Built]) -> Built:
+def build_seeded(seed: int, make: Callable[[], Built]) -> Built:
     """The module that `make` builds, its weights drawn from `seed` on the CPU, so that every device starts with the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

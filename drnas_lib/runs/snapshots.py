@@ -37,7 +37,7 @@ def save(folder: Path, identity: Identity, snapshot: Snapshot) -> None:
     checkpoint.write(folder / f"snapshot-{snapshot.epoch:05d}", identity.head() | asdict(snapshot))
 
 
-def found(folder: Path) -> list[Path]:
+def list_snapshots(folder: Path) -> list[Path]:
     """The snapshots in a folder, oldest first."""
     return sorted(folder.glob("snapshot-" + "[0-9]" * 5))
 
@@ -47,9 +47,9 @@ def epoch(path: Path) -> int:
     return int(path.name.removeprefix("snapshot-"))
 
 
-def paths(folder: Path) -> list[Path]:
+def require_snapshots(folder: Path) -> list[Path]:
     """The snapshots in a folder, oldest first. Raises SnapshotError if there is none."""
-    if not (files := found(folder)):
+    if not (files := list_snapshots(folder)):
         raise SnapshotError(
             f"{folder} has no snapshots, and this study needs the weights of the supernet. Search again with "
             "`-p snapshots 1 -p rerun True`, or with `-p name ANOTHER` to keep the finished run. Snapshots stay where the search ran."

@@ -35,7 +35,7 @@ def frozen(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-class Bilevel:
+class SearchStep:
     """The two alternating steps on one supernet. `method` draws theta; `regulariser` pulls eta to its anchor.
 
     Each of several processes sees its share of a batch; all draw the same theta, and gradients are averaged over `process_group`.
@@ -60,9 +60,10 @@ class Bilevel:
         self.process_group, self.label_smoothing = process_group, label_smoothing
         self.net, self.method, self.variables, self.regulariser = net, method, variables, regulariser
         self.arch_optimiser, self.weight_optimiser, self.generator = arch_optimiser, weight_optimiser, generator
-        self.learnt = arch_optimiser.parameters
+        self.arch_parameters = arch_optimiser.parameters
         self.forward = precision.forward(net)
-        self.noise = cast(torch.Generator, net.generator) if getattr(net, "draws", False) else None  # random operations of the network
+        draws = getattr(net, "uses_generator", False)
+        self.noise = cast(torch.Generator, net.generator) if draws else None  # random operations of the network
         self.capturable = not (second_order and self.noise)  # a graph cannot rewind a random stream
         self.arch_gradient = self.unrolled_gradient if second_order else self.first_order_gradient
         self.parameters = weight_optimiser.parameters
@@ -84,7 +85,7 @@ class Bilevel:
 
     def tensors(self) -> list[Tensor]:
         """All tensors that a step changes in place."""
-        arch = [tensor for parameter in self.learnt for tensor in (parameter, *self.arch_optimiser.state[parameter].values())]
+        arch = [tensor for parameter in self.arch_parameters for tensor in (parameter, *self.arch_optimiser.state[parameter].values())]
         weights = [*self.parameters, *self.net.buffers(), *self.weight_optimiser.velocity]
         return [*weights, *arch, self.meter.sums]
 
@@ -121,10 +122,10 @@ class Bilevel:
         return loss if penalty is None else loss + penalty(self.variables.eta, self.variables.mask)
 
     def first_order_gradient(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
-        """Gradient of the validation loss at the present weights by all that is `learnt`: (gradient, loss, logits)."""
+        """Gradient of the validation loss at the present weights by all `arch_parameters`: (gradient, loss, logits)."""
         with frozen(self.parameters):
             loss, logits = self._pass(valid, self.method.sample(self.generator))
-            return self._gradient(self._regularised(loss), self.learnt), loss, logits
+            return self._gradient(self._regularised(loss), self.arch_parameters), loss, logits
 
     def unrolled_gradient(self, train: Batch, valid: Batch) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         """The same for the validation loss after one SGD step on the training loss, w'(eta) (DARTS, eq. 7 and 8).
@@ -132,7 +133,7 @@ class Bilevel:
         The mixed second derivative is a central difference. The inner step and both sides of the difference use one theta: the noise of
         fresh draws, divided by the tiny step, would hide the difference. Only the real weight step moves the running statistics.
         """
-        sgd, learnt = self.weight_optimiser, len(self.learnt)
+        sgd, learnt = self.weight_optimiser, len(self.arch_parameters)
         theta = self.method.sample(self.generator)  # G E O
         fixed = theta.detach().requires_grad_()
         start = [parameter.detach().clone() for parameter in self.parameters]
@@ -142,7 +143,7 @@ class Bilevel:
         step = [g + sgd.weight_decay * w + sgd.momentum * v for g, w, v in zip(inner, start, sgd.velocity)]
         self._set_weights(start, step, -sgd.lr)
         loss, logits = self._pass(valid, self.method.sample(self.generator))
-        gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
+        gradient = self._gradient(self._regularised(loss), [*self.arch_parameters, *self.parameters])
         direct, direction = gradient[:learnt], gradient[learnt:]
 
         radius = PERTURBATION / torch.stack(torch._foreach_norm(direction)).norm().clamp_min(1e-12)
@@ -157,7 +158,7 @@ class Bilevel:
         with torch.no_grad():
             for now, before in zip([*self.parameters, *self.net.buffers()], [*start, *statistics]):
                 now.copy_(before)
-        implicit = torch.autograd.grad(theta, self.learnt, (sides[0] - sides[1]) / (2 * radius))
+        implicit = torch.autograd.grad(theta, self.arch_parameters, (sides[0] - sides[1]) / (2 * radius))
         return tuple(d - sgd.lr * i for d, i in zip(direct, implicit)), loss, logits
 
     @torch.no_grad()
@@ -166,7 +167,7 @@ class Bilevel:
             parameter.copy_(origin + length * towards)
 
 
-class WeightsFirst(Bilevel):
+class WeightsFirst(SearchStep):
     """The weights on the training batch, then the architecture on the validation batch, as in the code of the NAS-Bench-201 baselines."""
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
@@ -175,28 +176,28 @@ class WeightsFirst(Bilevel):
             self.arch_step(train, valid)
 
 
-class SingleLevel(Bilevel):
+class SingleLevel(SearchStep):
     """Weights and architecture at once, by one theta, one training batch and one loss; the validation batch is not used."""
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
         if not moves_eta:
             return self.weight_step(train)
         loss, logits = self._pass(train, self.method.sample(self.generator))
-        gradient = self._gradient(self._regularised(loss), [*self.learnt, *self.parameters])
-        self.arch_optimiser.step(gradient[: len(self.learnt)])
-        self.weight_optimiser.step(gradient[len(self.learnt) :])
+        gradient = self._gradient(self._regularised(loss), [*self.arch_parameters, *self.parameters])
+        self.arch_optimiser.step(gradient[: len(self.arch_parameters)])
+        self.weight_optimiser.step(gradient[len(self.arch_parameters) :])
         self.meter.add(0, loss, logits, train[1])
 
 
-class WeightsOnly(Bilevel):
+class WeightsOnly(SearchStep):
     """The weights alone; the method learns between the epochs."""
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
         self.weight_step(train)
 
 
-STEPS: dict[str, type[Bilevel]] = {
-    "arch_first": Bilevel,
+STEPS: dict[str, type[SearchStep]] = {
+    "arch_first": SearchStep,
     "weights_first": WeightsFirst,
     "single_level": SingleLevel,
     "weights_only": WeightsOnly,

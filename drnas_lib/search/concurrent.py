@@ -17,7 +17,7 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.runs.device import choose, reproducible, using_threads
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.search.loop import Launched, SharedDevice
-from drnas_lib.search.run import Progress, launches
+from drnas_lib.search.run import Progress, run_stepwise
 
 LEAST_SPEEDUP = 1.1  # growth in steps per second that makes the next doubling worth a try
 MEMORY_MARGIN = 1.2  # free memory over what as many runs again would take
@@ -65,7 +65,7 @@ def _turns(
         while waiting or running:
             while waiting and len(running) < limit.allowed:
                 settings = waiting.popleft()
-                running.append(_Run(settings, launches(settings, rerun, shared)))
+                running.append(_Run(settings, run_stepwise(settings, rerun, shared)))
             for run in list(running):
                 shared.searches = len(running)
                 try:

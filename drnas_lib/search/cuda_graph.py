@@ -18,7 +18,7 @@ from torch import Tensor
 
 from drnas_lib.data.batches import Plan
 from drnas_lib.data.search_images import SearchImages
-from drnas_lib.search.bilevel import Bilevel
+from drnas_lib.search.bilevel import SearchStep
 
 WARM_UP = 3  # steps on a side stream, in which libraries choose kernels and allocate workspaces
 AHEAD = 16  # steps launched but not finished: enough to keep the device busy, few enough to stop soon after an interrupt
@@ -32,7 +32,7 @@ class GraphedSteps:
     steps on a GPU are captured if `step` is capturable; the numbers are the same as without.
     """
 
-    def __init__(self, step: Bilevel, train: SearchImages, valid: SearchImages, generator: torch.Generator, capture: bool = True):
+    def __init__(self, step: SearchStep, train: SearchImages, valid: SearchImages, generator: torch.Generator, capture: bool = True):
         self.step, self.train, self.valid, self.generator = step, train.epoch(), valid.epoch(), generator
         self.device = train.device
         self.captures = capture and step.capturable and self.device.type == "cuda"  # False after a failed capture

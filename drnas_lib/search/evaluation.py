@@ -12,8 +12,7 @@ from drnas_lib.benchmark.table import Benchmark
 from drnas_lib.config.recipes import RECIPES
 from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.batches import MemoryFeed
-from drnas_lib.data.search_images import StreamedDataset, described
-from drnas_lib.data.sources import Dataset
+from drnas_lib.data.search_images import AnyDataset, StreamedDataset, described
 from drnas_lib.errors import MissingData
 from drnas_lib.genotype import Genotype, Nb201Genotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters
@@ -23,12 +22,12 @@ from drnas_lib.retrain import loop as retrain
 from drnas_lib.runs import integrity
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.records import RunFolder, read_json
-from drnas_lib.runs.seeds import built
+from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, RANDOM, by_seed
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
 
-FOLDER = "train_"  # with cell and seed, in the run's folder: checkpoints of a training
+TRAINING_FOLDER_PREFIX = "train_"  # with cell and seed, in the run's folder: checkpoints of a training
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,13 @@ class RunContext:
 
     folder: RunFolder
     settings: SearchSettings
-    dataset: Dataset | StreamedDataset
+    dataset: AnyDataset
     device: torch.device
     process_group: ProcessGroup
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingEpoch:
     """An epoch of a training after the search: cell and seed, its row of the history, all rows so far, training `number` of `trainings`."""
 
     cell: str
@@ -66,28 +65,28 @@ def _length(settings: SearchSettings) -> dict[str, int | None]:
     return {"epochs": settings.train_epochs, "seeds": settings.train_seeds, "random_cells": settings.random_cells}
 
 
-def folders(run: RunFolder) -> list[RunFolder]:
+def training_folders(run: RunFolder) -> list[RunFolder]:
     """The folders in which the trainings of a run keep their checkpoints."""
-    return [RunFolder(path) for path in sorted(run.path.glob(f"{FOLDER}*"))]
+    return [RunFolder(path) for path in sorted(run.path.glob(f"{TRAINING_FOLDER_PREFIX}*"))]
 
 
-def evaluate(context: RunContext) -> Iterator[Training]:
+def evaluate(context: RunContext) -> Iterator[TrainingEpoch]:
     """Judge the found cell as the settings ask, and add the result to the record."""
     began, record = time.perf_counter(), integrity.record(context.folder)
     genotype = genotype_from_json(read_json(integrity.checked(context.folder.file("genotype.json"), record)))
     result = yield from EVALUATIONS[context.settings.evaluate](context, genotype)
-    if context.process_group.first:
+    if context.process_group.is_rank_zero:
         record["evaluation"] = {"kind": context.settings.evaluate, **result}
         record["metrics"]["evaluation_s"] = time.perf_counter() - began
         integrity.write(context.folder.file(integrity.RECORD), record)
 
 
-def _nothing(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
+def _nothing(context: RunContext, genotype: Genotype) -> Generator[TrainingEpoch, None, dict]:
     yield from ()
     return {}
 
 
-def _look_up(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
+def _look_up(context: RunContext, genotype: Genotype) -> Generator[TrainingEpoch, None, dict]:
     """Accuracy and rank in the benchmark table, or the reason why they are unknown; a search without the table still counts."""
     yield from ()
     dataset = context.settings.dataset
@@ -103,17 +102,17 @@ def _look_up(context: RunContext, genotype: Genotype) -> Generator[Training, Non
     return found
 
 
-def _train(context: RunContext, genotype: Genotype) -> Generator[Training, None, dict]:
+def _train(context: RunContext, genotype: Genotype) -> Generator[TrainingEpoch, None, dict]:
     """Train the found cell, random cells and, if the space has a skip connection, the all-skip cell in the same way with several seeds."""
     settings, dataset, device, share = context.settings, context.dataset, context.device, context.process_group.share
     if isinstance(dataset, StreamedDataset) or dataset.test is None:
         raise retrain.RetrainError(f"{dataset.name} has no test images, so a trained cell cannot be judged. Use evaluate='none'.")
     assert settings.train_epochs and settings.train_seeds  # evaluate='train' always has both
-    used = dataset.using(settings.subset)
+    used = dataset.with_train_subset(settings.subset)
     cells = {FOUND: genotype} | comparison_cells(SPACES[settings.space], settings)
     seeds = range(settings.seed, settings.seed + settings.train_seeds)
     batch_size = min(settings.batch_size, len(used.train.labels) // 4)  # a small data set still gets a few steps an epoch
-    batch_size -= batch_size % share.of
+    batch_size -= batch_size % share.world_size
     recipe = RECIPES["nb201"]
     lr = recipe.lr * (batch_size / recipe.batch_size) ** 0.5  # smaller batches have noisier gradients than those of the published rate
     recipe = replace(recipe, epochs=settings.train_epochs, batch_size=batch_size, lr=lr)
@@ -125,13 +124,13 @@ def _train(context: RunContext, genotype: Genotype) -> Generator[Training, None,
         accuracies = []
         for seed in seeds:
             number += 1
-            net = built(seed, partial(network, cell, settings, dataset.classes, image[0]))
-            folder = RunFolder(context.folder.path / f"{FOLDER}{name}_{seed}")
+            net = build_seeded(seed, partial(network, cell, settings, dataset.classes, image[0]))
+            folder = RunFolder(context.folder.path / f"{TRAINING_FOLDER_PREFIX}{name}_{seed}")
             folder.path.mkdir(parents=True, exist_ok=True)
             identity = Identity.of(settings, described(dataset), cell, recipe, seed)
-            training = retrain.Training(net, feeds[seed], recipe, seed, device, identity, context.process_group)
+            training = retrain.Trainer(net, feeds[seed], recipe, seed, device, identity, context.process_group)
             for row in training.run(folder):
-                yield Training(name, seed, row, training.history, recipe.epochs, number, trainings)
+                yield TrainingEpoch(name, seed, row, training.history, recipe.epochs, number, trainings)
             accuracies.append(row["test_acc_pct"])
         cost = {"parameters": parameters(net), "macs": macs(net, image)}
         found.append({"cell": name, "genotype": str(cell), key: mean(accuracies), by_seed(key): accuracies} | cost)
@@ -152,7 +151,7 @@ def comparison_cells(space: Space, settings: SearchSettings) -> dict[str, Genoty
     return cells
 
 
-EVALUATIONS: dict[str, Callable[[RunContext, Genotype], Generator[Training, None, dict]]] = {
+EVALUATIONS: dict[str, Callable[[RunContext, Genotype], Generator[TrainingEpoch, None, dict]]] = {
     "none": _nothing,
     "table": _look_up,
     "train": _train,

@@ -13,14 +13,13 @@ from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.batches import DeviceImages
-from drnas_lib.data.search_images import StreamedDataset, described, halves
-from drnas_lib.data.sources import Dataset
+from drnas_lib.data.search_images import AnyDataset, StreamedDataset, described, weight_and_eta_images
 from drnas_lib.errors import UserError
 from drnas_lib.genotype import Genotype
 from drnas_lib.methods import method_class
 from drnas_lib.methods.method import DERIVATIONS, MethodContext
 from drnas_lib.nets.darts import DartsSuperNet
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.nets.networks import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
@@ -29,7 +28,7 @@ from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.memory import activation_bytes
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder
-from drnas_lib.runs.seeds import built, derived
+from drnas_lib.runs.seeds import build_seeded, derive_seed
 from drnas_lib.search.bilevel import STEPS
 from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.optimisers import Adam, Sgd
@@ -64,7 +63,7 @@ class SharedDevice:
     """Shared by the runs on one device: the number of `searches` in progress, for the history, and the loaded `datasets`."""
 
     searches: int = 1
-    datasets: dict[tuple, Dataset | StreamedDataset] = field(default_factory=dict)
+    datasets: dict[tuple, AnyDataset] = field(default_factory=dict)
 
 
 class Search:
@@ -76,28 +75,28 @@ class Search:
     def __init__(
         self,
         settings: SearchSettings,
-        dataset: Dataset | StreamedDataset,
+        dataset: AnyDataset,
         device: torch.device,
         capture: bool = True,
         process_group: ProcessGroup = SINGLE_PROCESS,
     ):
         self.settings, self.dataset, self.device, self.process_group = settings, dataset, device, process_group
-        self.capture = capture and not process_group.several  # a graph cannot hold exchanges between processes
+        self.capture = capture and not process_group.is_distributed  # a graph cannot hold exchanges between processes
         self.space = SPACES[settings.space]
         self.positions = epoch_positions(settings.stages)
         available = torch.tensor(self.space.initial_mask(settings.stages[0].keep))
-        self.train, self.valid = halves(dataset, settings, device)  # the images for the weights, and for eta
+        self.train, self.valid = weight_and_eta_images(dataset, settings, device)  # the images for the weights, and for eta
         self.identity = Identity.of(settings, described(dataset))
-        self.order = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
-        self.chance = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
-        self.noise = torch.Generator(device) if process_group.several else self.chance  # noise operations and drop path
+        self.image_generator = torch.Generator().manual_seed(settings.seed)  # batches and augmentation, the same on every device
+        self.theta_generator = torch.Generator(device).manual_seed(settings.seed)  # theta, the same in every process
+        self.noise = torch.Generator(device) if process_group.is_distributed else self.theta_generator  # noise operations and drop path
         start = torch.Generator().manual_seed(settings.seed)
         mean, std = settings.eta_mean, settings.eta_std
         self.variables = ArchVariables(self.space.shape, start, available=available, mean=mean, std=std).to(device)
-        self.method = built(settings.seed, lambda: method_class(settings.method)(self.variables, **settings.options))
+        self.method = build_seeded(settings.seed, lambda: method_class(settings.method)(self.variables, **settings.options))
         self.regulariser = REGULARISERS[settings.regulariser](settings.lam)
         adam = settings.arch_lr, settings.arch_betas, self.regulariser.decay, settings.arch_grad_clip
-        self.arch_optimiser = Adam(self.method.learnt(), *adam)
+        self.arch_optimiser = Adam(self.method.arch_parameters(), *adam)
         self.history: list[dict] = []
         self.trace: list[list] = []  # eta after every epoch, nested lists (G, E, O)
         self.unreadable: list[str] = []  # files that could not be read
@@ -107,17 +106,19 @@ class Search:
         """A new supernet for a stage; the seed alone decides its weights, whatever the device."""
         s, images = self.settings, (self.dataset.classes, self.dataset.channels)
         parts = self.method.network, s.stages[stage].k, self.variables.mask, images, self.noise
-        net = built(s.seed + stage, lambda: supernet(s, *parts))
-        return self.process_group.common(net.to(self.device)).train()
+        net = build_seeded(s.seed + stage, lambda: supernet(s, *parts))
+        return self.process_group.synchronise_batch_norm(net.to(self.device)).train()
 
     def start_stage(self, net: torch.nn.Module, stage: int) -> None:
         """Start a stage with the network `net` and a new optimiser of its weights."""
         s = self.settings
         sgd = Sgd(net.parameters(), s.momentum, s.weight_decay, s.grad_clip, s.nesterov)
-        parts = self.method, self.variables, self.regulariser, self.arch_optimiser, sgd, self.chance
+        parts = self.method, self.variables, self.regulariser, self.arch_optimiser, sgd, self.theta_generator
         how = s.bilevel == "second", PRECISIONS[s.precision], self.process_group, s.label_smoothing
         self.step, self.stage = STEPS[s.step](net, *parts, *how), stage
-        self.launcher = GraphedSteps(self.step, self.train, self.valid, self.chance, self.capture and self.method.network.capturable)
+        self.launcher = GraphedSteps(
+            self.step, self.train, self.valid, self.theta_generator, self.capture and self.method.network.capturable
+        )
         self.activation = self.activation_mb()
         if self.device.type == "cuda":  # replays allocate nothing, so the peak of a stage is that of its capture
             torch.cuda.reset_peak_memory_stats(self.device)
@@ -138,7 +139,7 @@ class Search:
 
     def where(self) -> dict[str, Any]:
         """What a continued run must share with the run that began."""
-        return {"device": self.device.type, "processes": self.process_group.share.of}
+        return {"device": self.device.type, "processes": self.process_group.share.world_size}
 
     def state(self) -> dict[str, Any]:
         """The content of a checkpoint."""
@@ -150,8 +151,8 @@ class Search:
             "net": self.step.net.state_dict(),
             "momentum": self.step.momentum(),
             "activation": self.activation,  # measured at the start of the stage, with draws that depend on eta
-            "order": self.order.get_state(),
-            "chance": self.chance.get_state(),
+            "order": self.image_generator.get_state(),
+            "chance": self.theta_generator.get_state(),
             "history": self.history,
             "trace": self.trace,
             "unreadable": self.unreadable,
@@ -172,8 +173,8 @@ class Search:
         self.step.net.load_state_dict(state["net"])
         self.step.set_momentum(state["momentum"])
         self.activation = state["activation"]
-        self.order.set_state(state["order"].cpu())
-        self.chance.set_state(state["chance"].cpu())
+        self.image_generator.set_state(state["order"].cpu())
+        self.theta_generator.set_state(state["chance"].cpu())
         self.history, self.trace, self.unreadable = state["history"], state["trace"], state["unreadable"]
 
     def run(self, folder: RunFolder, shared: SharedDevice) -> Iterator[Launched | Epoch]:
@@ -197,10 +198,10 @@ class Search:
                 ) from error
             self.history.append(row)
             self.trace.append(self.variables.eta.tolist())
-            if self.process_group.first:
+            if self.process_group.is_rank_zero:
                 self._save_snapshot(folder)  # before the checkpoint: a run killed between them repeats the epoch
                 checkpoint.save(folder.path, len(self.history), self.identity, self.state())
-            self.process_group.wait()
+            self.process_group.barrier()
             yield self._report()
 
     def _save_snapshot(self, folder: RunFolder) -> None:
@@ -219,11 +220,11 @@ class Search:
         self.step.weight_optimiser.set_lr(lr)
         self.method.begin_epoch(epoch, epochs)
         holes = linear(epoch, epochs, 1.0)
-        train = self.train.plan(s.batch_size, self.order, holes=holes)
+        train = self.train.plan(s.batch_size, self.image_generator, holes=holes)
         steps = len(train.index)
-        valid = self.valid.plan(s.batch_size, self.order, steps=steps, holes=holes)
-        if self.noise is not self.chance:  # seeded anew in every epoch, so no checkpoint has to keep its state
-            self.noise.manual_seed(derived(s.seed, epoch, share.rank))
+        valid = self.valid.plan(s.batch_size, self.image_generator, steps=steps, holes=holes)
+        if self.noise is not self.theta_generator:  # seeded anew in every epoch, so no checkpoint has to keep its state
+            self.noise.manual_seed(derive_seed(s.seed, epoch, share.rank))
         if s.drop_path:
             cast(DartsSuperNet, self.step.net).set_drop_path(linear(epoch, epochs, s.drop_path))
         moves_eta = position.epoch_in_stage >= stage.arch_warmup
@@ -232,9 +233,9 @@ class Search:
         self.unreadable = self.process_group.union([*self.unreadable, *self.train.unreadable, *self.valid.unreadable])
         if self.unreadable and isinstance(self.dataset, StreamedDataset):
             self.dataset.refuse_many(self.unreadable)
-        self.process_group.total(self.step.meter.sums)
+        self.process_group.all_reduce_sum(self.step.meter.sums)
         loss, accuracy, arch_loss, arch_accuracy = self.step.meter.read()
-        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite(share.of)
+        eta, broken = self.variables.eta.detach(), self.step.meter.first_not_finite(share.world_size)
         if broken is not None or not bool(eta.isfinite().all()):
             raise SearchError(
                 f"epoch {epoch + 1}, step {broken or steps} of {steps}: {'the loss' if broken else 'eta'} is not finite. Lower weight_lr "
@@ -274,8 +275,8 @@ class Search:
 
     def method_context(self) -> MethodContext:
         """The input of a method between epochs. Methods that read it search nb201 with images in memory."""
-        net, images = cast(SuperNet, self.step.net), cast(DeviceImages, self.valid)
-        return MethodContext(net, images, self.settings.batch_size, self.order, self.chance)
+        net, images = cast(Nb201SuperNet, self.step.net), cast(DeviceImages, self.valid)
+        return MethodContext(net, images, self.settings.batch_size, self.image_generator, self.theta_generator)
 
     def activation_mb(self) -> float:
         """Megabytes that a weight step of this stage saves for its backward pass; changes nothing in the search."""
@@ -283,7 +284,7 @@ class Search:
         draws = self.method.network.memory_draws  # a draw may decide which operations are computed
         x, _ = self.train.batch(self.train.plan(self.settings.batch_size, order).part(self.process_group.share), 0)
         used = 0.0
-        with restoring(list(net.buffers()), self.chance):
+        with restoring(list(net.buffers()), self.theta_generator):
             for _ in range(draws):
                 theta = self.method.sample(chance).detach()
                 used += activation_bytes(partial(net, x, theta), [x, theta, *self.step.parameters]) / draws

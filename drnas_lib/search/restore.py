@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.data.batches import DeviceImages
-from drnas_lib.data.search_images import described, parts
+from drnas_lib.data.search_images import described, split_in_memory
 from drnas_lib.data.sources import DATASETS, Dataset, load
 from drnas_lib.methods import method_class
-from drnas_lib.nets.layers import unchanging
+from drnas_lib.nets.layers import freeze
 from drnas_lib.nets.networks import supernet
 from drnas_lib.runs import integrity, snapshots
-from drnas_lib.runs.identity import images_differ
+from drnas_lib.runs.identity import image_differences
 from drnas_lib.runs.records import RecordError, RunFolder, data_root, resolve
 from drnas_lib.runs.snapshots import Snapshot
 
@@ -40,7 +40,7 @@ class TrainedRun:
             raise RecordError(f"{folder.path} searched {settings['dataset']}, and this study holds all images in memory. {allowed}.")
         images = settings["data_folder"] and resolve(settings["data_folder"])
         dataset = load(settings["dataset"], data_root(), images, settings["image_size"])
-        if changed := images_differ(record["data"], described(dataset)):
+        if changed := image_differences(record["data"], described(dataset)):
             raise RecordError(
                 f"{folder.path} searched other images of {dataset.name}: {changed[0]}. Let DRNAS_DATA, or the folder, have the images of "
                 "the search, or search again."
@@ -53,7 +53,7 @@ class TrainedRun:
 
     def snapshots(self) -> list[Path]:
         """The files, oldest first. Raises SnapshotError if there is none."""
-        return snapshots.paths(self.folder.path)
+        return snapshots.require_snapshots(self.folder.path)
 
     @property
     def identity(self) -> str:
@@ -83,12 +83,12 @@ class TrainedRun:
             noise.manual_seed(0)
 
         net.register_forward_pre_hook(restart_noise)
-        return unchanging(net).to(device, dtype).train(training)
+        return freeze(net).to(device, dtype).train(training)
 
     def validation(self, images: int, batch_size: int, dtype: torch.dtype, device: torch.device) -> list[tuple[Tensor, Tensor]]:
         """The first `images` validation images of the search, or all if there are fewer, in full batches without augmentation."""
         data = self.dataset
-        _, valid = parts(data, self.settings["subset"], self.settings.get("split", "halves"))
+        _, valid = split_in_memory(data, self.settings["subset"], self.settings.get("split", "halves"))
         on_device = DeviceImages(valid, data.augmentation(cutout=0), device)
         count = max(1, min(images, len(on_device)) // batch_size)  # a smaller batch would have other batch statistics
         batches = islice(on_device.evaluation(min(batch_size, images)), count)

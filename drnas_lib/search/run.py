@@ -8,19 +8,18 @@ import torch
 from drnas_lib.config.image_rules import PIXELS
 from drnas_lib.config.presets import READ_FROM_FOLDERS
 from drnas_lib.config.search_settings import SearchSettings
-from drnas_lib.data.search_images import StreamedDataset, described, read
-from drnas_lib.data.sources import Dataset
+from drnas_lib.data.search_images import AnyDataset, described, read
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.runs import checkpoint, integrity
 from drnas_lib.runs.device import choose, describe, reproducible, threads_for, using_threads
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.records import RunFolder, data_root, environment, resolve, write_csv, write_json
 from drnas_lib.search import evaluation
-from drnas_lib.search.evaluation import RunContext, Training
+from drnas_lib.search.evaluation import RunContext, TrainingEpoch
 from drnas_lib.search.loop import Epoch, Launched, Search, SearchError, SharedDevice
 from drnas_lib.spaces import SPACES
 
-Progress = Epoch | Training
+Progress = Epoch | TrainingEpoch
 
 
 def run(
@@ -34,7 +33,7 @@ def run(
     Calls `on_step(done, of)` after each step of an epoch of the search. Raises RunLocked, CheckpointError, RecordError, MissingData,
     DamagedData, DeviceError, SearchError or RetrainError; each message says what to do.
     """
-    with closing(launches(settings, rerun, SharedDevice(), process_group)) as launched:
+    with closing(run_stepwise(settings, rerun, SharedDevice(), process_group)) as launched:
         for progress in launched:
             if not isinstance(progress, Launched):
                 yield progress
@@ -42,36 +41,36 @@ def run(
                 on_step(progress.done, progress.of)
 
 
-def launches(
+def run_stepwise(
     settings: SearchSettings, rerun: bool, shared: SharedDevice, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> Generator[Launched | Progress, None, None]:
     """Like `run`, but yields after every step too, so that several runs can take turns (see concurrent.run_concurrently)."""
     folder = RunFolder(settings.folder)
     if not rerun and _finished(folder, settings, shared):
         return
-    with folder.lock() if process_group.first else nullcontext():
+    with folder.lock() if process_group.is_rank_zero else nullcontext():
         # Another process may have finished the run since the first look.
-        if not rerun and not process_group.several and _finished(folder, settings, shared):
+        if not rerun and not process_group.is_distributed and _finished(folder, settings, shared):
             return
         searched = folder.done and not rerun
         device = choose(settings.device, settings.precision)
         context = RunContext(folder, settings, _dataset(settings, shared), device, process_group)
-        if rerun and process_group.first:
-            for place in (folder, *evaluation.folders(folder)):
+        if rerun and process_group.is_rank_zero:
+            for place in (folder, *evaluation.training_folders(folder)):
                 place.clear()
-        process_group.wait()
+        process_group.barrier()
         count = threads_for(device, settings.batch_size, settings.channels, settings.image_size or PIXELS[settings.dataset])
         with reproducible(device, PRECISIONS[settings.precision]), using_threads(count):
             if not searched:
                 yield from _search(context, shared)
             yield from evaluation.evaluate(context)
-        if process_group.first:
+        if process_group.is_rank_zero:
             folder.finish({"stem": settings.stem, "seed": settings.seed, "fingerprint": settings.fingerprint})
             _clear_checkpoints(folder)
-        process_group.wait()
+        process_group.barrier()
 
 
-def _dataset(settings: SearchSettings, shared: SharedDevice) -> Dataset | StreamedDataset:
+def _dataset(settings: SearchSettings, shared: SharedDevice) -> AnyDataset:
     """The images, read once for all runs that share the device."""
     folder = settings.data_folder and resolve(settings.data_folder)
     key = settings.dataset, data_root(), folder, settings.image_size, tuple(settings.index_lists or ())
@@ -93,7 +92,7 @@ def _finished(folder: RunFolder, settings: SearchSettings, shared: SharedDevice)
 
 
 def _clear_checkpoints(folder: RunFolder) -> None:
-    for place in (folder, *evaluation.folders(folder)):
+    for place in (folder, *evaluation.training_folders(folder)):
         checkpoint.clear(place.path)
 
 
@@ -104,9 +103,9 @@ def _search(context: RunContext, shared: SharedDevice) -> Iterator[Launched | Ep
     except ValueError as error:  # fewer images than a batch or than `subset`
         raise SearchError(str(error)) from error
     yield from search.run(context.folder, shared)
-    if context.process_group.first:
+    if context.process_group.is_rank_zero:
         _write_search(context, search)
-    context.process_group.wait()
+    context.process_group.barrier()
 
 
 def _write_search(context: RunContext, search: Search) -> None:
@@ -142,7 +141,7 @@ def _write_search(context: RunContext, search: Search) -> None:
         "data": described(dataset, search.unreadable),
         "device": describe(context.device),
         "threads": torch.get_num_threads(),
-        "processes": context.process_group.share.of,
+        "processes": context.process_group.share.world_size,
         "environment": environment(),
     }
     integrity.write(folder.file(integrity.RECORD), record, beside=("history.csv", "eta.csv", "genotype.json"))

@@ -12,7 +12,7 @@ from statistics import mean, median, variance
 
 FOUND, RANDOM, ALL_SKIP = "derived", "random_", "all_skip"  # names of cells in a record; a random cell has a number after it
 MEDIAN = "median"  # of the random cells, which counts as a cell
-ERRORS = 2  # standard errors that a difference must exceed
+STANDARD_ERRORS = 2  # standard errors that a difference must exceed
 
 
 def by_seed(key: str) -> str:
@@ -20,7 +20,7 @@ def by_seed(key: str) -> str:
     return f"{key}_by_seed"
 
 
-def shown(cell: str) -> str:
+def cell_label(cell: str) -> str:
     """A cell's name for people."""
     return {FOUND: "found", ALL_SKIP: "all-skip"}.get(cell) or cell.replace("_", " ")
 
@@ -56,7 +56,7 @@ class TrainedCells:
         """Rank of the found cell among itself and the random cells; 1 is the best, and equal cells do not come before it."""
         return 1 + sum(self.mean(cell) > self.mean(FOUND) for cell in self.random)
 
-    def error(self, cell: str) -> float:
+    def standard_error(self, cell: str) -> float:
         """Standard error of a cell's mean accuracy; with one seed, of the test images alone."""
         pooled, accuracy = [ALL_SKIP] if cell == ALL_SKIP else [FOUND, *self.random], self.mean(cell)
         of_seeds = mean(variance(self.accuracies[one]) for one in pooled) / self.seeds if self.seeds > 1 else 0.0
@@ -64,7 +64,7 @@ class TrainedCells:
 
     def noise(self, cell: str) -> float:
         """The largest difference between the found cell and this cell that counts as noise."""
-        return ERRORS * (self.error(FOUND) ** 2 + self.error(cell) ** 2) ** 0.5
+        return STANDARD_ERRORS * (self.standard_error(FOUND) ** 2 + self.standard_error(cell) ** 2) ** 0.5
 
     def indistinguishable(self) -> list[str]:
         """The random cells whose difference to the found one is within the noise."""

@@ -113,7 +113,7 @@ def test_default_table_is_the_one_in_the_data_root(frame, tmp_path, monkeypatch)
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
     with pytest.raises(MissingData):
         Benchmark.load()
-    assert Benchmark.found() == (None, how_to_get(tmp_path / FILE_NAME))
+    assert Benchmark.load_if_available() == (None, how_to_get(tmp_path / FILE_NAME))
     frame.to_csv(tmp_path / FILE_NAME, index=False)
     pd.testing.assert_frame_equal(Benchmark.load().frame, frame.set_index("arch"))
 

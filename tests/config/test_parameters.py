@@ -4,20 +4,20 @@ import pytest
 
 from drnas_lib.config.cells import published
 from drnas_lib.config.parameters import ParameterError, file_of_parameters, from_yaml, nearest
-from drnas_lib.errors import LONGEST_SHOWN, shown
+from drnas_lib.errors import LONGEST_SHOWN, short_repr
 
 
 @pytest.mark.parametrize("value", [None, True, 0.1, "cifar10", ["darts", "drnas"], {"a": [1, 2]}])
 def test_what_is_short_is_shown_as_it_is(value):
-    assert shown(value) == repr(value)
+    assert short_repr(value) == repr(value)
 
 
 def test_what_is_endless_or_too_long_is_cut():
     endless: list = []
     endless.append(endless)
     wide = [["x" * 50] * 50] * 50
-    assert all(len(shown(value)) <= LONGEST_SHOWN + 10 for value in (endless, wide, "x" * 10**6, 10**4000))
-    assert shown(10**5000) == "<int too long to print>"
+    assert all(len(short_repr(value)) <= LONGEST_SHOWN + 10 for value in (endless, wide, "x" * 10**6, 10**4000))
+    assert short_repr(10**5000) == "<int too long to print>"
 
 
 @pytest.mark.parametrize("text", ["!!python/object/apply:os.mkdir [executed]", "2001-99-99", "[" * 5000, "a: *b", "\t"])

@@ -114,8 +114,8 @@ def test_nothing_in_a_step_would_break_a_capture(these, moves_eta):
     """The images that arrive lie where those before lay, and the clip of eta's gradient reads nothing back."""
     settings = these()
     search = Search(settings, read(settings), torch.device("cpu"))
-    train = search.train.plan(60, search.order)
-    valid = search.valid.plan(60, search.order, steps=len(train.index))
+    train = search.train.plan(60, search.image_generator)
+    valid = search.valid.plan(60, search.image_generator, steps=len(train.index))
     launched = search.launcher.epoch(train, valid, moves_eta)
     next(launched)
     first = recorded(lambda: search.launcher.run_step(moves_eta))

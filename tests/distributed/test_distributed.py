@@ -18,7 +18,7 @@ from drnas_lib.distributed.__main__ import for_process, main, parameters
 from drnas_lib.distributed.launch import start
 from drnas_lib.nets.darts_network import DartsNetwork
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
-from drnas_lib.retrain.loop import RetrainError, Training
+from drnas_lib.retrain.loop import RetrainError, Trainer
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.records import PROJECT, RunFolder, read_json
 from tests.reliability.processes import children
@@ -39,7 +39,7 @@ class Shared:
         for _ in range(self.steps):
             x = torch.randn(8, 3, 8, 8, dtype=torch.float64, generator=generator)
             y = torch.randint(10, (8,), generator=generator)
-            yield x[self.share.rank :: self.share.of], y[self.share.rank :: self.share.of]
+            yield x[self.share.rank :: self.share.world_size], y[self.share.rank :: self.share.world_size]
 
     def test(self):
         yield from self.epoch(0)
@@ -53,7 +53,7 @@ def trained(process_group, folder, cell="drnas_cifar10"):
     torch.manual_seed(0)
     net = DartsNetwork(find(cell).genotype, "cifar", channels=2, cells=3, auxiliary_size=8).double()
     recipe = replace(RECIPES["drnas"], epochs=1, lr=0.1, drop_path=0.0)
-    training = Training(net, Shared(process_group.share), recipe, 0, CPU, Identity("id"), process_group)
+    training = Trainer(net, Shared(process_group.share), recipe, 0, CPU, Identity("id"), process_group)
     (row,) = training.run(RunFolder(folder))
     return {name: value.clone() for name, value in training.net.state_dict().items()}, row
 

@@ -4,7 +4,7 @@ from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.distributed.launch import ProgressLines, job_name
 from drnas_lib.retrain.run import Progress
 from drnas_lib.search.loop import Epoch
-from drnas_lib.search.run import Training
+from drnas_lib.search.run import TrainingEpoch
 
 ROWS = [{"epoch": epoch, "seconds": 0.5} for epoch in (1, 2, 3)]
 
@@ -20,7 +20,9 @@ def through(progresses):
 
 def test_epochs_of_a_search_and_of_its_cells_come_across():
     epochs = [Epoch(ROWS[i], ROWS[: i + 1], [[[0.5, 0.5]]], 3) for i in range(3)]
-    cells = [Training(cell, s, ROWS[i], ROWS[: i + 1], 2, 1, 4) for cell in ("derived", "random_1") for s in range(2) for i in range(2)]
+    cells = [
+        TrainingEpoch(cell, s, ROWS[i], ROWS[: i + 1], 2, 1, 4) for cell in ("derived", "random_1") for s in range(2) for i in range(2)
+    ]
     found = through([*epochs, *cells])
     for (line, read, history), progress in zip(found, [*epochs, *cells], strict=True):
         assert type(read) is type(progress) and read.row == progress.row and history == progress.history

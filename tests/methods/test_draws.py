@@ -15,7 +15,7 @@ from drnas_lib.methods.darts import DARTS
 from drnas_lib.methods.dsnas import DSNAS, _Drawn
 from drnas_lib.methods.gumbel import GDAS, SNAS, gumbel
 from drnas_lib.methods.pc_darts import PCDARTS
-from drnas_lib.runs.seeds import built
+from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]
@@ -197,7 +197,7 @@ def test_pc_darts_derives_none_in_the_released_code_alone(protocol, allowed):
 def test_the_edges_of_pc_darts_start_at_a_thousandth_of_normal_noise():
     shape = 1, 400, 2
     made = ArchVariables(shape, torch.Generator().manual_seed(0), torch.float64)
-    drawn = [built(seed, lambda: PCDARTS(made)).edge_eta.detach().flatten() for seed in (0, 0, 1)]
+    drawn = [build_seeded(seed, lambda: PCDARTS(made)).edge_eta.detach().flatten() for seed in (0, 0, 1)]
     assert stats.kstest((drawn[0] / 1e-3).numpy(), "norm").pvalue > 0.01
     assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
     of_eta = made.eta.detach().flatten()[:400]
@@ -206,7 +206,7 @@ def test_the_edges_of_pc_darts_start_at_a_thousandth_of_normal_noise():
 
 def test_pc_darts_without_edge_normalisation_is_darts_on_part_of_the_channels():
     method = PCDARTS(variables(), edge_normalisation=False)
-    assert (method.sample(None)[..., -1] == 1).all() and len(method.learnt()) == 1
+    assert (method.sample(None)[..., -1] == 1).all() and len(method.arch_parameters()) == 1
 
 
 @pytest.mark.parametrize("name", METHODS)

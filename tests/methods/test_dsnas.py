@@ -46,7 +46,7 @@ def test_a_fixed_edge_stays_so_whatever_comes():
 
 def test_a_fixed_edge_has_no_gradient_and_keeps_its_eta():
     method, stream = made(SURE, EVEN), torch.Generator().manual_seed(0)
-    eta, optimiser = method.variables.eta, Adam(method.learnt(), 0.01, weight_decay=0.1)
+    eta, optimiser = method.variables.eta, Adam(method.arch_parameters(), 0.01, weight_decay=0.1)
 
     def step():
         gradient = torch.autograd.grad((method.sample(stream) * torch.arange(1.0, 11).view(1, 2, 5)).sum(), [eta])

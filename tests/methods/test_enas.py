@@ -7,7 +7,7 @@ import torch
 
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.enas import ENAS, WIDTH, Controller, _on_cpu
-from drnas_lib.runs.seeds import built
+from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]
@@ -25,7 +25,7 @@ class Likes(torch.nn.Module):
 def made(updates=40, lr=0.02):
     variables = ArchVariables(SPACE.shape, torch.Generator().manual_seed(0))
     of_enas = dict(candidates=20, monitored=5, controller_lr=lr, controller_updates=updates, controller_samples=10)
-    return built(0, lambda: ENAS(variables, **of_enas))
+    return build_seeded(0, lambda: ENAS(variables, **of_enas))
 
 
 def context(seed=0):

@@ -8,7 +8,7 @@ from torch import nn
 
 from drnas_lib.genotype import Nb201Genotype, all_nb201
 from drnas_lib.nets.cost import Cost, macs, nb201_cost, parameters
-from drnas_lib.nets.nb201_network import DiscreteNetwork
+from drnas_lib.nets.nb201_network import Nb201Network
 
 CIFAR10 = {"classes": 10, "resolution": 32}
 CIFAR100 = {"classes": 100, "resolution": 32}
@@ -23,7 +23,7 @@ def everywhere(operation: str) -> Nb201Genotype:
 
 def counted(genotype: Nb201Genotype, channels=16, cells_per_stage=5, classes=10, in_channels=3, resolution=32) -> Cost:
     with torch.device("meta"):
-        net = DiscreteNetwork(genotype, channels, cells_per_stage, classes, in_channels)
+        net = Nb201Network(genotype, channels, cells_per_stage, classes, in_channels)
     return Cost(parameters(net), macs(net, (in_channels, resolution, resolution)))
 
 
@@ -84,7 +84,7 @@ def test_macs_count_every_output_of_a_strided_grouped_convolution_with_bias():
 
 
 def test_counting_leaves_the_network_alone():
-    net = DiscreteNetwork(Nb201Genotype.parse(DRNAS), channels=2, cells_per_stage=1)
+    net = Nb201Network(Nb201Genotype.parse(DRNAS), channels=2, cells_per_stage=1)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     macs(net, (3, 8, 8))
     assert net.training

@@ -11,7 +11,7 @@ from drnas_lib.config.presets import MACROS
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_network import DartsNetwork
-from drnas_lib.nets.darts_skeleton import STEMS, AuxiliaryHead, DartsSkeleton, cell_places, pool_to_2x2, reductions
+from drnas_lib.nets.darts_skeleton import STEMS, AuxiliaryHead, DartsSkeleton, cell_places, pool_to_2x2, reduction_positions
 from drnas_lib.runs.records import PROJECT
 from drnas_lib.spaces.darts_operations import PLAIN_POOLS, FactorizedReduce
 
@@ -68,7 +68,7 @@ def test_counting_does_not_depend_on_the_auxiliary_head():
 
 
 def test_the_cells_that_reduce():
-    assert [reductions(cells) for cells in (20, 14, 8)] == [(6, 13), (4, 9), (2, 5)]
+    assert [reduction_positions(cells) for cells in (20, 14, 8)] == [(6, 13), (4, 9), (2, 5)]
     places = list(cell_places(20, 36, 108, (4, 4), reduced_stem=False))
     assert [place.channels for place in places] == [36] * 6 + [72] * 7 + [144] * 7
     assert (places[0].c_before_last, places[0].c_last, places[1].c_before_last, places[1].c_last) == (108, 108, 108, 144)
@@ -117,7 +117,7 @@ def test_auxiliary_logits_come_from_the_second_reduction_and_only_in_training():
     net = small(auxiliary_size=32)
     x = torch.randn(2, 3, 32, 32)
     caught = []
-    net.cells[reductions(4)[1]].register_forward_hook(lambda module, inputs, output: caught.append(output))
+    net.cells[reduction_positions(4)[1]].register_forward_hook(lambda module, inputs, output: caught.append(output))
     logits, auxiliary = net(x)
     assert caught[0].shape[-1] == 8
     torch.testing.assert_close(auxiliary, net.auxiliary(caught[0]))

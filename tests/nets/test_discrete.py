@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from drnas_lib.genotype import Nb201Genotype, all_nb201
-from drnas_lib.nets.nb201_network import DiscreteCell, DiscreteNetwork, ResidualBlock, Skeleton
+from drnas_lib.nets.nb201_network import DiscreteCell, Nb201Network, ResidualBlock, Skeleton
 from drnas_lib.spaces.nb201_operations import OPERATIONS
 
 EVERY_OPERATION = Nb201Genotype(("nor_conv_3x3", "avg_pool_3x3", "nor_conv_1x1", "skip_connect", "none", "nor_conv_3x3"))
@@ -61,20 +61,20 @@ def test_all_skip_cell_counts_paths():
 
 
 def test_normalisation_follows_the_benchmark():
-    net = DiscreteNetwork(EVERY_OPERATION, channels=4, cells_per_stage=1)
+    net = Nb201Network(EVERY_OPERATION, channels=4, cells_per_stage=1)
     found = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
     assert len(found) == 1 + 3 * 3 + 2 * 2 + 1  # stem, three convolutions a cell, two a block, head
     assert all((m.affine, m.track_running_stats, m.eps, m.momentum) == (True, True, 1e-5, 0.1) for m in found)
 
 
 def test_only_the_classifier_has_a_bias():
-    net = DiscreteNetwork(EVERY_OPERATION, channels=4, cells_per_stage=1)
+    net = Nb201Network(EVERY_OPERATION, channels=4, cells_per_stage=1)
     assert all(module.bias is None for module in net.modules() if isinstance(module, nn.Conv2d))
     assert net.head[-1].bias is not None
 
 
 def test_layers_stand_in_the_order_of_the_benchmark():
-    net = DiscreteNetwork(EVERY_OPERATION)
+    net = Nb201Network(EVERY_OPERATION)
     blocks = [isinstance(layer, ResidualBlock) for layer in net.layers]
     assert blocks == [False] * 5 + [True] + [False] * 5 + [True] + [False] * 5
     assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
@@ -116,7 +116,7 @@ def test_widths_double_at_each_block():
 
 
 def test_gradients_reach_every_parameter():
-    net = DiscreteNetwork(Nb201Genotype(("nor_conv_3x3",) * 6), channels=2, cells_per_stage=1)
+    net = Nb201Network(Nb201Genotype(("nor_conv_3x3",) * 6), channels=2, cells_per_stage=1)
     net(torch.randn(4, 3, 8, 8)).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in net.parameters())
 

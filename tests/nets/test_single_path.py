@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.nets.single_path import SinglePathNet
 from drnas_lib.runs.memory import activation_bytes
 from drnas_lib.spaces import SPACES
@@ -22,7 +22,7 @@ CELLS = [[3, 2, 1, 0, 4, 3], [0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1], [3, 3, 3, 3
 
 def both(k):
     nets = []
-    for kind in (SinglePathNet, SuperNet):
+    for kind in (SinglePathNet, Nb201SuperNet):
         torch.manual_seed(0)
         nets.append(kind(SPACE, k, **SMALL))
     return nets

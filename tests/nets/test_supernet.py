@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from drnas_lib.nets.layers import avg_pool_3x3
 from drnas_lib.nets.mixture import mixture
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.spaces import SPACES
 from tests.nets.plain import PlainSuperNet, copy_weights, pairs
 
@@ -30,7 +30,7 @@ def distance_to_the_oracle(k, keep, training, dtype, seed):
     torch.manual_seed(seed)
     mask = random_mask(keep, seed=k + keep)
     settings = dict(k=k, mask=mask, channels=16, cells_per_stage=1, classes=7)
-    fast, plain = SuperNet(SPACE, **settings).to(dtype), PlainSuperNet(SPACE, **settings).to(dtype)
+    fast, plain = Nb201SuperNet(SPACE, **settings).to(dtype), PlainSuperNet(SPACE, **settings).to(dtype)
     for buffer in fast.buffers():
         if buffer.is_floating_point():
             buffer.uniform_(0.5, 1.5)
@@ -77,17 +77,17 @@ def test_equals_the_oracle_in_single_precision(k, keep, training):
 def test_dropped_operations_have_no_weights():
     mask = torch.zeros(SPACE.shape, dtype=torch.bool)
     mask[..., SPACE.operations.index("skip_connect")] = True
-    net = SuperNet(SPACE, mask=mask, cells_per_stage=1)
+    net = Nb201SuperNet(SPACE, mask=mask, cells_per_stage=1)
     assert not any(".sources." in name for name, _ in net.named_parameters())
     mask[0, 3, SPACE.operations.index("nor_conv_3x3")] = True
-    (weight, *others) = {p.shape[0] for n, p in SuperNet(SPACE, mask=mask, cells_per_stage=1).named_parameters() if ".sources." in n}
+    (weight, *others) = {p.shape[0] for n, p in Nb201SuperNet(SPACE, mask=mask, cells_per_stage=1).named_parameters() if ".sources." in n}
     assert sorted([weight, *others]) == [16, 32, 64]
 
 
 def test_only_none_gives_zero():
     mask = torch.zeros(SPACE.shape, dtype=torch.bool)
     mask[..., 0] = True
-    net = SuperNet(SPACE, mask=mask, cells_per_stage=1)
+    net = Nb201SuperNet(SPACE, mask=mask, cells_per_stage=1)
     cell = net.layers[0]
     assert torch.equal(cell(torch.randn(2, 16, 4, 4), net.layout(torch.ones(SPACE.shape)[0])), torch.zeros(2, 16, 4, 4))
 
@@ -139,7 +139,7 @@ def test_a_mixture_is_the_sum_over_operations_edge_by_edge(received, of_stacked,
 @pytest.mark.parametrize("k", [1, 4])
 def test_gradients_lie_in_memory_as_their_weights_do(k, memory_format):
     """Otherwise an optimiser's fused update falls back to one kernel for each tensor."""
-    net = SuperNet(SPACE, k, channels=16, cells_per_stage=1, memory_format=memory_format)
+    net = Nb201SuperNet(SPACE, k, channels=16, cells_per_stage=1, memory_format=memory_format)
     loss = net(torch.randn(4, 3, 8, 8), torch.full(SPACE.shape, 0.2)).square().sum()
     for (name, parameter), gradient in zip(net.named_parameters(), torch.autograd.grad(loss, list(net.parameters()))):
         assert gradient.stride() == parameter.stride(), name
@@ -150,7 +150,9 @@ def test_gradients_lie_in_memory_as_their_weights_do(k, memory_format):
 def test_the_memory_format_changes_nothing(k, keep):
     torch.manual_seed(0)
     mask, x = random_mask(keep, 3), torch.randn(4, 3, 8, 8, dtype=torch.float64)
-    nets = [SuperNet(SPACE, k, mask, cells_per_stage=1, memory_format=f).double() for f in (torch.contiguous_format, torch.channels_last)]
+    nets = [
+        Nb201SuperNet(SPACE, k, mask, cells_per_stage=1, memory_format=f).double() for f in (torch.contiguous_format, torch.channels_last)
+    ]
     nets[1].load_state_dict(nets[0].state_dict())
     theta = torch.rand(SPACE.shape, dtype=torch.float64) * mask
     torch.testing.assert_close(nets[1](x, theta), nets[0](x, theta), rtol=1e-10, atol=1e-10)
@@ -163,7 +165,7 @@ def test_second_derivatives_are_those_of_the_oracle(k, keep, training):
     torch.manual_seed(k)
     mask = random_mask(keep, seed=k)
     settings = dict(k=k, mask=mask, channels=8, cells_per_stage=1)
-    fast, plain = SuperNet(SPACE, **settings).double(), PlainSuperNet(SPACE, **settings).double()
+    fast, plain = Nb201SuperNet(SPACE, **settings).double(), PlainSuperNet(SPACE, **settings).double()
     copy_weights(fast, plain)
     fast.train(training), plain.train(training)
     x, theta = torch.randn(6, 3, 8, 8).double(), (torch.rand(SPACE.shape).double().softmax(-1) * mask).requires_grad_()
@@ -176,4 +178,4 @@ def test_second_derivatives_are_those_of_the_oracle(k, keep, training):
 
 def test_k_must_divide_the_channels():
     with pytest.raises(ValueError, match="K=3 does not divide the 16 channels"):
-        SuperNet(SPACE, k=3)
+        Nb201SuperNet(SPACE, k=3)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.nets.widen import carry, channel_choice, channel_maps
 from drnas_lib.spaces import SPACES
 
@@ -13,7 +13,7 @@ SPACE = SPACES["nb201"]
 def widened(k_old, k_new, keep):
     torch.manual_seed(0)
     mask = torch.rand(SPACE.shape).argsort(-1) < keep
-    old, new = SuperNet(SPACE, k=k_old, cells_per_stage=1), SuperNet(SPACE, k=k_new, mask=mask, cells_per_stage=1)
+    old, new = Nb201SuperNet(SPACE, k=k_old, cells_per_stage=1), Nb201SuperNet(SPACE, k=k_new, mask=mask, cells_per_stage=1)
     for buffer in old.buffers():
         if buffer.is_floating_point():
             buffer.uniform_(0.5, 2.0)

@@ -102,7 +102,7 @@ def met_a_full_disk(kind: Kind, disk: Path, free: int, expected: dict) -> int:
 
 def assert_whole(folder: Path) -> None:
     """No file is half written: every checkpoint passes its own check."""
-    for path in checkpoint.found(folder):
+    for path in checkpoint.list_checkpoints(folder):
         checkpoint.read(path, torch.device("cpu"))
 
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from drnas_lib.retrain import run as retrain_run
-from drnas_lib.retrain.loop import RetrainError, Training
+from drnas_lib.retrain.loop import RetrainError, Trainer
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.records import RunFolder
 from drnas_lib.search import run as search_run
-from drnas_lib.search.bilevel import Bilevel
+from drnas_lib.search.bilevel import SearchStep
 from drnas_lib.search.loop import SearchError
 from tests.reliability.counts import Count
 from tests.reliability.left_behind import left_behind
@@ -47,7 +47,7 @@ def spoilt(name: str, number: int, of_eta: bool) -> Iterator[None]:
     def step(self, x, y, meter):
         return whole(self, *(with_nan((x, y)) if next(steps) == number else (x, y)), meter)
 
-    owner, method, spoiling = {"search": (Bilevel, "advance", advance), "retrain": (Training, "_step", step)}[name]
+    owner, method, spoiling = {"search": (SearchStep, "advance", advance), "retrain": (Trainer, "_step", step)}[name]
     whole = getattr(owner, method)
     setattr(owner, method, spoiling)
     try:
@@ -76,7 +76,7 @@ def stops_and_goes_on(name: str, folder: Path, epoch: int, step: int, of_eta: bo
     with spoilt(name, (epoch - 1) * STEPS[name] + step, of_eta):
         said = message(told, lambda: list(run(settings)))
     assert f"epoch {epoch}, step {step} of {STEPS[name]}" in said, said
-    found = checkpoint.found(RunFolder(settings.folder).path)
+    found = checkpoint.list_checkpoints(RunFolder(settings.folder).path)
     assert [int(path.name[-5:]) for path in found] == [e for e in (epoch - 1, epoch - 2) if e > 0]
     list(run(settings))
     assert left_behind(folder) == expected

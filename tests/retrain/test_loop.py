@@ -14,7 +14,7 @@ from drnas_lib.data.image_files import scan
 from drnas_lib.data.index_lists import write as write_lists
 from drnas_lib.data.stream import UNREADABLE
 from drnas_lib.retrain import run as retrain_run
-from drnas_lib.retrain.loop import Meter, RetrainError, Training, score
+from drnas_lib.retrain.loop import Meter, RetrainError, Trainer, score
 from drnas_lib.retrain.run import run
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
@@ -82,7 +82,7 @@ def test_a_training_written_out(tmp_path):
             for w, v, g in zip(weights, velocity, gradients):
                 v.mul_(0.9).add_(g * min(1, 0.3 / (norm + 1e-6)) + 0.01 * w.detach())
                 w.data -= lr * v
-    training = Training(net, Lines(data), recipe, 0, CPU, Identity("id"))
+    training = Trainer(net, Lines(data), recipe, 0, CPU, Identity("id"))
     rows = list(training.run(RunFolder(tmp_path)))
     for ours, theirs in zip(net.parameters(), weights):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
@@ -102,7 +102,7 @@ def test_the_auxiliary_loss_is_weighted():
 
     net, y = Two(), torch.zeros(4, dtype=torch.int64)
     recipe = replace(RECIPES["drnas"], epochs=1, weight_decay=0.0, momentum=0.0, grad_clip=None, drop_path=0.0)
-    training = Training(net, Lines([(torch.zeros(4, 1), y)]), recipe, 0, CPU, Identity("id"))
+    training = Trainer(net, Lines([(torch.zeros(4, 1), y)]), recipe, 0, CPU, Identity("id"))
     meter = Meter(CPU, rows=1)
     training._step(torch.zeros(4, 1), y, meter)
     torch.testing.assert_close(net.b.grad, 0.4 * net.a.grad)
@@ -123,7 +123,7 @@ def test_a_run_leaves_its_records(settings):
     rows = [progress.row for progress in run(these)]
     folder = RunFolder(these.folder)
     record = read_json(folder.file("record.json"))
-    assert [row["epoch"] for row in rows] == [1, 2, 3] and folder.done and not checkpoint.found(folder.path)
+    assert [row["epoch"] for row in rows] == [1, 2, 3] and folder.done and not checkpoint.list_checkpoints(folder.path)
     errors = [100 - row["test_acc_pct"] for row in rows]
     found = record["metrics"]
     assert (found["digits_test_error_pct_last"], found["digits_test_error_pct_best"]) == (errors[-1], min(errors))
@@ -231,7 +231,7 @@ def test_memory_that_is_not_enough_names_the_batch_size(tmp_path):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
     recipe = replace(RECIPES["drnas"], epochs=1, drop_path=0.0)
-    training = Training(Huge(), Lines(batches()), recipe, 0, CPU, Identity("id"))
+    training = Trainer(Huge(), Lines(batches()), recipe, 0, CPU, Identity("id"))
     with pytest.raises(RetrainError, match="not enough for batch_size=64 .*Lower batch_size"):
         list(training.run(RunFolder(tmp_path)))
 

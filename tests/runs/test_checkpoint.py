@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 def test_round_trip_keeps_the_last_two(tmp_path):
     for epoch in (1, 2, 3):
         checkpoint.save(tmp_path, epoch, Identity("f"), {"weights": torch.full((2,), float(epoch))})
-    assert [path.name for path in checkpoint.found(tmp_path)] == ["checkpoint-00003", "checkpoint-00002"]
+    assert [path.name for path in checkpoint.list_checkpoints(tmp_path)] == ["checkpoint-00003", "checkpoint-00002"]
     assert checkpoint.load(tmp_path, Identity("f"), CPU)["weights"].tolist() == [3.0, 3.0]
 
 

@@ -17,7 +17,7 @@ from drnas_lib.config.search import SearchConfig
 from drnas_lib.errors import MissingData
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.runs.checkpoint import CheckpointError
-from drnas_lib.runs.identity import images_differ, settings_differ
+from drnas_lib.runs.identity import image_differences, settings_differences
 from drnas_lib.runs.records import RecordError, RunFolder
 from drnas_lib.search import run as search_run
 
@@ -135,15 +135,15 @@ def test_images_that_changed_before_a_run_was_finished(made, pictures):
 
 
 def test_settings_that_one_version_only_has():
-    assert settings_differ({"lr": 1, "new": 2}, {"lr": 1, "other": 3}) == ["other is 3, was unknown", "new was 2, is unknown"]
-    assert settings_differ({"lr": 1, "new": 2}, {"lr": 2}) == ["lr was 1, is 2"]
-    assert images_differ({"fingerprint": "a"}, {"fingerprint": "a"}) == []
+    assert settings_differences({"lr": 1, "new": 2}, {"lr": 1, "other": 3}) == ["other is 3, was unknown", "new was 2, is unknown"]
+    assert settings_differences({"lr": 1, "new": 2}, {"lr": 2}) == ["lr was 1, is 2"]
+    assert image_differences({"fingerprint": "a"}, {"fingerprint": "a"}) == []
 
 
 def test_a_cell_of_the_same_name_is_told_apart():
     one = RetrainConfig.of({"dataset": "digits"}).settings()
     other = replace(one, cell_json=RetrainConfig.of({"dataset": "digits", "genotype": "darts_v2"}).settings().cell_json)
-    (said,) = settings_differ(one.as_dict(), other.as_dict())
+    (said,) = settings_differences(one.as_dict(), other.as_dict())
     assert said.startswith("cell_json was {") and len(said) < 1000
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.runs.device import reproducible
 from drnas_lib.runs.precision import FLOAT32, PRECISIONS
 from drnas_lib.runs.records import RunFolder, read_json
@@ -51,9 +51,9 @@ def test_bf16_rounds_neither_pooling_nor_mixing(k):
     """A supernet whose edges keep no convolution, in which only stem and residual blocks convolve: its cells give the same bits."""
     mask = torch.zeros(NB201.shape, dtype=torch.bool)
     mask[..., [1, 4]] = True
-    cell = SuperNet(NB201, k, mask, channels=8, cells_per_stage=1).layers[0]
+    cell = Nb201SuperNet(NB201, k, mask, channels=8, cells_per_stage=1).layers[0]
     x, theta = torch.randn(4, 8, 8, 8, generator=torch.Generator().manual_seed(0)), torch.rand(NB201.shape)
-    net = SuperNet(NB201, k, mask, channels=8, cells_per_stage=1)
+    net = Nb201SuperNet(NB201, k, mask, channels=8, cells_per_stage=1)
     call = lambda x, theta: cell(x, net.layout(theta[0]))  # noqa: E731
     assert torch.equal(BF16.forward(call)(x, theta), call(x, theta))
 

@@ -21,8 +21,8 @@ def test_a_run_keeps_what_was_asked_and_the_last(settings):
     these = settings(epochs=[5], snapshots=2)
     list(run(these))
     folder = RunFolder(these.folder)
-    assert [path.name for path in snapshots.paths(folder.path)] == ["snapshot-00002", "snapshot-00004", "snapshot-00005"]
-    last = snapshots.load(snapshots.paths(folder.path)[-1], identity(folder), CPU)
+    assert [path.name for path in snapshots.require_snapshots(folder.path)] == ["snapshot-00002", "snapshot-00004", "snapshot-00005"]
+    last = snapshots.load(snapshots.require_snapshots(folder.path)[-1], identity(folder), CPU)
     assert last.epoch == 5 and last.k == 1 and last.mask.all() and last.eta.shape == last.mask.shape
 
 
@@ -42,7 +42,7 @@ def test_an_interrupted_run_keeps_the_same_ones(settings):
         except StopIteration:
             break
         generator.close()
-    pairs = [snapshots.paths(RunFolder(these.folder).path) for these in (whole, parts)]
+    pairs = [snapshots.require_snapshots(RunFolder(these.folder).path) for these in (whole, parts)]
     assert len(pairs[0]) == len(pairs[1]) == 4
     for one, other in zip(*pairs):
         a, b = snapshots.load(one, identity(RunFolder(whole.folder)), CPU), snapshots.load(other, identity(RunFolder(parts.folder)), CPU)
@@ -54,14 +54,14 @@ def test_a_run_without_any_says_what_to_do(settings):
     these = settings(epochs=[1])
     list(run(these))
     with pytest.raises(SnapshotError, match="-p snapshots 1 -p rerun True"):
-        snapshots.paths(RunFolder(these.folder).path)
+        snapshots.require_snapshots(RunFolder(these.folder).path)
 
 
 def test_damage_and_a_stranger_are_refused(settings):
     these = settings(epochs=[1], snapshots=1)
     list(run(these))
     folder = RunFolder(these.folder)
-    (path,) = snapshots.paths(folder.path)
+    (path,) = snapshots.require_snapshots(folder.path)
     with pytest.raises(SnapshotError, match="other settings or data"):
         snapshots.load(path, "someone else", CPU)
     content = path.read_bytes()

@@ -7,9 +7,9 @@ from torch.nn import functional as F
 from drnas_lib.architecture.regulariser import REGULARISERS
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods import method_class
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.search import bilevel
-from drnas_lib.search.bilevel import Bilevel
+from drnas_lib.search.bilevel import SearchStep
 from drnas_lib.search.optimisers import Adam, Sgd
 from drnas_lib.spaces import SPACES
 from tests.nets.plain import PlainSuperNet
@@ -34,7 +34,7 @@ def make(net, second_order=False, method=None, dtype=torch.float64):
     optimiser = Adam([variables.eta], 1e-2)
     method = (method or method_class("drnas"))(variables)
     parts = REGULARISERS["kl"](0.01), optimiser, Sgd(net.parameters(), 0.9, 3e-4, 5.0), torch.Generator().manual_seed(2)
-    step = Bilevel(net, method, variables, *parts, second_order)
+    step = SearchStep(net, method, variables, *parts, second_order)
     step.weight_optimiser.set_lr(0.05)
     return step
 
@@ -47,7 +47,7 @@ def batches(dtype=torch.float64):
 
 def test_each_step_moves_its_own_variables_only():
     torch.manual_seed(0)
-    step = make(SuperNet(SPACE, channels=4, cells_per_stage=1, classes=4).double())
+    step = make(Nb201SuperNet(SPACE, channels=4, cells_per_stage=1, classes=4).double())
     train, valid = batches()
     eta, weights = step.variables.eta.detach().clone(), [p.detach().clone() for p in step.parameters]
     step.arch_step(train, valid)
@@ -62,7 +62,7 @@ def test_each_step_moves_its_own_variables_only():
 
 def test_weight_step_is_clipped_sgd():
     torch.manual_seed(0)
-    step = make(SuperNet(SPACE, channels=4, cells_per_stage=1, classes=4).double(), method=Softmax)
+    step = make(Nb201SuperNet(SPACE, channels=4, cells_per_stage=1, classes=4).double(), method=Softmax)
     train, _ = batches()
     before = [p.detach().clone() for p in step.parameters]
     loss = F.cross_entropy(step.net(train[0], step.method.sample(None).detach()), train[1])
@@ -106,7 +106,7 @@ def test_unrolled_gradient_is_the_exact_one(monkeypatch):
 
 def test_unrolled_step_leaves_running_statistics_alone():
     torch.manual_seed(0)
-    net = SuperNet(SPACE, channels=4, cells_per_stage=1, classes=4).double()
+    net = Nb201SuperNet(SPACE, channels=4, cells_per_stage=1, classes=4).double()
     step = make(net, second_order=True)
     before = [b.clone() for b in net.buffers()]
     step.arch_step(*batches())

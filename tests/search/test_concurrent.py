@@ -29,7 +29,7 @@ def test_each_run_is_the_one_it_gives_alone(settings, at_once):
     assert sorted(seen) == [(f"together{i}", e) for i, n in enumerate((2, 2, 2, 4)) for e in range(1, n + 1)]
     for one, other in zip(alone, together):
         assert results(one) == results(other)
-        assert RunFolder(other.folder).done and not checkpoint.found(RunFolder(other.folder).path)
+        assert RunFolder(other.folder).done and not checkpoint.list_checkpoints(RunFolder(other.folder).path)
 
 
 def test_they_take_turns_and_say_how_many_they_are(settings):

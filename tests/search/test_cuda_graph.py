@@ -10,7 +10,7 @@ from drnas_lib.data.image_set import ImageSet
 from drnas_lib.data.sources import load
 from drnas_lib.runs.device import reproducible
 from drnas_lib.runs.precision import PRECISIONS
-from drnas_lib.search.bilevel import Bilevel
+from drnas_lib.search.bilevel import SearchStep
 from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.loop import Search
 from drnas_lib.search.optimisers import Adam, Sgd
@@ -34,8 +34,8 @@ def make(settings):
 
 
 def plans(search):
-    train = search.train.plan(search.settings.batch_size, search.order)
-    return train, search.valid.plan(search.settings.batch_size, search.order, steps=len(train.index))
+    train = search.train.plan(search.settings.batch_size, search.image_generator)
+    return train, search.valid.plan(search.settings.batch_size, search.image_generator, steps=len(train.index))
 
 
 def run_epoch(search, moves_eta=True, lr=0.05):
@@ -50,7 +50,7 @@ def content(search):
         "eta": {"eta": search.variables.eta.detach().clone()},
         "adam": {name: value.clone() for name, value in search.arch_optimiser.state[search.variables.eta].items()},
         "meter": {"sums": search.step.meter.sums.clone()},
-        "chance": {"state": search.chance.get_state()},
+        "chance": {"state": search.theta_generator.get_state()},
     }
 
 
@@ -163,7 +163,7 @@ def test_nothing_in_a_step_crosses_between_host_and_device(make, second_order):
     method = SimpleNamespace(sample=lambda generator: variables.eta.softmax(-1))
     net = search.step.net.to(meta)
     adam, sgd = Adam([variables.eta], 0.1), Sgd(net.parameters(), 0.9, 3e-4, 5.0)
-    step = Bilevel(net, method, variables, search.regulariser, adam, sgd, None, second_order)
+    step = SearchStep(net, method, variables, search.regulariser, adam, sgd, None, second_order)
     train = DeviceImages(ImageSet(torch.zeros(40, 1, 8, 8, dtype=torch.uint8), torch.zeros(40).long()), search.train.augment, meta)
     launcher, order = GraphedSteps(step, train, train, None), torch.Generator().manual_seed(0)
     assert list(launcher.epoch(train.plan(16, order), train.plan(16, order), True)) == [1, 2]
@@ -191,7 +191,7 @@ def test_steps_in_a_restoring_block_leave_no_trace(make):
     run_epoch(search), run_epoch(other)
     addresses = [tensor.data_ptr() for tensor in search.step.tensors()]
     before = content(search)
-    with restoring([*search.step.tensors(), search.launcher.number], search.chance):
+    with restoring([*search.step.tensors(), search.launcher.number], search.theta_generator):
         search.launcher.number.zero_()
         search.launcher.run_step(True)
         assert not torch.equal(before["eta"]["eta"], search.variables.eta)
@@ -204,7 +204,7 @@ def test_steps_in_a_restoring_block_leave_no_trace(make):
 def test_a_step_that_cannot_be_captured_is_run_as_it_is(make):
     search = make()
     search.step.capturable = False
-    assert not GraphedSteps(search.step, search.train, search.valid, search.chance).captures
+    assert not GraphedSteps(search.step, search.train, search.valid, search.theta_generator).captures
 
 
 # On a GPU

@@ -46,7 +46,7 @@ def test_a_run_leaves_the_records_of_the_contract(settings):
     with open(folder.file("eta.csv")) as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * 6 * 5 and float(rows[-1]["eta"]) == pytest.approx(float(rows[-1]["eta"]))
-    assert folder.done and not checkpoint.found(folder.path)
+    assert folder.done and not checkpoint.list_checkpoints(folder.path)
     assert list(run(these)) == [], "a finished run is skipped"
 
 
@@ -78,7 +78,7 @@ def test_damaged_newest_checkpoint_costs_an_epoch_not_the_run(settings):
     generator = run(hurt)
     next(generator), next(generator)
     generator.close()
-    newest = checkpoint.found(RunFolder(hurt.folder).path)[0]
+    newest = checkpoint.list_checkpoints(RunFolder(hurt.folder).path)[0]
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
@@ -131,7 +131,7 @@ def test_full_disk_keeps_the_last_good_state(settings, monkeypatch):
     with pytest.raises(RecordError, match="disk is full.*untouched"):
         next(generator)
     monkeypatch.undo()
-    assert [path.name for path in checkpoint.found(RunFolder(these.folder).path)] == ["checkpoint-00001"]
+    assert [path.name for path in checkpoint.list_checkpoints(RunFolder(these.folder).path)] == ["checkpoint-00001"]
     assert len(list(run(these))) == 2
 
 
@@ -144,7 +144,7 @@ def test_out_of_memory_stops_with_advice(settings, monkeypatch):
     def out(self, batch):
         raise torch.OutOfMemoryError("tried to allocate")
 
-    monkeypatch.setattr(bilevel.Bilevel, "weight_step", out)
+    monkeypatch.setattr(bilevel.SearchStep, "weight_step", out)
     with pytest.raises(SearchError, match="Raise k.*lower batch_size"):
         list(run(settings()))
 
@@ -166,7 +166,7 @@ def test_training_compares_cells_with_several_seeds_and_continues(settings):
     these = settings(evaluate="train", train_epochs=2, random_cells=2, train_seeds=2)
     generator = run(these)
     for progress in generator:
-        if isinstance(progress, search_run.Training) and progress.cell == "random_1" and progress.seed == 1:
+        if isinstance(progress, search_run.TrainingEpoch) and progress.cell == "random_1" and progress.seed == 1:
             generator.close()
             break
     list(run(these))
@@ -188,7 +188,7 @@ def test_a_finished_search_is_judged_in_another_way_without_searching_again(sett
     list(run(settings()))
     asked = dict(evaluate="train", train_epochs=1, random_cells=1, train_seeds=1)
     progress = list(run(settings(**asked)))
-    assert len(progress) == 3 and all(isinstance(entry, search_run.Training) for entry in progress)
+    assert len(progress) == 3 and all(isinstance(entry, search_run.TrainingEpoch) for entry in progress)
     assert read_json(RunFolder(settings().folder).file("record.json"))["evaluation"]["epochs"] == 1
     assert list(run(settings(**asked))) == []
     again = list(run(settings(**asked | {"random_cells": 2})))

@@ -9,7 +9,7 @@ from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.darts import DARTS
 from drnas_lib.methods.gumbel import GDAS
 from drnas_lib.methods.pc_darts import PCDARTS
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.search.bilevel import STEPS
 from drnas_lib.search.optimisers import Adam, Sgd
 from drnas_lib.spaces import SPACES
@@ -23,7 +23,7 @@ def made(order, method=DARTS, nesterov=False, second_order=False, smoothing=0.0)
     method = method(variables)
     torch.manual_seed(0)
     net = method.network(SPACE, 1, **SMALL).double()
-    adam, sgd = Adam(method.learnt(), 1e-2), Sgd(net.parameters(), 0.9, 3e-4, 5.0, nesterov)
+    adam, sgd = Adam(method.arch_parameters(), 1e-2), Sgd(net.parameters(), 0.9, 3e-4, 5.0, nesterov)
     parts = REGULARISERS["adam_decay"](0.0), adam, sgd, torch.Generator()
     step = STEPS[order](net, method, variables, *parts, second_order, label_smoothing=smoothing)
     step.weight_optimiser.set_lr(0.05)
@@ -146,8 +146,8 @@ def test_weights_that_no_path_uses_still_decay():
     method = GDAS(variables, 1.0, 1.0)
     torch.manual_seed(0)
     net = method.network(SPACE, 1, **SMALL)
-    assert isinstance(net, SuperNet)
-    adam, sgd = Adam(method.learnt(), 1e-2), Sgd(net.parameters(), 0.9, 0.1, 5.0)
+    assert isinstance(net, Nb201SuperNet)
+    adam, sgd = Adam(method.arch_parameters(), 1e-2), Sgd(net.parameters(), 0.9, 0.1, 5.0)
     parts = REGULARISERS["adam_decay"](0.0), adam, sgd, torch.Generator().manual_seed(0)
     step = STEPS["weights_first"](net, method, variables, *parts)
     step.weight_optimiser.set_lr(0.1)

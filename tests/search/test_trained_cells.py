@@ -27,23 +27,23 @@ def test_means_rank_and_median_of_the_random_cells():
 
 def test_the_error_joins_seeds_and_test_images():
     other = CELLS.accuracies | {"random_3": [70.0, 70.0, 73.0]}  # variances 4, 4, 4 and 3; all-skip's 0 does not count
-    found, skip = (TrainedCells(other, 2500, 5).error(cell) for cell in ("derived", "all_skip"))
+    found, skip = (TrainedCells(other, 2500, 5).standard_error(cell) for cell in ("derived", "all_skip"))
     assert found == pytest.approx(math.sqrt((4 + 4 + 4 + 3) / 4 / 3 + 82 * 18 / 2500))
     assert skip == pytest.approx(math.sqrt(50 * 50 / 2500)), "its own variance"
-    assert CELLS.error(MEDIAN) == CELLS.error("random_3") == pytest.approx(math.sqrt(4 / 3 + 72 * 28 / 2500))
-    assert CELLS.noise(MEDIAN) == pytest.approx(2 * math.hypot(CELLS.error("derived"), CELLS.error("random_3")))
+    assert CELLS.standard_error(MEDIAN) == CELLS.standard_error("random_3") == pytest.approx(math.sqrt(4 / 3 + 72 * 28 / 2500))
+    assert CELLS.noise(MEDIAN) == pytest.approx(2 * math.hypot(CELLS.standard_error("derived"), CELLS.standard_error("random_3")))
 
 
 def test_more_seeds_or_images_make_less_noise_and_images_do_not_go_away():
     twice = TrainedCells({cell: values * 2 for cell, values in ACCURACIES.items()}, 2500, 5)
     many = TrainedCells(ACCURACIES, 10**9, 5)
-    assert twice.error("derived") < CELLS.error("derived") and many.error("derived") < CELLS.error("derived")
-    assert twice.error("derived") > math.sqrt(82 * 18 / 2500)
+    assert max(cells.standard_error("derived") for cells in (twice, many)) < CELLS.standard_error("derived")
+    assert twice.standard_error("derived") > math.sqrt(82 * 18 / 2500)
 
 
 def test_one_seed_leaves_the_error_of_the_test_images():
     one = TrainedCells({cell: values[:1] for cell, values in ACCURACIES.items()}, 2500, 5)
-    assert one.error("derived") == pytest.approx(math.sqrt(80 * 20 / 2500))
+    assert one.standard_error("derived") == pytest.approx(math.sqrt(80 * 20 / 2500))
     assert "of the seed, whose part one alone does not show, and 2,500 test images" in one.sentence("digits")
 
 

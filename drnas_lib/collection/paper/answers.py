@@ -7,7 +7,7 @@ import pandas as pd
 
 from drnas_lib.benchmark.policies import LABELS
 from drnas_lib.benchmark.table import DATASETS
-from drnas_lib.collection.paper import measured as of
+from drnas_lib.collection.paper import measured
 from drnas_lib.collection.paper.commands import read_params
 from drnas_lib.collection.paper.measured import Reader, Searches, Source
 from drnas_lib.collection.paper.numbers import OURS, PaperNumber
@@ -129,18 +129,18 @@ def _tables_2_and_3(number: PaperNumber) -> Sources:
         return tuple(searches) or (QUOTED_COST,)
     known: list[Source]
     if number.column == "params_m":
-        known = [of.CountedSize(cell, darts_macro(dataset)) for cell in cells]
+        known = [measured.CountedSize(cell, darts_macro(dataset)) for cell in cells]
     else:
-        known = [of.Trainings(read, cell, dataset, protocol) for cell in cells for protocol in PROTOCOLS[number.place]]
-    return (*known, *(of.FoundCellTrainings(read, search) for search in searches)) or (QUOTED,)
+        known = [measured.Trainings(read, cell, dataset, protocol) for cell in cells for protocol in PROTOCOLS[number.place]]
+    return (*known, *(measured.FoundCellTrainings(read, search) for search in searches)) or (QUOTED,)
 
 
 def _table4(number: PaperNumber) -> Sources:
     dataset, _, split = number.column.rpartition("_")
     if number.row == "optimal":
-        return (of.TableOptimum(dataset, split, note="the best of all 15,625 cells, looked up"),)
+        return (measured.TableOptimum(dataset, split, note="the best of all 15,625 cells, looked up"),)
     if number.row in POLICY_OF:
-        return (of.TableSearch(dataset, POLICY_OF[number.row], split),)
+        return (measured.TableSearch(dataset, POLICY_OF[number.row], split),)
     if number.row not in METHOD_OF:
         return (RESNET,)
     # DrNAS by its released script, the others by their own authors' settings.
@@ -151,13 +151,13 @@ def _table4(number: PaperNumber) -> Sources:
 def _table6(number: PaperNumber) -> Sources:
     read, given = READERS["test_error_pct"], read_params("search", f"{number.column.lower()}_cifar10_{ROBUST[number.row]}")
     note = "one of four strengths, of which the paper keeps the best cell" if number.row.startswith("R-DARTS") else ""
-    return (of.FoundCellTrainings(read, Searches.of(read, **given), note=note),)
+    return (measured.FoundCellTrainings(read, Searches.of(read, **given), note=note),)
 
 
 def _figures_2_and_3(number: PaperNumber) -> Sources:
     cell, dataset = number.entry["cell"], DATA[number.place]
     if number.column == "params_m":
-        return (of.CountedSize(cell, darts_macro(dataset)),)
+        return (measured.CountedSize(cell, darts_macro(dataset)),)
     return (Searches.of(edges_other_than(find(cell).genotype), space="darts", dataset=dataset),)
 
 
@@ -168,7 +168,7 @@ def _figures_4_and_5(number: PaperNumber) -> Sources:
         return (Searches.of(READERS[number.column], **darts),)
     read, lam = READERS["last_eigenvalue"], number.entry["lam"]
     drnas = {"dataset": "cifar10"} | ({} if lam is None else {"lam": lam})
-    return (of.RatioOfSearches(Searches.of(read, **drnas), Searches.of(read, **darts)),)
+    return (measured.RatioOfSearches(Searches.of(read, **drnas), Searches.of(read, **darts)),)
 
 
 SOURCES: dict[str, Callable[[PaperNumber], Sources]] = {
@@ -178,7 +178,7 @@ SOURCES: dict[str, Callable[[PaperNumber], Sources]] = {
     "Table 4": _table4,
     "Table 5": lambda number: (Searches.of(READERS[number.column], dataset="cifar10", lam=number.entry["lam"]),),
     "Table 6": _table6,
-    "Figure 1": lambda number: (of.Explorations.of(READERS[number.column], dataset="cifar10"),),
+    "Figure 1": lambda number: (measured.Explorations.of(READERS[number.column], dataset="cifar10"),),
     "Figure 2": _figures_2_and_3,
     "Figure 3": _figures_2_and_3,
     "Figure 4": _figures_4_and_5,

@@ -45,7 +45,7 @@ OPERATIONS = 5
 FORWARD = 1 / 3  # of a gradient
 
 
-def of(name: str) -> float:
+def assumption(name: str) -> float:
     """The value of an assumption."""
     return ASSUMPTIONS[name].value
 
@@ -56,23 +56,23 @@ def minutes(command: Command, results: RunIndex) -> float:
         return _training(command)
     done = {(run.name, run.seed) for run in results.searches}
     missing = [settings for settings in command.searches() if (settings.stem, settings.seed) not in done]
-    return sum(search_minutes(settings) for settings in missing) or of("look")
+    return sum(search_minutes(settings) for settings in missing) or assumption("look")
 
 
 def search_minutes(settings: SearchSettings) -> float:
     """GPU minutes of one search at its full length."""
     search = _gpu_minutes(_search_macs(settings)) if settings.space == "nb201" else _darts_space(settings)
-    return search + snapshots(settings) * of("look")
+    return search + snapshots(settings) * assumption("look")
 
 
 def core_minutes(settings: SearchSettings) -> float:
     """Minutes of a search of NAS-Bench-201 on one thread of a CPU, with its notebook."""
-    return (_search_macs(settings) + _evaluation_macs(settings)) * of("gradient") / of("core") / 60 + of("notebook")
+    return (_search_macs(settings) + _evaluation_macs(settings)) * assumption("gradient") / assumption("core") / 60 + assumption("notebook")
 
 
 def core_study_minutes(hessians: int) -> float:
     """Minutes of a notebook that takes so many Hessians of a supernet, on one thread."""
-    return hessians * of("core look") + of("notebook")
+    return hessians * assumption("core look") + assumption("notebook")
 
 
 def snapshots(settings: SearchSettings) -> int:
@@ -83,7 +83,7 @@ def snapshots(settings: SearchSettings) -> int:
 def _search_macs(settings: SearchSettings) -> float:
     """Multiply-adds of all images of which a search takes gradients."""
     images = (settings.subset or IMAGES[settings.dataset]) / 2 * _gradients(settings)
-    fixed, single_path = of("whatever K"), settings.method in SINGLE_PATH
+    fixed, single_path = assumption("whatever K"), settings.method in SINGLE_PATH
     epochs = sum(s.epochs * (fixed + (1 - fixed) * (1 if single_path else s.keep) / OPERATIONS / s.k) for s in settings.stages)
     return images * epochs * supernet_macs(settings)
 
@@ -94,7 +94,7 @@ def _evaluation_macs(settings: SearchSettings) -> float:
     cells = options.get("candidates", 0) + epochs * options.get("monitored", 0)
     images = cells * options.get("candidate_batch", settings.batch_size)
     images += epochs * options.get("controller_updates", 0) * options.get("controller_samples", 0) * settings.batch_size
-    share = of("whatever K") + (1 - of("whatever K")) / OPERATIONS
+    share = assumption("whatever K") + (1 - assumption("whatever K")) / OPERATIONS
     return images * share * supernet_macs(settings) * FORWARD
 
 
@@ -109,14 +109,14 @@ def supernet_macs(settings: SearchSettings) -> float:
 def _gradients(settings: SearchSettings) -> float:
     """For each pair of a training and a validation image."""
     if settings.bilevel == "second":
-        return of("second order")
+        return assumption("second order")
     return 1 if settings.step in ("single_level", "weights_only") else 2
 
 
 def _darts_space(settings: SearchSettings) -> float:
     days = {row["architecture"]: row["search_cost_gpu_days"] for row in paper_table(3 if settings.dataset == STREAMED else 2)["rows"]}
     published = days["DrNAS" if len(settings.stages) > 1 else "DrNAS (without progressive learning)"]
-    return published * of("GPU day") * _gradients(settings) / 2
+    return published * assumption("GPU day") * _gradients(settings) / 2
 
 
 def _training(command: Command) -> float:
@@ -124,10 +124,10 @@ def _training(command: Command) -> float:
     dataset = given.get("dataset", "cifar10")
     network, usual_recipe = ("imagenet", "imagenet") if dataset == STREAMED else ("cifar", "drnas")
     macs = darts_tables.costs().query("network == @network").set_index("cell").macs
-    of_cell = macs.get(given.get("genotype", "drnas_cifar10").lower(), of("cell found") * macs["drnas_cifar10"])
+    of_cell = macs.get(given.get("genotype", "drnas_cifar10").lower(), assumption("cell found") * macs["drnas_cifar10"])
     recipe = recipe_of(given.get("recipe") or usual_recipe, given.get("protocol", "released"))
     return _gpu_minutes(recipe.epochs * IMAGES[dataset] * float(of_cell))
 
 
 def _gpu_minutes(macs: float) -> float:
-    return macs * of("gradient") / of("rate") / 60
+    return macs * assumption("gradient") / assumption("rate") / 60

@@ -45,7 +45,7 @@ class Report:
     @cached_property
     def benchmark(self) -> tuple[Benchmark | None, str]:
         """The benchmark for the ranks, or None and the reason."""
-        return Benchmark.found()
+        return Benchmark.load_if_available()
 
     @cached_property
     def claims(self) -> Judged:

@@ -41,7 +41,7 @@ MEANINGS = {
     Verdict.REDUCED_ONLY.value: "only run at the laptop scale or at another size, or on other data: not comparable, and judged in no way",
     Verdict.NOT_RUN.value: "no finished run; the note says where nothing can be run",
 }
-STYLE_OF: dict[str, Verdict] = {verdict.value: verdict for verdict in Verdict} | {  # word of either kind of verdict -> its style
+VERDICT_OF: dict[str, Verdict] = {verdict.value: verdict for verdict in Verdict} | {  # word of either kind of verdict -> its style
     ClaimVerdict.HOLDS.value: Verdict.REPRODUCED,
     ClaimVerdict.DOES_NOT_HOLD.value: Verdict.NOT_REPRODUCED,
     ClaimVerdict.UNDECIDED.value: Verdict.REDUCED_ONLY,
@@ -69,10 +69,10 @@ def styled(table: pd.DataFrame) -> Styler:
     style = table[kept].style.set_uuid(digest).format(escape="html").format_index(escape="html")
     rules = FRAME | {f"td.col{place}": OF_COLUMN[column] for place, column in enumerate(kept) if column in OF_COLUMN}
     style = style.set_table_styles([{"selector": selector, "props": props} for selector, props in rules.items()])
-    judged = [column for column in kept if STYLE_OF.keys() >= set(table[column])]
+    judged = [column for column in kept if VERDICT_OF.keys() >= set(table[column])]
     if judged:
-        signed = lambda word: f"{STYLES[STYLE_OF[word]].sign} {word}"
-        classes = table[judged].map(lambda word: STYLE_OF[word].name)
+        signed = lambda word: f"{STYLES[VERDICT_OF[word]].sign} {word}"
+        classes = table[judged].map(lambda word: VERDICT_OF[word].name)
         style = style.set_td_classes(classes).format(dict.fromkeys(kept, html.escape) | dict.fromkeys(judged, signed))
     return style
 

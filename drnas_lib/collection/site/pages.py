@@ -13,7 +13,7 @@ from pygments.formatters import HtmlFormatter
 
 from drnas_lib.collection.paper.claims import SCALES, sentence
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.collection.paper.table_style import STYLE_OF, STYLES
+from drnas_lib.collection.paper.table_style import STYLES, VERDICT_OF
 from drnas_lib.collection.paper.verdicts import Verdict
 from drnas_lib.collection.site.executed import ExecutedNotebook
 
@@ -41,7 +41,7 @@ def index(notebooks: list[ExecutedNotebook], report: Report, problems: list[str]
         parts = [(v.name, v.value, int(counts[v.value])) for v in Verdict if counts[v.value]]
         at_laptop = sum(bool(finding.laptop) for finding in report.of(place))
         bars.append((place, report.verdict(place), parts, f"{at_laptop} of {counts.sum()}" if at_laptop else ""))
-    claims = [(claim, [(of[scale], STYLE_OF[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in report.claims]
+    claims = [(claim, [(of[scale], VERDICT_OF[of[scale].outcome.verdict].name) for scale in SCALES]) for claim, of in report.claims]
     words = {"claims_sentence": sentence(report.claims).data.strip("*"), "opening": report.opening().data.split("\n\n")[0].strip("*")}
     template = _templates().get_template("index.html")
     return template.render(notebooks=notebooks, problems=problems, api=api, bars=bars, claims=claims, scales=SCALES, **words)

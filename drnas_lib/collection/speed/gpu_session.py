@@ -24,18 +24,18 @@ from torch.nn import functional as F
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.plain import implementations
-from drnas_lib.collection.speed.steps import Steps, launched_steps, noise, ours, plain, settings, whole_steps
+from drnas_lib.collection.speed.steps import Steps, launched_steps, ours, plain, random_dataset, settings, whole_steps
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import file_of_parameters
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.config.space_rules import RULES
 from drnas_lib.data.sources import Dataset
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.runs.device import DeviceError, choose, describe, reproducible
 from drnas_lib.runs.records import PROJECT, environment, read_json, write_json
-from drnas_lib.runs.seeds import built
+from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.search.loop import Epoch, Search, SharedDevice
-from drnas_lib.search.run import launches
+from drnas_lib.search.run import run_stepwise
 from drnas_lib.spaces import SPACES
 
 CPU = torch.device("cpu")
@@ -83,7 +83,7 @@ def equality(session: Session) -> dict:
 def _supernet(config: SpeedConfig, device: torch.device) -> list[Tensor]:
     """Loss, gradients of theta and weights, running statistics."""
     draw = torch.Generator().manual_seed(0)
-    net = built(0, lambda: implementations(config.space)["ours"](config.ks[0], config.channels, config.cells)).double().to(device)
+    net = build_seeded(0, lambda: implementations(config.space)["ours"](config.ks[0], config.channels, config.cells)).double().to(device)
     x = torch.randn(4, 3, 32, 32, generator=draw, dtype=torch.float64).to(device)
     theta = torch.rand(SPACES[config.space].shape, generator=draw, dtype=torch.float64).softmax(-1).to(device).requires_grad_()
     loss = F.cross_entropy(net(x, theta), torch.arange(4, device=device))
@@ -92,7 +92,7 @@ def _supernet(config: SpeedConfig, device: torch.device) -> list[Tensor]:
 
 def _step(config: SpeedConfig, device: torch.device) -> list[Tensor]:
     """Running statistics, momentum of the weights and of eta. Theta is its mean, since each device draws other numbers."""
-    search = Search(settings(config, config.ks[0]), noise(2 * config.batch_size), device)
+    search = Search(settings(config, config.ks[0]), random_dataset(2 * config.batch_size), device)
     search.method.sample = lambda generator: search.method.mean().float()  # type: ignore[method-assign]
     list(launched_steps(search, 1))
     of_eta = search.arch_optimiser.state[search.variables.eta]["exp_avg"]
@@ -115,7 +115,9 @@ def captures(session: Session) -> list[dict]:
         for method, changes in [*methods, ("drnas", {"bilevel": "second"})]:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                search = Search(settings(config, config.ks[0], method=method, **changes), noise(2 * config.batch_size), session.device)
+                search = Search(
+                    settings(config, config.ks[0], method=method, **changes), random_dataset(2 * config.batch_size), session.device
+                )
                 list(launched_steps(search, 1))
             captured = search.launcher.captures
             because = NO_GRAPHS if session.device == CPU else [str(each.message) for each in caught] or "its host has to know what is drawn"
@@ -128,7 +130,7 @@ def memory_formats(session: Session) -> list[dict]:
 
     def steps(memory_format: torch.memory_format, these: SearchSettings, data: Dataset, device: torch.device, count: int) -> Iterator[int]:
         search = Search(these, data, device)
-        net = cast(SuperNet, search.step.net)
+        net = cast(Nb201SuperNet, search.step.net)
         net.memory_format = memory_format
         search.start_stage(net.to(memory_format=memory_format), 0)  # with optimisers of that format
         return launched_steps(search, count)
@@ -153,7 +155,7 @@ def search(session: Session) -> dict:
     """Run as many epochs of the search as fit, and give the rows of all so far; a later session continues it."""
     these = SearchConfig.of(session.search).settings()
     epochs: list[dict] = []
-    with closing(launches(these, False, SharedDevice())) as run:
+    with closing(run_stepwise(these, False, SharedDevice())) as run:
         for progress in run:
             epochs = progress.history if isinstance(progress, Epoch) else epochs
             if session.is_over():

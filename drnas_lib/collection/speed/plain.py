@@ -12,13 +12,13 @@ from drnas_lib.config.search import SearchSettings
 from drnas_lib.data.image_set import ImageSet, halves
 from drnas_lib.data.sources import Dataset
 from drnas_lib.nets.darts import DartsSuperNet
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.runs.records import PROJECT
 from drnas_lib.spaces import SPACES
 
 # For each space: file and class of the oracle that the tests compare with, the library's supernet, their parameter for the cells.
 PAIRS: dict[str, tuple[str, str, type[nn.Module], str]] = {
-    "nb201": ("plain.py", "PlainSuperNet", SuperNet, "cells_per_stage"),
+    "nb201": ("plain.py", "PlainSuperNet", Nb201SuperNet, "cells_per_stage"),
     "darts": ("plain_darts.py", "PlainDartsSuperNet", DartsSuperNet, "cells"),
 }
 

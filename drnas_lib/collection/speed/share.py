@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.meters import Counter, seconds, wait
-from drnas_lib.collection.speed.steps import noise, settings
+from drnas_lib.collection.speed.steps import random_dataset, settings
 from drnas_lib.search.loop import Search
 
 MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the product that shows the peak FLOP/s
@@ -64,8 +64,8 @@ def profiled(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
 
 def _after_first_step(config: SpeedConfig, device: torch.device) -> Search:
     """A search that has taken its first step and is ready to take the next."""
-    search = Search(settings(config, config.ks[0]), noise(4 * config.batch_size), device, capture=False)
-    plan = search.train.plan(config.batch_size, search.order, steps=1)
+    search = Search(settings(config, config.ks[0]), random_dataset(4 * config.batch_size), device, capture=False)
+    plan = search.train.plan(config.batch_size, search.image_generator, steps=1)
     list(search.launcher.epoch(plan, plan, True))
     search.launcher.number.zero_()
     return search

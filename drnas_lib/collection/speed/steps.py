@@ -74,7 +74,7 @@ def _gradients(net: nn.Module, x: Tensor, y: Tensor, theta: Tensor) -> tuple[Cal
     return of_theta, lambda: torch.autograd.grad(F.cross_entropy(net(x, theta.detach()), y), parameters)
 
 
-def noise(images: int) -> Dataset:
+def random_dataset(images: int) -> Dataset:
     """Random pixels in the shapes of CIFAR-10, since the time of a step does not depend on the pixels."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (images, 3, SIZE, SIZE), generator=generator, dtype=torch.uint8)
@@ -104,8 +104,8 @@ def launched_steps(search: Search, count: int) -> Iterator[int]:
     """An iterator that launches `count` steps of a search, which train weights and eta."""
     batch_size = search.settings.batch_size
     search.step.weight_optimiser.set_lr(search.settings.weight_lr)
-    train = search.train.plan(batch_size, search.order, steps=count)
-    return search.launcher.epoch(train, search.valid.plan(batch_size, search.order, steps=count), True)
+    train = search.train.plan(batch_size, search.image_generator, steps=count)
+    return search.launcher.epoch(train, search.valid.plan(batch_size, search.image_generator, steps=count), True)
 
 
 Steps = Callable[[SearchSettings, Dataset, torch.device, int], Iterator[object]]
@@ -125,7 +125,7 @@ def whole_steps(config: SpeedConfig, device: torch.device, implementations: Mapp
     many validation images pass), epoch_s and search_s (extrapolated from step_ms), gpu_peak_mb and paper_gpu_mb (Table 1; None on a CPU,
     or for a K that is not in the table).
     """
-    dataset, paper, rows = noise(config.images), paper_memory(config.space), []
+    dataset, paper, rows = random_dataset(config.images), paper_memory(config.space), []
     steps_of_epoch, together = config.images // 2 // config.batch_size, steps_per_round(config, device)
     for k in config.ks:
         searches: dict[str, Iterator[object]] = {}
@@ -152,7 +152,7 @@ def at_once(config: SpeedConfig, device: torch.device) -> pd.DataFrame:
 
     Columns: searches, step_ms (for one step of each), images_per_s (of all), over_one (their time over the time of one).
     """
-    dataset, rows = noise(config.images), []
+    dataset, rows = random_dataset(config.images), []
     steps = config.repeats * steps_per_round(config, device)
     for count in config.at_once or DEFAULT_AT_ONCE[device.type]:
         searches = [ours(settings(config, config.ks[0], seed), dataset, device, 1 + steps) for seed in range(count)]

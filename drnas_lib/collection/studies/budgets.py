@@ -22,7 +22,7 @@ from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.errors import UserError
 from drnas_lib.genotype import Nb201Genotype, all_nb201
 from drnas_lib.nets.cost import nb201_cost
-from drnas_lib.nets.nb201_network import DiscreteNetwork
+from drnas_lib.nets.nb201_network import Nb201Network
 from drnas_lib.runs.device import choose, describe
 from drnas_lib.runs.records import environment, resolve, write_csv, write_json
 
@@ -45,7 +45,7 @@ class Cost:
 def latency_ms(genotype: Nb201Genotype, config: ConstrainedConfig) -> float:
     """Median time of a forward pass of the whole benchmark network on one batch, in ms, after one that warms up."""
     device = choose(config.device)
-    net = DiscreteNetwork(genotype).to(device).eval()
+    net = Nb201Network(genotype).to(device).eval()
     x = torch.zeros(config.batch_size, 3, 32, 32, device=device)
     with torch.inference_mode():
         times = [seconds(partial(net, x), device) for _ in range(1 + config.timings)]

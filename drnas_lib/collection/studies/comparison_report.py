@@ -65,7 +65,7 @@ class Table4Report(TableReport):
     def read(cls, config: ComparisonConfig, reasons: Reasons) -> "Table4Report":
         """All finished seeds of these searches, including seeds that `config` does not name."""
         found, paper = runs(config.searches(), config.lookups()), paper_table(4)["rows"]
-        return cls(found, reasons, config.datasets, paper, *Benchmark.found())
+        return cls(found, reasons, config.datasets, paper, *Benchmark.load_if_available())
 
     def _labels(self) -> list[str]:
         return list(dict.fromkeys([*(row["method"] for row in self.paper), *self.runs.label]))
@@ -127,14 +127,14 @@ class Table4Report(TableReport):
 
 def sensitivity(config: ComparisonConfig) -> Styler | Markdown:
     """Random search and REINFORCE on the table under other costs of a query and both published learning rates, beside the paper's rows."""
-    benchmark, missing = Benchmark.found()
+    benchmark, missing = Benchmark.load_if_available()
     if benchmark is None:
         return Markdown(f"There is nothing to look up: {missing}")
     paper, lines = {row["method"]: row for row in paper_table(4)["rows"]}, {}
     (seeds,) = config.table_seeds
     for method, rate in (("random", 0.001), ("reinforce", 0.001), ("reinforce", 0.5)):
         name = method if method == "random" else f"{method}, rate {rate}"
-        lines[name, "paper"] = {f"{d} test": tables.spread(**paper[LABELS[method]][f"{d}_test"]) for d in DATASETS}
+        lines[name, "paper"] = {f"{d} test": tables.mean_std_text(**paper[LABELS[method]][f"{d}_test"]) for d in DATASETS}
         for factor in FACTORS:
             line = {}
             for dataset in DATASETS:
@@ -155,7 +155,7 @@ class Table1Report(TableReport):
     @classmethod
     def read(cls, config: PartialChannelsConfig, reasons: Reasons) -> "Table1Report":
         """All finished seeds of these searches, including seeds that `config` does not name."""
-        return cls(runs(config.searches()), reasons, config.datasets, paper_table(1)["rows"], *Benchmark.found())
+        return cls(runs(config.searches()), reasons, config.datasets, paper_table(1)["rows"], *Benchmark.load_if_available())
 
     def table(self) -> Styler:
         """Table 1: every row of the paper, and ours."""

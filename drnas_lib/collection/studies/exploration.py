@@ -165,7 +165,7 @@ def benchmark_of(space: Space) -> tuple[Benchmark | None, str]:
     """The benchmark of the space's cells, or None and why there is none."""
     if not RULES[space.name].benchmark:
         return None, f"no benchmark has the cells of space {space.name!r}; each would have to be trained."
-    return Benchmark.found()
+    return Benchmark.load_if_available()
 
 
 def accuracies(epochs: pd.DataFrame, drawn: pd.DataFrame, table: Benchmark, split: str = "test") -> pd.DataFrame:

@@ -20,7 +20,7 @@ def accuracies(folders: list[str]) -> pd.DataFrame:
     Columns of the standing: test_acc_pct, rank, below_pct, best_pct (see benchmark.Standing), on the data set `accuracy_on`: the one
     searched, or cifar10 where the benchmark does not have that one. NaN without the benchmark's table; `unknown` says how to get it.
     """
-    rows, (table, unknown) = [], Benchmark.found()
+    rows, (table, unknown) = [], Benchmark.load_if_available()
     for folder in folders:
         report = SearchReport.read(folder)
         settings, cell = report.record["parameters"], report.genotype
@@ -69,7 +69,7 @@ def conclusion(runs: pd.DataFrame, reduced: list[str]) -> str:
     return f"**{said}**" + (f" These were reduced runs ({'; '.join(reduced)}), not the paper's." if reduced else "")
 
 
-def curvature(table: pd.DataFrame) -> str:
+def eigenvalue_sentence(table: pd.DataFrame) -> str:
     """The dominant eigenvalue after the last epoch for each lambda, in a sentence."""
     last = table[table.epoch == table.epoch.max()].groupby("lam").dominant.mean()
     parts = ", ".join(f"{value:.4g} at λ = {lam:g}" for lam, value in last.items())

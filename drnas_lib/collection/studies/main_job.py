@@ -51,7 +51,7 @@ def sentence(rows: pd.DataFrame) -> str:
     )
 
 
-def keep(rows: pd.DataFrame, config: MainJobConfig) -> Path:
+def write_seeds_table(rows: pd.DataFrame, config: MainJobConfig) -> Path:
     """Write the table and its sealed record to the folder `<tables>/<name of the searches>/`, and return it. Raises RecordError."""
     searches = config.searches()
     folder, first = resolve(config.tables) / searches[0].stem, integrity.record(RunFolder(searches[0].folder))

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from drnas_lib.collection.views.plots import live_search, training_curves
 from drnas_lib.errors import UserError
-from drnas_lib.search.trained_cells import shown
+from drnas_lib.search.trained_cells import cell_label
 from drnas_lib.spaces import SPACES
 
 PAUSE_S = 1.0  # the shortest time between two drawings of the figure
@@ -112,7 +112,7 @@ class Live(Display):
         row = progress.row
         loss = f"loss {row['train_loss_nats']:.3f}"
         if not hasattr(progress, "mean"):
-            return f"training {progress.number} of {progress.trainings}: the {shown(progress.cell)} cell, seed {progress.seed}, {loss}"
+            return f"training {progress.number} of {progress.trainings}: the {cell_label(progress.cell)} cell, seed {progress.seed}, {loss}"
         valid = "" if row["valid_acc_pct"] is None else f", {row['valid_acc_pct']:.1f} % on η batches"
         return f"{loss}, accuracy {row['train_acc_pct']:.1f} % on weight batches{valid}<br>now <code>{row['genotype']}</code>"
 

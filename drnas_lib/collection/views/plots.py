@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from drnas_lib.collection.views.style import LABELS, OPERATION_COLOURS, OTHER, OURS, REFERENCE, epoch_axis, legend, new_figure, two_curves
-from drnas_lib.search.trained_cells import ALL_SKIP, ERRORS, FOUND, MEDIAN, TrainedCells, shown
+from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, MEDIAN, STANDARD_ERRORS, TrainedCells, cell_label
 
 
 def live_search(history: list[dict], epochs: int, means: dict[str, list], edges: list[str], operations: tuple[str, ...]) -> Figure:
@@ -87,7 +87,7 @@ def trained_cells(cells: TrainedCells) -> Figure:
     order = sorted(cells.accuracies, key=cells.mean, reverse=True)
     figure, ((ax,),) = new_figure(height=1.3 + 0.33 * len(order))
     ax.grid(axis="y", color="0.9")
-    found, noise = cells.mean(FOUND), ERRORS * cells.error(FOUND)
+    found, noise = cells.mean(FOUND), STANDARD_ERRORS * cells.standard_error(FOUND)
     ax.axvspan(found - noise, found + noise, color=OURS, alpha=0.12, lw=0)
     for place, cell in enumerate(order):
         colour = {FOUND: OURS, ALL_SKIP: REFERENCE}.get(cell, "0.45")
@@ -95,7 +95,7 @@ def trained_cells(cells: TrainedCells) -> Figure:
         ax.vlines(cells.mean(cell), place - 0.32, place + 0.32, color=colour, lw=2.5, zorder=4)
         ax.annotate(f"{cells.mean(cell):.1f}", (1.01, place), xycoords=("axes fraction", "data"), va="center", color=colour)
     ax.axvline(cells.mean(MEDIAN), color="0.45", ls="--", lw=1)
-    ax.set_yticks(range(len(order)), [shown(cell) for cell in order])
+    ax.set_yticks(range(len(order)), [cell_label(cell) for cell in order])
     ax.set(ylim=(len(order) - 0.5, -0.5), xlabel="test accuracy (%)")
     ax.set_title("dots: seeds; lines: means; dashed: median of the random cells; band: noise of the found cell", fontsize=8, color="0.35")
     return figure

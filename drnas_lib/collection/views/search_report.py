@@ -95,7 +95,7 @@ class SearchReport(RunReport):
 
 
 def _table_accuracy(report: SearchReport) -> Figure | Markdown:
-    table, missing = Benchmark.found()
+    table, missing = Benchmark.load_if_available()
     if table is None:
         return Markdown(f"The accuracy of the cell is unknown here: {missing}")
     accuracies = [table.accuracy(Nb201Genotype.parse(text), report.dataset, "test") for text in report.history.genotype]
@@ -107,7 +107,7 @@ def _table_conclusion(report: SearchReport) -> str:
     found, key = report.record["evaluation"], f"{report.dataset}_test"
     if "unknown" in found:
         return f"**The search found {report.genotype}; its accuracy is unknown:** {found['unknown']}"
-    standing, (table, _) = Standing.from_record(found, key), Benchmark.found()
+    standing, (table, _) = Standing.from_record(found, key), Benchmark.load_if_available()
     if standing is None and table is not None:  # records of before ranks were kept
         standing = table.standing(found[f"{key}_acc_pct"], report.dataset, "test")
     reached = standing or f"{found[f'{key}_acc_pct']:.2f} %; best {found[f'optimum_{key}_acc_pct']:.2f}"

@@ -162,7 +162,7 @@ def bound_steps(table: pd.DataFrame, error: float) -> Figure:
     return figure
 
 
-def drawn(study: Any, accuracy_on: str, budget: float | None) -> Figure:
+def cells_by_cost(study: Any, accuracy_on: str, budget: float | None) -> Figure:
     """The drawn cells of a budgets.Study by cost: with their accuracy and fronts where the benchmark knows them, else how many there are.
 
     `picked`, `uniform` and `space` of the study have columns `cost` and, where it is known, `accuracy_pct`.

@@ -50,7 +50,7 @@ def _significant(value: object, digits: int) -> object:
     return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
-def spread(mean: float | None, std: float | None = None) -> str:
+def mean_std_text(mean: float | None, std: float | None = None) -> str:
     """'94.36 ± 0.00', '94.36' or a dash."""
     if mean is None or pd.isna(mean):
         return ABSENT
@@ -59,7 +59,7 @@ def spread(mean: float | None, std: float | None = None) -> str:
 
 def measured(values: pd.Series) -> str:
     """Mean ± standard deviation of the sample (n - 1); one value alone has no spread."""
-    return spread(values.mean(), values.std())
+    return mean_std_text(values.mean(), values.std())
 
 
 def against(ours: pd.Series, published: dict | None) -> str:
@@ -75,7 +75,7 @@ def memory(runs: pd.DataFrame) -> str:
     return ABSENT
 
 
-def seconds(runs: pd.DataFrame) -> str:
+def seconds_text(runs: pd.DataFrame) -> str:
     value = runs.search_s.astype(float).mean()
     return ABSENT if pd.isna(value) else f"{value:.3g} s" if value < 100 else f"{value:.0f} s"
 
@@ -93,7 +93,7 @@ def table4(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], benchma
     for label in dict.fromkeys([*published, *runs.label]):
         row, of_label = published.get(label), runs[runs.label == label]
         if row is not None:
-            lines[label, "paper"] = {name: spread(**row[name]) if name in row else ABSENT for name in columns}
+            lines[label, "paper"] = {name: mean_std_text(**row[name]) if name in row else ABSENT for name in columns}
         for reduced, seeds in of_label.groupby(of_label.reduced != ""):
             kind = "reduced" if reduced else "ours"
             found = {name: _accuracies(seeds, *name.rsplit("_", 1)) for name in columns}
@@ -122,7 +122,7 @@ def _accuracies(runs: pd.DataFrame, dataset: str, split: str) -> pd.Series:
 def _cost(runs: pd.DataFrame) -> dict[str, str]:
     per_dataset = runs[runs.row != OPTIMUM].groupby("dataset", sort=False).size()
     seeds = str(per_dataset.iloc[0]) if per_dataset.nunique() == 1 else ", ".join(f"{name} {n}" for name, n in per_dataset.items())
-    return {"n": seeds, "search": seconds(runs), "memory": memory(runs), "note": _reasons(runs)}
+    return {"n": seeds, "search": seconds_text(runs), "memory": memory(runs), "note": _reasons(runs)}
 
 
 def _reasons(runs: pd.DataFrame) -> str:
@@ -142,7 +142,7 @@ def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], benchma
         full, reduced = (of_k.test_acc_pct[chosen].astype(float) for chosen in (of_k.reduced == "", of_k.reduced != ""))
         accuracy = row.get("test_accuracy_pct")
         lines[dataset, "progressive" if k == "ours" else f"K = {k}"] = {
-            "paper: test accuracy (%)": spread(**accuracy) if accuracy else ABSENT,
+            "paper: test accuracy (%)": mean_std_text(**accuracy) if accuracy else ABSENT,
             "ours: test accuracy (%)": measured(full),
             "difference": against(full, accuracy),
             "rank": rank(benchmark, full, dataset, "test"),
@@ -151,7 +151,7 @@ def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], benchma
             "n": str(len(of_k)) if len(of_k) else "",
             "paper: GPU memory (MB)": str(row.get("gpu_memory_mb", ABSENT)),
             "ours: memory": memory(of_k),
-            "search": seconds(of_k),
+            "search": seconds_text(of_k),
             "note": _reasons(of_k) if len(of_k) else notes.get(dataset, "not run"),
         }
     return _with_two_headings(lines, "data set")

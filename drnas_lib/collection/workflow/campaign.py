@@ -94,7 +94,7 @@ def _searches(plan: Plan) -> Iterator[Job]:
         settings = plan.search(file, seed)
         given = _given(dataset=plan.dataset, scale=plan.scale, seed=seed, snapshots=settings.snapshots, device="cpu")
         options = ("-f", f"params/search/nb201_cifar10_{file}.yaml", *given, *_given(results=f"{plan.results}/search"))
-        minutes = estimates.of("notebook") if RunFolder(settings.folder).done else estimates.core_minutes(settings)
+        minutes = estimates.assumption("notebook") if RunFolder(settings.folder).done else estimates.core_minutes(settings)
         yield Job("search", plan.notebook_of(file, seed), options, minutes)
 
 

@@ -37,7 +37,7 @@ def test_a_step_costs_about_what_is_counted():
     config = SpeedConfig(ks=[1], batch_size=4, images=64, repeats=1, device="cpu")
     counted = share_of_peak(config, torch.device("cpu"), step_ms=1.0)["gflop"] * 1e9 / config.batch_size
     macs = estimates.supernet_macs(settings())
-    assert macs * estimates.of("gradient") * 2 == pytest.approx(counted + 2 * macs, rel=0.1)
+    assert macs * estimates.assumption("gradient") * 2 == pytest.approx(counted + 2 * macs, rel=0.1)
 
 
 def test_what_makes_a_search_longer():

@@ -5,7 +5,7 @@ import torch
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.meters import Counter, operators
-from drnas_lib.collection.speed.steps import noise, settings
+from drnas_lib.collection.speed.steps import random_dataset, settings
 from drnas_lib.search.loop import Search
 from tests.posing_cuda import CUDA, posing
 
@@ -41,9 +41,9 @@ def of_a_step(space, k, cells, batch_size=2, channels=16):
     """Batch, augmentation, theta, both steps, both optimisers and the meter, of the released search of CIFAR-10 on a GPU."""
     config = SpeedConfig(space=space, ks=[k], cells=cells, channels=channels, batch_size=batch_size)
     with posing():
-        search = Search(settings(config, k), noise(2 * batch_size), CUDA, capture=False)
+        search = Search(settings(config, k), random_dataset(2 * batch_size), CUDA, capture=False)
         search.step.weight_optimiser.set_lr(0.1)
-        plans = search.train.plan(batch_size, search.order), search.valid.plan(batch_size, search.order)
+        plans = search.train.plan(batch_size, search.image_generator), search.valid.plan(batch_size, search.image_generator)
         next(search.launcher.epoch(*plans, moves_eta=True))
         search.launcher.number.zero_()
         return operators(lambda: search.launcher.run_step(True))

@@ -5,7 +5,7 @@ import torch
 
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.plain import PlainSearch, implementations
-from drnas_lib.collection.speed.steps import noise, ours, paper_memory, settings, steps_per_round
+from drnas_lib.collection.speed.steps import ours, paper_memory, random_dataset, settings, steps_per_round
 from drnas_lib.config.parameters import ParameterError
 
 CPU = torch.device("cpu")
@@ -16,7 +16,7 @@ SPACES = ["nb201", "darts"]
 
 @pytest.mark.parametrize("config", [SMALL, DARTS], ids=["nb201", "darts"])
 def test_the_plain_search_moves_eta_and_weights(config):
-    dataset = noise(64)
+    dataset = random_dataset(64)
     search = PlainSearch(settings(config, config.ks[0]), dataset, CPU)
     eta, weights = search.eta.detach().clone(), [p.detach().clone() for p in search.net.parameters()]
     rows = list(search.steps(3))
@@ -25,7 +25,7 @@ def test_the_plain_search_moves_eta_and_weights(config):
 
 
 def test_its_images_are_crops_and_mirror_images_of_the_originals():
-    dataset = noise(64)
+    dataset = random_dataset(64)
     search = PlainSearch(settings(SMALL, 1), dataset, CPU)
     x, y = search._batch(search.train, torch.tensor([3, 5]))
     assert torch.equal(y, search.train.labels[[3, 5]]) and x.shape == (2, 3, 32, 32)
@@ -40,7 +40,7 @@ def test_its_images_are_crops_and_mirror_images_of_the_originals():
 
 @pytest.mark.parametrize("config", [SMALL, DARTS], ids=["nb201", "darts"])
 def test_ours_takes_a_step_with_each_turn(config):
-    assert list(ours(settings(config, config.ks[0]), noise(64), CPU, 3)) == [1, 2, 3]
+    assert list(ours(settings(config, config.ks[0]), random_dataset(64), CPU, 3)) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("space", SPACES)

@@ -93,7 +93,7 @@ def test_without_the_table_the_cells_are_counted_and_not_judged(tmp_path, monkey
     study = budgets.study(str(tmp_path), config)
     assert study.picked.cost.max() <= 100 and study.shares is None and "accuracy_pct" not in study.picked
     assert f"How good they are is unknown here: {how_to_get()}" in study.conclusion()
-    assert study_plots.drawn(study, "cifar10", 100.0).axes
+    assert study_plots.cells_by_cost(study, "cifar10", 100.0).axes
 
 
 def test_cells_of_the_darts_space_within_a_budget_of_multiply_adds():
@@ -110,4 +110,4 @@ def test_cells_of_the_darts_space_within_a_budget_of_multiply_adds():
     study = budgets.Study(config, table, everything, None, None, "million multiply-adds on ImageNet", "counted", unknown, [])
     said = study.conclusion()
     assert "within 500 million" in said and said.endswith("no benchmark has the cells of space 'darts'; each would have to be trained.**")
-    assert study_plots.drawn(study, "cifar10", 500.0).axes
+    assert study_plots.cells_by_cost(study, "cifar10", 500.0).axes

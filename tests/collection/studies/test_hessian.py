@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from drnas_lib.collection.studies import hessian, lambda_ablation
 from drnas_lib.collection.studies.config import HessianConfig
 from drnas_lib.collection.studies.hessian import HessianError, Protocol
-from drnas_lib.nets.layers import unchanging
-from drnas_lib.nets.nb201 import SuperNet
+from drnas_lib.nets.layers import freeze
+from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.runs.snapshots import SnapshotError
 from drnas_lib.search.run import run
@@ -28,7 +28,7 @@ def small(pruned=False):
     mask = torch.ones(SPACE.shape, dtype=torch.bool)
     if pruned:
         mask = torch.zeros(SPACE.shape).scatter(-1, torch.rand(SPACE.shape).topk(3).indices, 1).bool()
-    net = unchanging(SuperNet(SPACE, 2, mask, channels=4, cells_per_stage=1)).double().train()
+    net = freeze(Nb201SuperNet(SPACE, 2, mask, channels=4, cells_per_stage=1)).double().train()
     batches = [(torch.randn(n, 3, 8, 8).double(), torch.randint(10, (n,))) for n in (6, 4)]
     return net, batches, (0.7 * torch.randn(SPACE.shape).double()) * mask, mask
 

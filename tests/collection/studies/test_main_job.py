@@ -39,7 +39,7 @@ def test_a_row_for_each_search(studied):
 
 def test_the_table_and_its_record_are_kept_and_sealed(studied):
     config, rows = studied
-    folder = main_job.keep(rows, config)
+    folder = main_job.write_seeds_table(rows, config)
     record = integrity.read(folder / integrity.RECORD)
     pd.testing.assert_frame_equal(integrity.table(folder / main_job.TABLE, record), rows)
     assert folder.name == "nb201_digits_drnas_released_smoke" and record["seeds"] == [3, 4]

@@ -5,7 +5,7 @@ import pytest
 from drnas_lib.collection.views import live
 from drnas_lib.collection.views.live import Interrupted, Live, LiveTraining
 from drnas_lib.retrain.run import Progress
-from drnas_lib.search.run import Training, run
+from drnas_lib.search.run import TrainingEpoch, run
 
 
 class Recorder:
@@ -97,7 +97,7 @@ def test_the_next_run_is_drawn_at_once_and_only_then(outputs, monkeypatch):
 def test_a_training_after_the_search_keeps_the_picture(outputs):
     display = Live("nb201")
     row = {"epoch": 3, "seconds": 60.0, "train_loss_nats": 0.25}
-    display.show(Training("all_skip", 2, row, [row], 5, number=33, trainings=33))
+    display.show(TrainingEpoch("all_skip", 2, row, [row], 5, number=33, trainings=33))
     assert "epoch 3 of 5, about 2 min left; training 33 of 33: the all-skip cell, seed 2, loss 0.250" in outputs[0].text
     assert len(outputs[1].shown) == 1
 
