@@ -19,6 +19,7 @@ from drnas_lib.collection.views.tables import OPTIMUM
 
 RESNET = "ResNet (He et al., 2016)"
 ABSENT_TABLE = "no NAS-Bench-201 table; the conclusion says how to get it"
+REDUCED = " These are reduced runs: their accuracies belong in no column of the paper. The report judges its claims at the laptop scale."
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -113,10 +114,7 @@ class Table4Report(TableReport):
             best = self.benchmark.optimum(dataset, "test")[1]
             said += f" Ranks are those of the median seed, with the share of all cells below it; the best cell has {best:.2f} %."
         if found.reduced.any():
-            said += (
-                " These are reduced runs: they show that every method runs and what it costs under one budget; their accuracies, of so few "
-                "seeds and steps, rank nothing and belong in no column of the paper."
-            )
+            said += REDUCED
         return said
 
     def cost(self) -> Figure | Markdown:
@@ -171,8 +169,7 @@ class Table1Report(TableReport):
         if self.runs.empty:
             return self._conclusion(["**Nothing to compare yet.**"])
         sentences = [_memory_sentence(dataset, of_set) for dataset, of_set in self.runs.groupby("dataset", sort=False)]
-        reduced = " The runs are reduced, so their accuracies are no statement about K." if self.runs.reduced.any() else ""
-        return self._conclusion(sentences, reduced)
+        return self._conclusion(sentences, REDUCED if self.runs.reduced.any() else "")
 
 
 def _memory_sentence(dataset: str, runs: pd.DataFrame) -> str:

@@ -41,7 +41,8 @@ def claim_counts(report: Report) -> str:
     """How many claims have which verdict at each scale, and how many of the searches of `make laptop` are finished."""
     plan = Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    return f"{claims.counted(report.claims)}. {sum(done)} of {len(done)} laptop-scale searches are done."
+    said = claims.counted(report.claims).replace("laptop scale", "laptop scale (a tenth of the images, half the epochs, a small network)")
+    return f"{said}. {sum(done)} of {len(done)} laptop-scale searches are done."
 
 
 def number_counts(report: Report) -> str:
@@ -50,7 +51,8 @@ def number_counts(report: Report) -> str:
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
     return (
-        f"{len(agree)} agree with ours, {trained or 'none'} of them from a search or training; {counted[Verdict.NOT_REPRODUCED]} differ; "
+        f"{len(agree)} agree with ours (counted sizes, queries of a published table, {trained or 'none'} from training a network); "
+        f"{counted[Verdict.NOT_REPRODUCED]} differ, mostly sizes that the paper quotes for other methods; "
         f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run."
     )
 

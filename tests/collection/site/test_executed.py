@@ -37,9 +37,9 @@ def test_no_committed_notebook_names_a_path_of_the_machine_that_made_it(name):
 @pytest.mark.parametrize(
     ("name", "protocol", "length"),
     [
-        ("search_cifar10_paper_cpu", "paper", executed.REDUCED),
+        ("search_cifar10_drnas_paper_laptop_seed0", "paper", executed.REDUCED),
         ("nas_bench_201_policies", "lookup", executed.FULL),
-        ("exploration_cifar10_released_cpu", "released", executed.REDUCED),
+        ("exploration_cifar10_laptop_seed0", "released", executed.REDUCED),
         ("report", "", executed.READS),
         ("speed_cpu", "", executed.MEASURES),
     ],
@@ -56,16 +56,16 @@ def test_question_and_first_figure():
 
 
 def test_full_length_is_called_so(tmp_path):
-    full = changed(tmp_path, "search_cifar10_paper_cpu", lambda n: n["metadata"]["papermill"].update(parameters={"dataset": "cifar10"}))
+    full = changed(tmp_path, "search_cifar10_drnas_paper_laptop_seed0", lambda n: n["metadata"]["papermill"].update(parameters={"dataset": "cifar10"}))
     assert (full.protocol, full.length) == ("released", executed.FULL)
 
 
 def test_what_is_not_known_is_called_so(tmp_path):
-    lost = changed(tmp_path, "exploration_cifar10_released_cpu", lambda n: n["metadata"]["papermill"]["parameters"].update(run="not/there"))
+    lost = changed(tmp_path, "exploration_cifar10_laptop_seed0", lambda n: n["metadata"]["papermill"]["parameters"].update(run="not/there"))
     assert lost.length == executed.UNKNOWN
-    by_hand = changed(tmp_path, "search_cifar10_paper_cpu", lambda n: n["metadata"].pop("papermill"))
+    by_hand = changed(tmp_path, "search_cifar10_drnas_paper_laptop_seed0", lambda n: n["metadata"].pop("papermill"))
     assert by_hand.length == executed.UNKNOWN and by_hand.ended.year >= 2026
-    stopped = changed(tmp_path, "search_cifar10_paper_cpu", lambda n: n["metadata"]["papermill"].update(exception=True))
+    stopped = changed(tmp_path, "search_cifar10_drnas_paper_laptop_seed0", lambda n: n["metadata"]["papermill"].update(exception=True))
     assert stopped.length == executed.STOPPED
 
 

@@ -12,7 +12,7 @@ from drnas_lib.runs.records import PROJECT
 from drnas_lib.collection.site import api
 from drnas_lib.collection.site.__main__ import build, main
 
-NOTEBOOKS = ("robust_spaces", "partial_channels_cifar10_reduced_cpu")
+NOTEBOOKS = ("robust_spaces", "partial_channels_cifar10_laptop")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_every_link_leads_somewhere_and_nothing_comes_from_elsewhere(place):
         links = [link for link in re.findall(r'(?:href|src)="([^"#]+)"', text) if not link.startswith("data:")]
         assert links and all((out / link).exists() for link in links), path.name
     index = (out / "index.html").read_text(encoding="utf-8")
-    for part in ("Partial channels: Table 1", "reduced", "tables only", "2026-11-24", "Table 4", "Figure 5", "thumbnails/partial_channels"):
+    for part in ("Partial channels: Table 1", "reduced", "tables only", "2026-11-29", "Table 4", "Figure 5", "thumbnails/partial_channels"):
         assert part in index
     assert "paper: GPU memory (MB)" in (out / f"{NOTEBOOKS[1]}.html").read_text(encoding="utf-8")
 
