@@ -35,6 +35,9 @@ ASSUMPTIONS = {
     "GPU day": Assumption(1440, "minutes", "of the paper's GTX 1080 Ti, taken as it is for the DARTS space; S1 to S4 as without stages"),
     "core": Assumption(4e10, "FLOP/s", "sustained by one thread of a CPU on the laptop scale's network; two threads share a core's caches"),
     "core look": Assumption(0.3, "minute", "one such Hessian of the laptop scale's network on one thread"),
+    "core theory": Assumption(
+        8, "minutes", "200 draws of theta on all validation images of a laptop search, and its Hessian, on one thread"
+    ),
     "notebook": Assumption(0.4, "minute", "of one thread to start a notebook and draw its figures"),
     "look": Assumption(1, "minute", "one Hessian of 30 variables, one notebook that only looks things up or draws"),
 }
@@ -73,6 +76,11 @@ def core_minutes(settings: SearchSettings) -> float:
 def core_study_minutes(hessians: int) -> float:
     """Minutes of a notebook that takes so many Hessians of a supernet, on one thread."""
     return hessians * assumption("core look") + assumption("notebook")
+
+
+def core_theory_minutes() -> float:
+    """Minutes of the theory notebook on a laptop search, on one thread."""
+    return assumption("core theory") + assumption("notebook")
 
 
 def snapshots(settings: SearchSettings) -> int:

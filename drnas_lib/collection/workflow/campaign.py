@@ -109,11 +109,16 @@ def _studies(plan: Plan) -> Iterator[Job]:
     few = {"lams": "0,1"} if plan.scale == SMOKE else {}
     yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_laptop", OF_TABLE_5, dataset=plan.dataset, **few)
     yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_kl_laptop", (KL,), dataset=plan.dataset)
-    for notebook, seeds in (("exploration", plan.seeds), ("theory", plan.seeds[:1]), ("constrained", plan.seeds[:1])):
+    looks, one = estimates.core_study_minutes(1), plan.seeds[:1]
+    for notebook, seeds, minutes in (
+        ("exploration", plan.seeds, looks),
+        ("theory", one, estimates.core_theory_minutes()),
+        ("constrained", one, looks),
+    ):
         for seed in seeds:  # each reads one search of DrNAS
             out = f"{plan.results}/notebooks/{notebook}_{plan.dataset}_{plan.scale}_seed{seed}.ipynb"
             options = _given(run=plan.search(DRNAS, seed).folder, device="cpu")
-            yield Job(notebook, out, options, estimates.core_study_minutes(1), (plan.notebook_of(DRNAS, seed),))
+            yield Job(notebook, out, options, minutes, (plan.notebook_of(DRNAS, seed),))
 
 
 def _of_searches(plan: Plan, notebook: str, file: str, read: tuple[str, ...], **data: str) -> Job:
