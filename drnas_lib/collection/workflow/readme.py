@@ -3,18 +3,29 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from statistics import fmean
+from typing import Self
 
 from drnas_lib.collection.paper import claims
+from drnas_lib.collection.paper.claim_rules import ClaimVerdict
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.verdicts import Finding, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import short
 from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.collection.workflow.campaign import Plan, files
+from drnas_lib.config.scales import LAPTOP
 from drnas_lib.runs.records import PROJECT, RunFolder, atomic_write
 
 README = PROJECT / "README.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
+LAPTOP_SCALE = "[laptop scale](#words) (a tenth of the images, half the epochs, a small network)"
+WORDS = {  # how a sentence says a verdict
+    ClaimVerdict.HOLDS: "confirmed",
+    ClaimVerdict.DOES_NOT_HOLD: "refuted",
+    ClaimVerdict.UNDECIDED: "undecided",
+    ClaimVerdict.NOT_RUN: "not tested",
+}
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; the kind of a run that only queries the benchmark table
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
@@ -38,49 +49,76 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def claim_counts(report: Report) -> str:
-    """How many claims have which verdict at each scale, and how many of the searches of `make laptop` are finished."""
-    plan = Plan(results=str(report.results.root))
+    """How many claims have which verdict at each scale, the means behind the first of them, and how many laptop searches are finished."""
+    said = claims.counted(report.claims).replace("laptop scale", LAPTOP_SCALE)
+    means, plan = Means.of(report), Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    said = claims.counted(report.claims).replace("laptop scale", "laptop scale (a tenth of the images, half the epochs, a small network)")
-    return f"{said}. {sum(done)} of {len(done)} laptop-scale searches are done."
+    return f"{said}; {sum(done)} of its {len(done)} searches are done. {means.status if means else 'Nothing to compare yet.'}"
 
 
 def number_counts(report: Report) -> str:
-    """How many numbers agree with ours, differ and have no full-length value of ours; how many of those that agree are from our runs."""
+    """How many numbers have no full-length value of ours, agree with ours, and differ; how many of those that agree are from our runs."""
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
+    none = ": counted sizes and look-ups in a published table; no network was trained for them"
+    networks = f", {trained} of them from trained networks" if trained else none
     return (
-        f"{len(agree)} agree with ours (counted sizes, queries of a published table, {trained or 'none'} from training a network); "
-        f"{counted[Verdict.NOT_REPRODUCED]} differ, mostly sizes that the paper quotes for other methods; "
-        f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run."
+        f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run yet. {len(agree)} agree{networks}. "
+        f"{counted[Verdict.NOT_REPRODUCED]} differ, mostly sizes that the paper quotes for other methods."
     )
+
+
+def shown(report: Report) -> list[Finding]:
+    """The findings of the README's table of results."""
+    return [f for f in report.of(TABLE) if f.number.column == COLUMN and f.number.row not in EXCEPT]
 
 
 def results(report: Report) -> list[str]:
-    """The laptop scale in a sentence, and the table of results in Markdown."""
-    shown = [f for f in report.of(TABLE) if f.number.column == COLUMN and f.number.row not in EXCEPT]
-    rows = ["| method | paper | ours, full size | n | ours, laptop scale | verdict |", "|---|---|---|---|---|---|"]
-    for f in shown:
+    """The laptop scale in two sentences, and the table of results in Markdown."""
+    rows = ["| method | paper | ours, full size | n | ours, laptop scale | comparison |", "|---|---|---|---|---|---|"]
+    for f in shown(report):
         cells = f.number.row, f.number.printed, f.ours, f.n or ABSENT, f.laptop_text or ABSENT, f.verdict.value
         rows.append(f"| {' | '.join(cells)} |")
-    return [in_short(shown), "", *rows]
+    means = Means.of(report)
+    return [f"In short: {means.in_short(report) if means else 'nothing to compare yet.'}", "", *rows]
 
 
-def in_short(shown: list[Finding]) -> str:
-    """How DrNAS compares at the laptop scale with the best other search, and with the searches of the benchmark table."""
-    laptop = {short(f.number.row): fmean(m.value for m in f.laptop) for f in shown if f.laptop}
-    queries = {short(f.number.row): fmean(m.value for m in f.full) for f in shown if f.full and runs(f.full)[0].kind == QUERIES}
-    others = {name: mean for name, mean in laptop.items() if name != OWN}
-    if OWN not in laptop or not others:
-        return "In short: nothing to compare yet."
-    best = max(others, key=lambda name: others[name])
-    (n,) = [len(f.laptop) for f in shown if short(f.number.row) == best]
-    reached = " and ".join(f"{mean:.2f} % ({name})" for name, mean in queries.items()) or "nothing yet"
-    return (
-        f"In short, on average at the laptop scale: DrNAS {laptop[OWN]:.2f} %, the best other search of a supernet {others[best]:.2f} % "
-        f"({best}, n = {n}). Queries of the table alone reach {reached}."
-    )
+@dataclass(frozen=True)
+class Means:
+    """Mean accuracies in per cent: of DrNAS and of the best other search of a supernet, both at the laptop scale, and of random search."""
+
+    drnas: float
+    best: float
+    name: str  # of that other method
+    n: int  # its runs
+    random: float
+
+    @classmethod
+    def of(cls, report: Report) -> Self | None:
+        """None while one of the three has no run."""
+        laptop = {short(f.number.row): [m.value for m in f.laptop] for f in shown(report) if f.laptop}
+        (random,) = ([m.value for m in f.full] for f in shown(report) if f.number.row.startswith("Random"))
+        others = {name: values for name, values in laptop.items() if name != OWN}
+        if not (OWN in laptop and others and random):
+            return None
+        best = max(others, key=lambda name: fmean(others[name]))
+        return cls(fmean(laptop[OWN]), fmean(others[best]), best, len(others[best]), fmean(random))
+
+    @property
+    def status(self) -> str:
+        """For the first screen."""
+        best = f"the best other supernet method {self.best:.2f} % ({self.name})"
+        return f"So far: DrNAS {self.drnas:.2f} % on CIFAR-10, {best}, random search {self.random:.2f} %."
+
+    def in_short(self, report: Report) -> str:
+        """With the verdicts on the two claims."""
+        of = {claim.name: scales[LAPTOP].outcome.verdict for claim, scales in report.claims}
+        return (
+            f"at the laptop scale DrNAS reaches {self.drnas:.2f} %, the best other supernet method {self.best:.2f} % "
+            f"({self.name}, n = {self.n}); that DrNAS is better is {WORDS[of['best_of_table_4']]}. Random search, which sees accuracies of "
+            f"trained cells, reaches {self.random:.2f} %; that DrNAS is better is {WORDS[of['better_than_lookups']]}."
+        )
 
 
 if __name__ == "__main__":
