@@ -18,7 +18,7 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import read_json
 
-HEADS = ("verdict", "claim of the paper", "test", "value", "95 % interval", "n", "scale", "place")  # of the table in the README
+HEADS = ("verdict", "claim of the paper", "test", "our value", "95 % interval", "n", "scale", "place")  # of the table in the README
 MEANINGS = {
     ClaimVerdict.HOLDS.value: "the whole 95 % interval of the statistic lies where the claim is true",
     ClaimVerdict.DOES_NOT_HOLD.value: "all of it lies where the claim is false",
@@ -90,8 +90,8 @@ Judged = list[tuple[Claim, dict[str, ClaimResult]]]  # each claim with its resul
 
 
 def _rounded(value: float) -> str:
-    """Two decimals, or one digit of a smaller value."""
-    return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1g}"
+    """Two decimals, three of a value below 1, one digit of one below 0.01."""
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.1g}"
 
 
 def claims() -> list[Claim]:
@@ -167,6 +167,14 @@ def claim_lines(found: Judged) -> list[str]:
     return lines
 
 
+def _verdict(claim: Claim, result: ClaimResult) -> str:
+    """The verdict; of an undecided claim also whether the value itself meets the bound, + or −."""
+    said, value = result.outcome.verdict.value, result.outcome.value
+    if result.outcome.verdict is not ClaimVerdict.UNDECIDED or value is None:
+        return said
+    return f"{said} {'+' if Region(**claim.rule).verdict(value, value) is ClaimVerdict.HOLDS else '−'}"
+
+
 def markdown(found: Judged) -> list[str]:
     """For the README: a table of what was judged at a scale, the decided claims first, and where those without runs stand."""
     rows = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
@@ -174,7 +182,7 @@ def markdown(found: Judged) -> list[str]:
     run = [(scale, claim, result) for claim, scales in found for scale, result in scales.items() if result.has_runs]
     for scale, claim, result in sorted(run, key=lambda one: (SCALES.index(one[0]), order.index(one[2].outcome.verdict))):
         measured = result.value, result.interval, result.runs, scale
-        cells = result.outcome.verdict, claim.statement, claim.rule_text, *measured, claim.place
+        cells = _verdict(claim, result), claim.statement, claim.rule_text, *measured, claim.place
         rows.append(f"| {' | '.join(cell or ABSENT for cell in cells)} |")
     left = Counter(claim.place for claim, scales in found if not any(result.has_runs for result in scales.values()))
     return [*rows, "", f"Claims not run yet: {', '.join(f'{count} of {place}' for place, count in left.items()) or 'none'}."]

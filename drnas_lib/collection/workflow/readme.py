@@ -53,7 +53,7 @@ def claim_counts(report: Report) -> str:
     said = claims.counted(report.claims).replace("laptop scale", LAPTOP_SCALE)
     means, plan = Means.of(report), Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    return f"{said}; {sum(done)} of its {len(done)} searches are done. {means.status if means else 'Nothing to compare yet.'}"
+    return f"{said}; {sum(done)} of the {len(done)} laptop searches are done. {means.status if means else 'Nothing to compare yet.'}"
 
 
 def number_counts(report: Report) -> str:
@@ -61,11 +61,11 @@ def number_counts(report: Report) -> str:
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    none = ": counted sizes and look-ups in a published table; no network was trained for them"
+    none = ": parameter counts and look-ups in that table; no network was trained for them"
     networks = f", {trained} of them from trained networks" if trained else none
     return (
         f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run yet. {len(agree)} agree{networks}. "
-        f"{counted[Verdict.NOT_REPRODUCED]} differ, mostly sizes that the paper quotes for other methods."
+        f"{counted[Verdict.NOT_REPRODUCED]} differ, mostly parameter counts that the paper quotes for other methods."
     )
 
 
@@ -108,17 +108,24 @@ class Means:
     @property
     def status(self) -> str:
         """For the first screen."""
-        best = f"the best other supernet method {self.best:.2f} % ({self.name})"
-        return f"So far: DrNAS {self.drnas:.2f} % on CIFAR-10, {best}, random search {self.random:.2f} %."
+        return (
+            f"There DrNAS finds cells of {self.drnas:.2f} % on CIFAR-10, the next supernet method ({self.name}) {self.best:.2f} %; random "
+            f"search, which reads accuracies of trained cells from a published table, {self.random:.2f} %. All are of that table."
+        )
 
     def in_short(self, report: Report) -> str:
         """With the verdicts on the two claims."""
         of = {claim.name: scales[LAPTOP].outcome.verdict for claim, scales in report.claims}
+        lead, ahead = self.drnas - self.best, self.random - self.drnas
         return (
-            f"at the laptop scale DrNAS reaches {self.drnas:.2f} %, the best other supernet method {self.best:.2f} % "
-            f"({self.name}, n = {self.n}); that DrNAS is better is {WORDS[of['best_of_table_4']]}. Random search, which sees accuracies of "
-            f"trained cells, reaches {self.random:.2f} %; that DrNAS is better is {WORDS[of['better_than_lookups']]}."
+            f"at the laptop scale DrNAS is {_above(lead)} the best other supernet method ({self.name}, n = {self.n}); that it is better is "
+            f"{WORDS[of['best_of_table_4']]}. Random search is {_above(ahead)} DrNAS; that DrNAS is better is "
+            f"{WORDS[of['better_than_lookups']]}."
         )
+
+
+def _above(difference: float) -> str:
+    return f"{abs(difference):.2f} points {'above' if difference > 0 else 'below'}"
 
 
 if __name__ == "__main__":
