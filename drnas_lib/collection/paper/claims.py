@@ -19,6 +19,7 @@ from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import read_json
 
 HEADS = ("verdict", "claim of the paper", "test", "our value", "95 % interval", "n", "scale", "place")  # of the table in the README
+PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold"}
 MEANINGS = {
     ClaimVerdict.HOLDS.value: "the whole 95 % interval of the statistic lies where the claim is true",
     ClaimVerdict.DOES_NOT_HOLD.value: "all of it lies where the claim is false",
@@ -147,7 +148,8 @@ def counted(found: Judged) -> str:
     said = []
     for scale in SCALES:
         counts = Counter(scales[scale].outcome.verdict for _, scales in found)
-        each = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ClaimVerdict if counts[verdict])
+        words = ((counts[verdict], PLURAL.get(verdict, verdict) if counts[verdict] > 1 else verdict) for verdict in ClaimVerdict)
+        each = ", ".join(f"{count} {word}" for count, word in words if count)
         said.append(f"at {scale} scale {'none is run' if counts[ClaimVerdict.NOT_RUN] == counts.total() else each}")
     return "; ".join(said)
 
