@@ -143,20 +143,19 @@ def legend() -> Styler:
     return table_style.legend(MEANINGS)
 
 
-def counted(found: Judged) -> str:
-    """'at full scale none is run; at laptop scale 1 holds, 9 undecided'."""
-    said = []
-    for scale in SCALES:
-        counts = Counter(scales[scale].outcome.verdict for _, scales in found)
-        words = ((counts[verdict], PLURAL.get(verdict, verdict) if counts[verdict] > 1 else verdict) for verdict in ClaimVerdict)
-        each = ", ".join(f"{count} {word}" for count, word in words if count)
-        said.append(f"at {scale} scale {'none is run' if counts[ClaimVerdict.NOT_RUN] == counts.total() else each}")
-    return "; ".join(said)
+def counted(found: Judged, scale: str) -> str:
+    """'1 holds, 9 undecided', or 'none is run'."""
+    counts = Counter(scales[scale].outcome.verdict for _, scales in found)
+    if counts[ClaimVerdict.NOT_RUN] == counts.total():
+        return "none is run"
+    words = ((counts[verdict], PLURAL.get(verdict, verdict) if counts[verdict] > 1 else verdict) for verdict in ClaimVerdict)
+    return ", ".join(f"{count} {word}" for count, word in words if count)
 
 
 def sentence(found: Judged) -> Markdown:
     """How many claims hold at each scale."""
-    return Markdown(f"**Of the paper's {len(found)} claims, {counted(found)}.**")
+    each = "; ".join(f"at {scale} scale {counted(found, scale)}" for scale in SCALES)
+    return Markdown(f"**Of the paper's {len(found)} claims, {each}.**")
 
 
 def claim_lines(found: Judged) -> list[str]:

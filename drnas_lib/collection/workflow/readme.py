@@ -14,7 +14,7 @@ from drnas_lib.collection.paper.verdicts import Finding, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import short
 from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.collection.workflow.campaign import Plan, files
-from drnas_lib.config.scales import LAPTOP
+from drnas_lib.config.scales import FULL, LAPTOP
 from drnas_lib.runs.records import PROJECT, RunFolder, atomic_write
 
 README = PROJECT / "README.md"
@@ -43,17 +43,18 @@ def updated(text: str, report: Report) -> str:
 def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
     yield r"\| verdict \|(.*\n)+\nClaims not run yet: .*", "\n".join(claims.markdown(report.claims))
-    yield r"In short.*\n\n\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
+    yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
+    yield r"In short: .*", f"In short: {in_short(report)}"
     yield r"- \*\*The paper's \d+ claims:\*\*.*", f"- **The paper's {len(claims.claims())} claims:** {claim_counts(report)}"
     yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
 
 
 def claim_counts(report: Report) -> str:
-    """How many claims have which verdict at each scale, the means behind the first of them, and how many laptop searches are finished."""
-    said = claims.counted(report.claims).replace("laptop scale", LAPTOP_SCALE)
-    means, plan = Means.of(report), Plan(results=str(report.results.root))
+    """How many claims have which verdict at each scale, how many laptop searches are finished, and what they found."""
+    of, means, plan = report.claims, Means.of(report), Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    return f"{said}; {sum(done)} of the {len(done)} laptop searches are done. {means.status if means else 'Nothing to compare yet.'}"
+    said = f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE}, {sum(done)} of {len(done)} searches are done"
+    return f"{said}: {claims.counted(of, LAPTOP)}. {means.status if means else 'Nothing to compare yet.'}"
 
 
 def number_counts(report: Report) -> str:
@@ -61,7 +62,7 @@ def number_counts(report: Report) -> str:
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    none = ": parameter counts and look-ups in that table; no network was trained for them"
+    none = ": parameter counts, and results that need only that table, such as random search"
     networks = f", {trained} of them from trained networks" if trained else none
     return (
         f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run yet. {len(agree)} agree{networks}. "
@@ -75,52 +76,57 @@ def shown(report: Report) -> list[Finding]:
 
 
 def results(report: Report) -> list[str]:
-    """The laptop scale in two sentences, and the table of results in Markdown."""
+    """The table of results in Markdown."""
     rows = ["| method | paper | ours, full size | n | ours, laptop scale | comparison |", "|---|---|---|---|---|---|"]
     for f in shown(report):
         cells = f.number.row, f.number.printed, f.ours, f.n or ABSENT, f.laptop_text or ABSENT, f.verdict.value
         rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def in_short(report: Report) -> str:
+    """The means at the laptop scale, with the verdicts on the two claims about them."""
     means = Means.of(report)
-    return [f"In short: {means.in_short(report) if means else 'nothing to compare yet.'}", "", *rows]
+    if means is None:
+        return "nothing to compare yet."
+    of = {claim.name: scales[LAPTOP].outcome.verdict for claim, scales in report.claims}
+    return (
+        f"at the laptop scale DrNAS is {_above(means.drnas - means.best)} the best other supernet method ({means.name}, n = {means.n}); "
+        f"that it is better is {WORDS[of['best_of_table_4']]}. Random search is {_above(means.random - means.drnas)} DrNAS; that DrNAS is "
+        f"better is {WORDS[of['better_than_lookups']]}."
+    )
 
 
 @dataclass(frozen=True)
 class Means:
-    """Mean accuracies in per cent: of DrNAS and of the best other search of a supernet, both at the laptop scale, and of random search."""
+    """Mean accuracies in per cent: of DrNAS and the best other supernet method, both at the laptop scale, and of random search."""
 
     drnas: float
     best: float
     name: str  # of that other method
     n: int  # its runs
     random: float
+    optimum: str  # of the benchmark, as the paper prints it
 
     @classmethod
     def of(cls, report: Report) -> Self | None:
         """None while one of the three has no run."""
         laptop = {short(f.number.row): [m.value for m in f.laptop] for f in shown(report) if f.laptop}
         (random,) = ([m.value for m in f.full] for f in shown(report) if f.number.row.startswith("Random"))
+        (optimum,) = (f.number.printed for f in report.of(TABLE) if (f.number.row, f.number.column) == (EXCEPT[1], COLUMN))
         others = {name: values for name, values in laptop.items() if name != OWN}
         if not (OWN in laptop and others and random):
             return None
         best = max(others, key=lambda name: fmean(others[name]))
-        return cls(fmean(laptop[OWN]), fmean(others[best]), best, len(others[best]), fmean(random))
+        return cls(fmean(laptop[OWN]), fmean(others[best]), best, len(others[best]), fmean(random), optimum)
 
     @property
     def status(self) -> str:
         """For the first screen."""
         return (
-            f"There DrNAS finds cells of {self.drnas:.2f} % on CIFAR-10, the next supernet method ({self.name}) {self.best:.2f} %; random "
-            f"search, which reads accuracies of trained cells from a published table, {self.random:.2f} %. All are of that table."
-        )
-
-    def in_short(self, report: Report) -> str:
-        """With the verdicts on the two claims."""
-        of = {claim.name: scales[LAPTOP].outcome.verdict for claim, scales in report.claims}
-        lead, ahead = self.drnas - self.best, self.random - self.drnas
-        return (
-            f"at the laptop scale DrNAS is {_above(lead)} the best other supernet method ({self.name}, n = {self.n}); that it is better is "
-            f"{WORDS[of['best_of_table_4']]}. Random search is {_above(ahead)} DrNAS; that DrNAS is better is "
-            f"{WORDS[of['better_than_lookups']]}."
+            f"CIFAR-10 accuracy of found cells in the published NAS-Bench-201 table: DrNAS {self.drnas:.2f} %, {self.name} (the best other "
+            f"supernet method) {self.best:.2f} %, random search {self.random:.2f} %, best possible {self.optimum} %. Random search trains "
+            "nothing: it reads accuracies from that table."
         )
 
 
