@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Self
 
 from drnas_lib.collection.paper import claims
-from drnas_lib.collection.paper.claim_rules import ClaimVerdict
+from drnas_lib.collection.paper.claim_rules import FEWEST, ClaimVerdict
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.verdicts import Finding, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import short
@@ -46,15 +46,28 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     yield r"In short: .*", f"In short: {in_short(report)}"
     yield r"- \*\*The paper's \d+ claims:\*\*.*", f"- **The paper's {len(claims.claims())} claims:** {claim_counts(report)}"
+    yield r"- \*\*Found so far:\*\*.*", f"- **Found so far:** {found_so_far(report)}"
     yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
 
 
 def claim_counts(report: Report) -> str:
-    """How many claims have which verdict at each scale, how many laptop searches are finished, and what they found."""
-    of, means, plan = report.claims, Means.of(report), Plan(results=str(report.results.root))
+    """How many claims have which verdict at each scale, and how many laptop searches are missing."""
+    of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    said = f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE}, {sum(done)} of {len(done)} searches are done"
-    return f"{said}: {claims.counted(of, LAPTOP)}. {means.status if means else 'Nothing to compare yet.'}"
+    missing = f"{len(done) - sum(done)} of {len(done)} planned searches are missing"
+    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)}; {missing}."
+
+
+def found_so_far(report: Report) -> str:
+    """The means at the laptop scale for the first screen."""
+    means = Means.of(report)
+    if means is None:
+        return "nothing to compare yet."
+    return (
+        "NAS-Bench-201 is a space of 15,625 cells with a published table of their accuracies. There, on CIFAR-10, the cells of our laptop "
+        f"searches have: DrNAS {means.drnas:.2f} %, {means.name} (the best other supernet method) {means.best:.2f} %, random search "
+        f"{means.random:.2f} %; best possible {means.optimum} %. Random search trains nothing: it reads that table."
+    )
 
 
 def number_counts(report: Report) -> str:
@@ -62,7 +75,7 @@ def number_counts(report: Report) -> str:
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    none = ": parameter counts, and results that need only that table, such as random search"
+    none = ": parameter counts, and results read from that table, such as random search's"
     networks = f", {trained} of them from trained networks" if trained else none
     return (
         f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run yet. {len(agree)} agree{networks}. "
@@ -90,10 +103,11 @@ def in_short(report: Report) -> str:
     if means is None:
         return "nothing to compare yet."
     of = {claim.name: scales[LAPTOP].outcome.verdict for claim, scales in report.claims}
+    few = ", ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
     return (
-        f"at the laptop scale DrNAS is {_above(means.drnas - means.best)} the best other supernet method ({means.name}, n = {means.n}); "
-        f"that it is better is {WORDS[of['best_of_table_4']]}. Random search is {_above(means.random - means.drnas)} DrNAS; that DrNAS is "
-        f"better is {WORDS[of['better_than_lookups']]}."
+        f"at the laptop scale DrNAS is {_above(means.drnas - means.best)} the best other supernet method, {means.name}; that it is better "
+        f"than all is {WORDS[of['best_of_table_4']]}{f' (fewer than {FEWEST} runs: {few})' if few else ''}. Random search is "
+        f"{_above(means.random - means.drnas)} DrNAS; that DrNAS is better is {WORDS[of['better_than_lookups']]}."
     )
 
 
@@ -104,7 +118,6 @@ class Means:
     drnas: float
     best: float
     name: str  # of that other method
-    n: int  # its runs
     random: float
     optimum: str  # of the benchmark, as the paper prints it
 
@@ -118,16 +131,7 @@ class Means:
         if not (OWN in laptop and others and random):
             return None
         best = max(others, key=lambda name: fmean(others[name]))
-        return cls(fmean(laptop[OWN]), fmean(others[best]), best, len(others[best]), fmean(random), optimum)
-
-    @property
-    def status(self) -> str:
-        """For the first screen."""
-        return (
-            f"CIFAR-10 accuracy of found cells in the published NAS-Bench-201 table: DrNAS {self.drnas:.2f} %, {self.name} (the best other "
-            f"supernet method) {self.best:.2f} %, random search {self.random:.2f} %, best possible {self.optimum} %. Random search trains "
-            "nothing: it reads accuracies from that table."
-        )
+        return cls(fmean(laptop[OWN]), fmean(others[best]), best, fmean(random), optimum)
 
 
 def _above(difference: float) -> str:
