@@ -8,9 +8,9 @@ from statistics import fmean
 from typing import Self
 
 from drnas_lib.collection.paper import claims
-from drnas_lib.collection.paper.claim_rules import FEWEST, ClaimVerdict
+from drnas_lib.collection.paper.claim_rules import FEWEST, ClaimVerdict, judge
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.collection.paper.verdicts import Finding, Verdict, runs
+from drnas_lib.collection.paper.verdicts import Finding, Values, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import short
 from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.collection.workflow.campaign import Plan, files
@@ -20,12 +20,7 @@ from drnas_lib.runs.records import PROJECT, RunFolder, atomic_write
 README = PROJECT / "README.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
 LAPTOP_SCALE = "[laptop scale](#words) (a tenth of the images, half the epochs, a small network)"
-WORDS = {  # how a sentence says a verdict
-    ClaimVerdict.HOLDS: "confirmed",
-    ClaimVerdict.DOES_NOT_HOLD: "refuted",
-    ClaimVerdict.UNDECIDED: "undecided",
-    ClaimVerdict.NOT_RUN: "not tested",
-}
+DECIDED = (ClaimVerdict.HOLDS, ClaimVerdict.DOES_NOT_HOLD)
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; the kind of a run that only queries the benchmark table
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
@@ -51,23 +46,30 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def claim_counts(report: Report) -> str:
-    """How many claims have which verdict at each scale, and how many laptop searches are missing."""
+    """How many claims have which verdict at each scale, which of them are decided, and how many laptop searches are missing."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
+    decided = [f"*{claim.statement}* {verdict}" for claim, scales in of if (verdict := scales[LAPTOP].outcome.verdict) in DECIDED]
+    which = f" ({'; '.join(decided)})" if decided else ""
     missing = f"{len(done) - sum(done)} of {len(done)} planned searches are missing"
-    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)}; {missing}."
+    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)}{which}; {missing}."
 
 
 def found_so_far(report: Report) -> str:
-    """The means at the laptop scale for the first screen."""
-    means = Means.of(report)
-    if means is None:
+    """Accuracies at the laptop scale for the first screen."""
+    of = Comparison.of(report)
+    if of is None:
         return "nothing to compare yet."
     return (
-        "NAS-Bench-201 is a space of 15,625 cells with a published table of their accuracies. There, on CIFAR-10, the cells of our laptop "
-        f"searches have: DrNAS {means.drnas:.2f} %, {means.name} (the best other supernet method) {means.best:.2f} %, random search "
-        f"{means.random:.2f} %; best possible {means.optimum} %. Random search trains nothing: it reads that table."
+        "NAS-Bench-201 is a space of 15,625 cells with a published table of their accuracies. On CIFAR-10 our laptop searches found cells "
+        f"of: DrNAS {_accuracy(of.drnas)}, {of.name} (the best other supernet method) {_accuracy(of.best)}. Random search, which only reads "
+        f"that table, has {of.random.ours} % (n = {of.random.n}); the best cell has {of.optimum} %."
     )
+
+
+def _accuracy(finding: Finding) -> str:
+    """'93.61 ± 0.23 % (n = 4)', of the laptop scale."""
+    return finding.laptop_text.replace(" (", " % (")
 
 
 def number_counts(report: Report) -> str:
@@ -98,44 +100,47 @@ def results(report: Report) -> list[str]:
 
 
 def in_short(report: Report) -> str:
-    """The means at the laptop scale, with the verdicts on the two claims about them."""
-    means = Means.of(report)
-    if means is None:
+    """By how much DrNAS leads at the laptop scale, with intervals, and which methods have too few runs."""
+    of = Comparison.of(report)
+    if of is None:
         return "nothing to compare yet."
-    of = {claim.name: scales[LAPTOP].outcome.verdict for claim, scales in report.claims}
     few = ", ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
     return (
-        f"at the laptop scale DrNAS is {_above(means.drnas - means.best)} the best other supernet method, {means.name}; that it is better "
-        f"than all is {WORDS[of['best_of_table_4']]}{f' (fewer than {FEWEST} runs: {few})' if few else ''}. Random search is "
-        f"{_above(means.random - means.drnas)} DrNAS; that DrNAS is better is {WORDS[of['better_than_lookups']]}."
+        f"at the laptop scale DrNAS leads {of.name}, the best other supernet method, by {_lead(of.drnas.laptop, of.best.laptop)}, and "
+        f"random search by {_lead(of.drnas.laptop, of.random.full)}. An interval that includes 0 shows no difference."
+        + (f" Fewer than {FEWEST} runs so far: {few}." if few else "")
     )
 
 
-@dataclass(frozen=True)
-class Means:
-    """Mean accuracies in per cent: of DrNAS and the best other supernet method, both at the laptop scale, and of random search."""
+def _lead(ours: Values, others: Values) -> str:
+    """'1.01 points (95 % interval -1.50 to 3.52)'."""
+    lead = judge("difference", {"above": 0}, [[m.value for m in ours]], [[m.value for m in others]])
+    interval = "no interval" if lead.low is None else f"95 % interval {lead.low:.2f} to {lead.high:.2f}"
+    return f"{lead.value:.2f} points ({interval})"
 
-    drnas: float
-    best: float
-    name: str  # of that other method
-    random: float
-    optimum: str  # of the benchmark, as the paper prints it
+
+@dataclass(frozen=True)
+class Comparison:
+    """The findings of DrNAS, of the supernet method with the best laptop searches beside it, and of random search."""
+
+    drnas: Finding
+    best: Finding
+    random: Finding
+    optimum: str  # accuracy of the best cell, as the paper prints it
+
+    @property
+    def name(self) -> str:
+        return short(self.best.number.row)
 
     @classmethod
     def of(cls, report: Report) -> Self | None:
         """None while one of the three has no run."""
-        laptop = {short(f.number.row): [m.value for m in f.laptop] for f in shown(report) if f.laptop}
-        (random,) = ([m.value for m in f.full] for f in shown(report) if f.number.row.startswith("Random"))
-        (optimum,) = (f.number.printed for f in report.of(TABLE) if (f.number.row, f.number.column) == (EXCEPT[1], COLUMN))
-        others = {name: values for name, values in laptop.items() if name != OWN}
-        if not (OWN in laptop and others and random):
+        column = {short(f.number.row): f for f in report.of(TABLE) if f.number.column == COLUMN}
+        others = [f for name, f in column.items() if name != OWN and f.laptop]
+        if not (column[OWN].laptop and others and column["Random"].full):
             return None
-        best = max(others, key=lambda name: fmean(others[name]))
-        return cls(fmean(laptop[OWN]), fmean(others[best]), best, fmean(random), optimum)
-
-
-def _above(difference: float) -> str:
-    return f"{abs(difference):.2f} points {'above' if difference > 0 else 'below'}"
+        best = max(others, key=lambda f: fmean(m.value for m in f.laptop))
+        return cls(column[OWN], best, column["Random"], column["optimal"].number.printed)
 
 
 if __name__ == "__main__":
