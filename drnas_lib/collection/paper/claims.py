@@ -18,7 +18,7 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import read_json
 
-HEADS = ("verdict", "claim of the paper", "test", "our value", "95 % interval", "n", "scale", "place")  # of the table in the README
+HEADS = ("verdict", "claim of the paper", "test", "our value", "95 % interval", "n", "place")  # of the table in the README
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold"}
 MEANINGS = {
     ClaimVerdict.HOLDS.value: "the whole 95 % interval of the statistic lies where the claim is true",
@@ -177,13 +177,14 @@ def _verdict(claim: Claim, result: ClaimResult) -> str:
 
 
 def markdown(found: Judged) -> list[str]:
-    """For the README: a table of what was judged at a scale, the decided claims first, and where those without runs stand."""
-    rows = [f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"]
-    order = list(ClaimVerdict)
-    run = [(scale, claim, result) for claim, scales in found for scale, result in scales.items() if result.has_runs]
-    for scale, claim, result in sorted(run, key=lambda one: (SCALES.index(one[0]), order.index(one[2].outcome.verdict))):
-        measured = result.value, result.interval, result.runs, scale
-        cells = _verdict(claim, result), claim.statement, claim.rule_text, *measured, claim.place
-        rows.append(f"| {' | '.join(cell or ABSENT for cell in cells)} |")
+    """For the README: a table of what was judged at each scale, the decided claims first, and where those without runs stand."""
+    lines, order = [], list(ClaimVerdict)
+    for scale in SCALES:
+        run = [(claim, scales[scale]) for claim, scales in found if scales[scale].has_runs]
+        lines += [f"At the {scale} scale:", "", f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"] if run else []
+        for claim, result in sorted(run, key=lambda one: order.index(one[1].outcome.verdict)):
+            cells = _verdict(claim, result), claim.statement, claim.rule_text, result.value, result.interval, result.runs, claim.place
+            lines.append(f"| {' | '.join(cell or ABSENT for cell in cells)} |")
+        lines += [""] if run else []
     left = Counter(claim.place for claim, scales in found if not any(result.has_runs for result in scales.values()))
-    return [*rows, "", f"Claims not run yet: {', '.join(f'{count} of {place}' for place, count in left.items()) or 'none'}."]
+    return [*lines, f"Claims not run yet: {', '.join(f'{count} of {place}' for place, count in left.items()) or 'none'}."]

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Self
 
 from drnas_lib.collection.paper import claims
-from drnas_lib.collection.paper.claim_rules import FEWEST, ClaimVerdict, judge
+from drnas_lib.collection.paper.claim_rules import FEWEST, Outcome, judge
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.verdicts import Finding, Values, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import short
@@ -20,7 +20,6 @@ from drnas_lib.runs.records import PROJECT, RunFolder, atomic_write
 README = PROJECT / "README.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
 LAPTOP_SCALE = "[laptop scale](#words) (a tenth of the images, half the epochs, a small network)"
-DECIDED = (ClaimVerdict.HOLDS, ClaimVerdict.DOES_NOT_HOLD)
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; the kind of a run that only queries the benchmark table
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
@@ -37,7 +36,7 @@ def updated(text: str, report: Report) -> str:
 
 def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
-    yield r"\| verdict \|(.*\n)+\nClaims not run yet: .*", "\n".join(claims.markdown(report.claims))
+    yield r"(At the \w+ scale:\n\n\| verdict \|(.*\n)+\n)*Claims not run yet: .*", "\n".join(claims.markdown(report.claims))
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     yield r"In short: .*", f"In short: {in_short(report)}"
     yield r"- \*\*The paper's \d+ claims:\*\*.*", f"- **The paper's {len(claims.claims())} claims:** {claim_counts(report)}"
@@ -46,13 +45,11 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def claim_counts(report: Report) -> str:
-    """How many claims have which verdict at each scale, which of them are decided, and how many laptop searches are missing."""
+    """How many claims have which verdict at each scale, and how many laptop searches are missing."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    decided = [f"*{claim.statement}* {verdict}" for claim, scales in of if (verdict := scales[LAPTOP].outcome.verdict) in DECIDED]
-    which = f" ({'; '.join(decided)})" if decided else ""
     missing = f"{len(done) - sum(done)} of {len(done)} planned searches are missing"
-    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)}{which}; {missing}."
+    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)} ([table](#claims)); {missing}."
 
 
 def found_so_far(report: Report) -> str:
@@ -61,9 +58,10 @@ def found_so_far(report: Report) -> str:
     if of is None:
         return "nothing to compare yet."
     return (
-        "NAS-Bench-201 is a space of 15,625 cells with a published table of their accuracies. On CIFAR-10 our laptop searches found cells "
-        f"of: DrNAS {_accuracy(of.drnas)}, {of.name} (the best other supernet method) {_accuracy(of.best)}. Random search, which only reads "
-        f"that table, has {of.random.ours} % (n = {of.random.n}); the best cell has {of.optimum} %."
+        f"at the laptop scale DrNAS is {_than(of.drnas.laptop, of.best.laptop)} {of.name}, the best other supernet method, and "
+        f"{_than(of.drnas.laptop, of.random.full)} random search. Mean CIFAR-10 accuracy of the found cells: DrNAS {_accuracy(of.drnas)}, "
+        f"{of.name} {_accuracy(of.best)}, random search {of.random.ours} % (n = {of.random.n}). Random search trains nothing: it looks "
+        f"cells up in the published accuracies of the 15,625 cells of NAS-Bench-201. The best of them has {of.optimum} %."
     )
 
 
@@ -80,7 +78,7 @@ def number_counts(report: Report) -> str:
     none = ": parameter counts, and results read from that table, such as random search's"
     networks = f", {trained} of them from trained networks" if trained else none
     return (
-        f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no full-size run yet. {len(agree)} agree{networks}. "
+        f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no run at full scale yet. {len(agree)} agree{networks}. "
         f"{counted[Verdict.NOT_REPRODUCED]} differ, mostly parameter counts that the paper quotes for other methods."
     )
 
@@ -91,11 +89,15 @@ def shown(report: Report) -> list[Finding]:
 
 
 def results(report: Report) -> list[str]:
-    """The table of results in Markdown."""
-    rows = ["| method | paper | ours, full size | n | ours, laptop scale | comparison |", "|---|---|---|---|---|---|"]
+    """The table of results in Markdown: of each row the full scale where it has runs, else the laptop scale."""
+    rows = ["| method | paper | ours | n | scale of ours | comparison |", "|---|---|---|---|---|---|"]
     for f in shown(report):
-        cells = f.number.row, f.number.printed, f.ours, f.n or ABSENT, f.laptop_text or ABSENT, f.verdict.value
-        rows.append(f"| {' | '.join(cells)} |")
+        cells: tuple[str, ...] = (ABSENT,) * 4
+        if f.full:
+            cells = f.ours, f.n, FULL, f.verdict.value
+        elif f.laptop:
+            cells = f.laptop_text.partition(" (")[0], str(len(f.laptop)), LAPTOP, ABSENT
+        rows.append(f"| {f.number.row} | {f.number.printed} | {' | '.join(cells)} |")
     return rows
 
 
@@ -106,17 +108,30 @@ def in_short(report: Report) -> str:
         return "nothing to compare yet."
     few = ", ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
     return (
-        f"at the laptop scale DrNAS leads {of.name}, the best other supernet method, by {_lead(of.drnas.laptop, of.best.laptop)}, and "
-        f"random search by {_lead(of.drnas.laptop, of.random.full)}. An interval that includes 0 shows no difference."
-        + (f" Fewer than {FEWEST} runs so far: {few}." if few else "")
+        f"at the laptop scale DrNAS minus {of.name}, the best other supernet method: {_difference(of.drnas.laptop, of.best.laptop)}; DrNAS "
+        f"minus random search: {_difference(of.drnas.laptop, of.random.full)}. An interval that includes 0 shows no difference."
+        + (f" {few}: fewer than {FEWEST} runs so far, so tests that include them have no interval." if few else "")
     )
 
 
-def _lead(ours: Values, others: Values) -> str:
+def _compared(ours: Values, others: Values) -> Outcome:
+    """Our mean minus the other, and its interval."""
+    return judge("difference", {"above": 0}, [[m.value for m in ours]], [[m.value for m in others]])
+
+
+def _difference(ours: Values, others: Values) -> str:
     """'1.01 points (95 % interval -1.50 to 3.52)'."""
-    lead = judge("difference", {"above": 0}, [[m.value for m in ours]], [[m.value for m in others]])
-    interval = "no interval" if lead.low is None else f"95 % interval {lead.low:.2f} to {lead.high:.2f}"
-    return f"{lead.value:.2f} points ({interval})"
+    found = _compared(ours, others)
+    interval = "no interval" if found.low is None else f"95 % interval {found.low:.2f} to {found.high:.2f}"
+    return f"{found.value:.2f} points ({interval})"
+
+
+def _than(ours: Values, others: Values) -> str:
+    """'better than', 'worse than', or 'not clearly different from' while the interval includes 0."""
+    found = _compared(ours, others)
+    if found.low is None or found.high is None or found.low <= 0 <= found.high:
+        return "not clearly different from"
+    return "better than" if found.low > 0 else "worse than"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.collection.workflow.readme import README, in_short, number_counts, results, updated
+from drnas_lib.collection.workflow.readme import README, found_so_far, in_short, number_counts, results, updated
 from drnas_lib.runs.records import PROJECT
 from tests import paper_runs
 
@@ -20,7 +20,9 @@ def test_every_part_is_made_new(tmp_path):
     empty = updated(text, Report.read(tmp_path))
     for part in ("88 of 88 planned searches are missing", "at full scale none is run", "far:** nothing to compare", "In short: nothing"):
         assert part in empty, part
-    assert "| laptop |" not in empty and empty.count("## ") == text.count("## ") and updated(empty, Report.read(tmp_path)) == empty
+    assert (
+        "At the laptop scale:" not in empty and empty.count("## ") == text.count("## ") and updated(empty, Report.read(tmp_path)) == empty
+    )
     with pytest.raises(ValueError, match="needs one place for"):
         updated(text.replace("| method | paper |", "| paper | method |"), Report.read(tmp_path))
 
@@ -30,14 +32,14 @@ def test_a_new_result_changes_its_row_and_a_reduced_one_does_not(tmp_path):
         (found,) = [line for line in results(Report.read(tmp_path)) if line.startswith("| DrNAS |")]
         return found
 
-    assert row() == "| DrNAS | 94.36 ± 0.00 | – | – | – | not run |"
+    assert row() == "| DrNAS | 94.36 ± 0.00 | – | – | – | – |"
     paper_runs.search(tmp_path, 91.0, dataset="cifar10", epochs=[5])
-    assert row() == "| DrNAS | 94.36 ± 0.00 | – | – | – | reduced only |"
+    assert row() == "| DrNAS | 94.36 ± 0.00 | – | – | – | – |", "a run of another size does not count"
     paper_runs.search(tmp_path, 92.0, dataset="cifar10", scale="laptop")
-    assert row() == "| DrNAS | 94.36 ± 0.00 | – | – | 92.00 (n = 1) | reduced only |"
+    assert row() == "| DrNAS | 94.36 ± 0.00 | 92.00 | 1 | laptop | – |"
     for seed in range(4):
         paper_runs.search(tmp_path, 94.36, dataset="cifar10", seed=seed)
-    assert row() == "| DrNAS | 94.36 ± 0.00 | 94.36 ± 0.00 | 4 | 92.00 (n = 1) | reproduced |"
+    assert row() == "| DrNAS | 94.36 ± 0.00 | 94.36 ± 0.00 | 4 | full | reproduced |"
 
 
 def test_the_status_counts_what_agrees_and_what_of_it_was_trained(tmp_path):
@@ -56,5 +58,6 @@ def test_the_laptop_scale_in_short(tmp_path):
         paper_runs.search(tmp_path, accuracy, dataset="cifar10", scale="laptop", method=method, protocol="paper")
     assert said() == "nothing to compare yet.", "without random search"
     shutil.copytree(PROJECT / "results" / "table_search", tmp_path / "table_search")
-    assert "DrNAS leads GDAS, the best other supernet method, by 1.00 points (no interval), and random search by -1.72 points" in said()
-    assert said().endswith("Fewer than 3 runs so far: DARTS (2nd), GDAS, DrNAS.")
+    assert "DrNAS minus GDAS, the best other supernet method: 1.00 points (no interval); DrNAS minus random search: -1.72 points" in said()
+    assert said().endswith("DARTS (2nd), GDAS, DrNAS: fewer than 3 runs so far, so tests that include them have no interval.")
+    assert "not clearly different from GDAS" in found_so_far(Report.read(tmp_path))
