@@ -19,7 +19,7 @@ from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import read_json
 
 HEADS = ("verdict", "claim of the paper", "test", "our value", "95 % interval", "n", "place")  # of the table in the README
-PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold"}
+PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {
     ClaimVerdict.HOLDS.value: "the whole 95 % interval of the statistic lies where the claim is true",
     ClaimVerdict.DOES_NOT_HOLD.value: "all of it lies where the claim is false",

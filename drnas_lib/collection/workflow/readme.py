@@ -40,7 +40,7 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     yield r"In short: .*", f"In short: {in_short(report)}"
     yield r"- \*\*The paper's \d+ claims:\*\*.*", f"- **The paper's {len(claims.claims())} claims:** {claim_counts(report)}"
-    yield r"- \*\*Found so far:\*\*.*", f"- **Found so far:** {found_so_far(report)}"
+    yield r"(?<=laptop-scale searches\):\*\*) .*", f" {found_so_far(report)}"
     yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
 
 
@@ -57,12 +57,12 @@ def found_so_far(report: Report) -> str:
     of = Comparison.of(report)
     if of is None:
         return "nothing to compare yet."
+    random, best = _than(of.drnas.laptop, of.random.full), _than(of.drnas.laptop, of.best.laptop)
     return (
-        f"at the laptop scale DrNAS is {_than(of.drnas.laptop, of.best.laptop)} {of.name}, the best other supernet method, and "
-        f"{_than(of.drnas.laptop, of.random.full)} random search. Every accuracy here is looked up in the published table of the 15,625 "
-        f"fully trained cells of NAS-Bench-201; the scale is that of the search for a cell. On CIFAR-10: DrNAS {_accuracy(of.drnas)}, "
-        f"{of.name} {_accuracy(of.best)}, random search, which trains no supernet, {of.random.ours} % (n = {of.random.n}); the best cell "
-        f"{of.optimum} %."
+        f"DrNAS is {random} random search and {'' if best == random else f'{best} '}{of.name}, the "
+        f"best other supernet method. Mean ± standard deviation over n seeds: DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, "
+        f"random search, which trains no supernet, {of.random.ours} % (n = {of.random.n}). Only the search is small: these accuracies are "
+        f"looked up in the benchmark table of NAS-Bench-201, of 15,625 fully trained cells, the best at {of.optimum} %."
     )
 
 
@@ -76,7 +76,7 @@ def number_counts(report: Report) -> str:
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    none = ": parameter counts, and results read from that table, such as random search's"
+    none = ": parameter counts, and results read from the NAS-Bench-201 table, such as random search's"
     networks = f", {trained} of them from trained networks" if trained else none
     return (
         f"{counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]} have no run at full scale yet. {len(agree)} agree{networks}. "
@@ -108,14 +108,11 @@ def in_short(report: Report) -> str:
     if of is None:
         return "nothing to compare yet."
     few = ", ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
+    more = f" Claims against all supernet methods get an interval once {few} have {FEWEST} runs each." if few else ""
     return (
-        f"at the laptop scale DrNAS minus {of.name}, the best other supernet method: {_difference(of.drnas.laptop, of.best.laptop)}; DrNAS "
-        f"minus random search: {_difference(of.drnas.laptop, of.random.full)}. An interval that includes 0 shows no difference."
-        + (
-            f" These are two methods; claims about all supernet methods lack an interval while {few} have fewer than {FEWEST} runs."
-            if few
-            else ""
-        )
+        f"at the laptop scale DrNAS' cells are {_apart(of.drnas.laptop, of.best.laptop)} those of {of.name}, the best other supernet "
+        f"method, and {_apart(of.drnas.laptop, of.random.full)} those of random search. An interval that includes 0 shows no difference."
+        f"{more}"
     )
 
 
@@ -124,11 +121,11 @@ def _compared(ours: Values, others: Values) -> Outcome:
     return judge("difference", {"above": 0}, [[m.value for m in ours]], [[m.value for m in others]])
 
 
-def _difference(ours: Values, others: Values) -> str:
-    """'1.01 points (95 % interval -1.50 to 3.52)'."""
+def _apart(ours: Values, others: Values) -> str:
+    """'1.01 points above (95 % interval of the difference: -1.50 to 3.52)'."""
     found = _compared(ours, others)
-    interval = "no interval" if found.low is None else f"95 % interval {found.low:.2f} to {found.high:.2f}"
-    return f"{found.value:.2f} points ({interval})"
+    interval = "no interval" if found.low is None else f"95 % interval of the difference: {found.low:.2f} to {found.high:.2f}"
+    return f"{abs(found.value or 0):.2f} points {'above' if (found.value or 0) > 0 else 'below'} ({interval})"
 
 
 def _than(ours: Values, others: Values) -> str:
