@@ -18,7 +18,7 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.index import RunIndex
 from drnas_lib.runs.records import read_json
 
-HEADS = ("verdict", "claim of the paper", "test", "our value", "95 % interval", "n", "place")  # of the table in the README
+HEADS = ("verdict", "claim of the paper", "test", "our value", "95 % interval", "n", "in the paper")  # of the table in the README
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {
     ClaimVerdict.HOLDS.value: "the whole 95 % interval of the statistic lies where the claim is true",
@@ -144,10 +144,10 @@ def legend() -> Styler:
 
 
 def counted(found: Judged, scale: str) -> str:
-    """'1 holds, 9 undecided', or 'none is run'."""
+    """'1 holds, 9 undecided', or 'none is tested'."""
     counts = Counter(scales[scale].outcome.verdict for _, scales in found)
     if counts[ClaimVerdict.NOT_RUN] == counts.total():
-        return "none is run"
+        return "none is tested"
     words = ((counts[verdict], PLURAL.get(verdict, verdict) if counts[verdict] > 1 else verdict) for verdict in ClaimVerdict)
     return ", ".join(f"{count} {word}" for count, word in words if count)
 

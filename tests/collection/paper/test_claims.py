@@ -149,7 +149,7 @@ def test_the_tables_have_a_column_for_each_scale(tmp_path):
     assert "● holds" in html and "○ not run" in html and "full scale" in html
     assert all(str(verdict) in legend().to_html() for verdict in ClaimVerdict)
     total = len(claims())
-    counted = f"**Of the paper's {total} claims, at full scale none is run; at laptop scale 1 holds, "
+    counted = f"**Of the paper's {total} claims, at full scale none is tested; at laptop scale 1 holds, "
     assert sentence(report.claims).data.startswith(counted)
     said = "\n".join(claim_lines(report.claims))
     assert "Table 5: The l2 regulariser" in said and "  laptop: holds (43.90" in said
@@ -159,7 +159,10 @@ def test_the_readmes_table_has_what_was_judged_and_the_decided_claims_first(tmp_
     runs(tmp_path, [94.0, 93.8, 93.9])
     runs(tmp_path, [50.0] * 3, lam=0)
     scale, _, heads, _, *rows, _, left = markdown(Report.read(tmp_path).claims)
-    assert scale == "At the laptop scale:" and heads == "| verdict | claim of the paper | test | our value | 95 % interval | n | place |"
+    assert (
+        scale == "At the laptop scale:"
+        and heads == "| verdict | claim of the paper | test | our value | 95 % interval | n | in the paper |"
+    )
     assert {row.count("|") for row in rows} == {8}
     assert rows[0].startswith("| holds | The l2 regulariser") and "| (λ = 0.001) − (λ = 0) > 0 points | 43.90 | 43.65 to 44.15" in rows[0]
     assert rows[0].endswith("| 3 | Table 5 |")

@@ -20,7 +20,7 @@ def test_every_part_is_made_new(tmp_path):
     empty = updated(text, Report.read(tmp_path))
     for part in (
         "88 of 88 planned searches are missing",
-        "at full scale none is run",
+        "at full scale none is tested",
         "searches):** nothing to compare",
         "In short: nothing",
     ):
@@ -63,6 +63,6 @@ def test_the_laptop_scale_in_short(tmp_path):
         paper_runs.search(tmp_path, accuracy, dataset="cifar10", scale="laptop", method=method, protocol="paper")
     assert said() == "nothing to compare yet.", "without random search"
     shutil.copytree(PROJECT / "results" / "table_search", tmp_path / "table_search")
-    assert "1.00 points above (no interval) those of GDAS, the best other supernet method, and 1.72 points below (no interval)" in said()
-    assert said().endswith("get an interval once DARTS (2nd), GDAS, DrNAS have 3 runs each.")
-    assert "not clearly different from random search and GDAS, the best" in found_so_far(Report.read(tmp_path))
+    assert "DrNAS − GDAS, the best other supernet method, is +1.00 points (no interval); DrNAS − random search is -1.72 points" in said()
+    assert said().endswith("have no interval yet: DARTS (2nd), GDAS, DrNAS have fewer than 3 runs.")
+    assert "not clearly different from GDAS, the best other" in found_so_far(Report.read(tmp_path))
