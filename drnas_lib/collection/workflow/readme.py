@@ -48,7 +48,7 @@ def claim_counts(report: Report) -> str:
     """How many claims have which verdict at each scale, and how many laptop searches are missing."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    missing = f"{len(done) - sum(done)} of {len(done)} planned searches are missing"
+    missing = f"{len(done) - sum(done)} of the {len(done)} searches planned at the laptop scale are missing"
     return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)} ([table](#claims)); {missing}."
 
 
@@ -57,13 +57,13 @@ def found_so_far(report: Report) -> str:
     of = Comparison.of(report)
     if of is None:
         return "nothing to compare yet."
-    random, best = _than(of.drnas.laptop, of.random.full), _than(of.drnas.laptop, of.best.laptop)
+    rival, queries = _than(of.drnas.laptop, of.random.full), runs(of.random.full)[0].parameters["queries"]
     return (
-        f"DrNAS is {best} {of.name}, the best other supernet method, and {random} random search, which looks up many cells in the "
-        "benchmark table and keeps the one of best validation accuracy: a harder rival than the single random cells of the figure. Mean ± standard "
-        f"deviation over n seeds: DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, random search {of.random.ours} % "
-        f"(n = {of.random.n}). Only the search is small: these accuracies are looked up in the benchmark table of NAS-Bench-201, of 15,625 "
-        f"fully trained cells, the best at {of.optimum} %."
+        f"DrNAS' cells reach {_accuracy(of.drnas)} (mean ± standard deviation over n seeds), those of {of.name}, the best other supernet "
+        f"method, {_accuracy(of.best)}, those of random search {of.random.ours} % (n = {of.random.n}). DrNAS is "
+        f"{_than(of.drnas.laptop, of.best.laptop)} {of.name}, and {rival} random search, which keeps the best of {queries} cells by "
+        "validation accuracy; the figure below has single random cells, an easier rival. Only the search is small: these accuracies are "
+        f"looked up in the benchmark table of [NAS-Bench-201](#words), of 15,625 fully trained cells, the best at {of.optimum} %."
     )
 
 
@@ -108,11 +108,13 @@ def in_short(report: Report) -> str:
     of = Comparison.of(report)
     if of is None:
         return "nothing to compare yet."
-    few = ", ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
+    few = " and ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
     more = f" Claims about all supernet methods have no interval yet: {few} have fewer than {FEWEST} runs." if few else ""
+    best, random = _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
     return (
-        f"at the laptop scale DrNAS − {of.name}, the best other supernet method, is {_difference(of.drnas.laptop, of.best.laptop)}; "
-        f"DrNAS − random search is {_difference(of.drnas.laptop, of.random.full)}. An interval that includes 0 shows no difference.{more}"
+        f"at the laptop scale DrNAS − {of.name}, the best other supernet method, is {best}; DrNAS − random search is {random}. An interval "
+        "that includes 0 does not show a difference. DrNAS has other settings (`released`, not `paper`), to which part of a difference may "
+        f"be due.{more}"
     )
 
 
