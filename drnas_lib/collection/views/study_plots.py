@@ -1,6 +1,6 @@
 """Figures of the studies: rows in, a matplotlib Figure out. Nothing here reads a file or computes a result."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from drnas_lib.collection.views.style import OTHER, OURS, REFERENCE, epoch_axis,
 METHODS = {"drnas": ("DrNAS", OURS), "darts": ("DARTS", OTHER), "darts_2nd": ("DARTS (2nd)", REFERENCE)}
 DISTRIBUTIONS = {"uniform": ("0.55", "s", "--"), "learnt distribution": (OURS, "o", "-")}
 EIGENVALUE = "dominant eigenvalue (nats per unit²)"
+Groups = Iterator[tuple[str, Any, pd.DataFrame]]  # label, colour and rows
 
 
 def exploration_range(accuracy: pd.DataFrame, optima: dict[str, float], samples: int, split: str = "test") -> Figure:
@@ -48,13 +49,30 @@ def exploration_width(epochs: pd.DataFrame, samples: int) -> Figure:
     return figure
 
 
-def eigenvalue_trajectory(table: pd.DataFrame, caption: str, growth: float | None = None) -> Figure:
+def by_method(table: pd.DataFrame) -> Groups:
+    """Label, colour and rows of each method, and of each space where there are several."""
+    groups = table.groupby(["method", "space"] if "space" in table and table.space.nunique() > 1 else ["method"], sort=False)
+    for ((method, *space), rows), colour in zip(groups, sns.color_palette("colorblind", groups.ngroups)):
+        label, usual = METHODS[method]
+        yield (f"{label} on {space[0]}", colour, rows) if space else (label, usual, rows)
+
+
+def by_lam(table: pd.DataFrame) -> Groups:
+    """Label, colour and rows of each λ."""
+    lams = table.groupby("lam")
+    for (lam, rows), colour in zip(lams, sns.color_palette("viridis", lams.ngroups)):
+        yield f"λ = {lam:g}", colour, rows
+
+
+def eigenvalue_trajectory(
+    table: pd.DataFrame, caption: str, groups: Callable[[pd.DataFrame], Groups] = by_method, growth: float | None = None
+) -> Figure:
     """Figures 4 and 5: dominant eigenvalue along the search for each method or lambda, mean of its runs with their range.
 
     `growth` is the paper's factor for DARTS, drawn as a line at that multiple of where DARTS begins.
     """
     figure, ((ax,),) = new_figure(height=3.8)
-    for label, colour, rows in _groups(table):
+    for label, colour, rows in groups(table):
         by, runs = rows.groupby("epoch").dominant.agg(["mean", "min", "max"]), rows.run.nunique()
         ax.fill_between(by.index, by["min"], by["max"], color=colour, alpha=0.2, lw=0)
         ax.plot(by["mean"], color=colour, marker=".", label=f"{label}, {f'mean and range of {runs} runs' if runs > 1 else '1 run'}")
@@ -69,7 +87,7 @@ def eigenvalue_trajectory(table: pd.DataFrame, caption: str, growth: float | Non
 def spectrum_ends(table: pd.DataFrame) -> Figure:
     """Largest and least eigenvalue of each run along the search: how far from positive semi-definite the loss is."""
     figure, ((ax,),) = new_figure(height=3.2)
-    for label, colour, rows in _groups(table):
+    for label, colour, rows in by_method(table):
         for column, name, line in (("dominant", "largest", "-"), ("least", "least", ":")):
             for _, run in rows.groupby("run", sort=False):
                 ax.plot(run.epoch, run[column], color=colour, marker=".", ls=line)
@@ -216,15 +234,3 @@ def recovered_share(shares: pd.DataFrame) -> Figure:
     ax.minorticks_off()
     legend(ax)
     return figure
-
-
-def _groups(table: pd.DataFrame) -> Iterator[tuple[str, Any, pd.DataFrame]]:
-    """Label, colour and rows of each lambda of a single method, or else of each method, and of each space where there are several."""
-    if table.method.nunique() == 1 and table.lam.nunique() > 1:
-        lams = table.groupby("lam")
-        yield from ((f"λ = {lam:g}", colour, rows) for (lam, rows), colour in zip(lams, sns.color_palette("viridis", lams.ngroups)))
-        return
-    groups = table.groupby(["method", "space"] if "space" in table and table.space.nunique() > 1 else ["method"], sort=False)
-    for ((method, *space), rows), colour in zip(groups, sns.color_palette("colorblind", groups.ngroups)):
-        label, usual = METHODS[method]
-        yield (f"{label} on {space[0]}", colour, rows) if space else (label, usual, rows)

@@ -25,6 +25,10 @@ def test_reduced_runs_are_drawn_and_called_reduced(number):
     assert "REDUCED, not comparable" in drawn(COMMITTED, number)
 
 
+def test_figure_5_names_each_lambda_and_figure_4_each_method():
+    assert "λ = 0.001" in drawn(COMMITTED, 5) and "DrNAS, mean and range" in drawn(COMMITTED, 4)
+
+
 @pytest.mark.parametrize("number", [1, 4, 5])
 def test_where_nothing_was_run_a_sentence_says_so(number, tmp_path):
     assert figures.draw(number, Report.read(tmp_path).of(f"Figure {number}")).data == f"Figure {number}: not run."
