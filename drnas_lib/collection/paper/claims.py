@@ -102,7 +102,7 @@ def claims() -> list[Claim]:
 
 
 def judge_claims(results: RunIndex) -> Judged:
-    """In the order of the file."""
+    """The verdict on each claim at each scale, in the order of the file."""
     return [(claim, {scale: _judged(claim, scale, results) for scale in SCALES}) for claim in claims()]
 
 
