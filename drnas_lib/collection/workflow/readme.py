@@ -79,13 +79,14 @@ def number_counts(report: Report) -> str:
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
+    sizes = sum(finding.number.column == SIZE for finding in differ)
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
     none = ": parameter counts, and results read from the NAS-Bench-201 table, such as random search's"
     networks = f", {trained} of them from trained networks" if trained else none
     left = counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]
     return (
         f"{left} have no run at full scale yet. {len(agree)} agree within the [spread](#results){networks}. "
-        f"{len(differ)} differ, {sum(f.number.column == SIZE for f in differ)} of them parameter counts that the paper quotes for other methods."
+        f"{len(differ)} differ, {sizes} of them parameter counts that the paper quotes for other methods."
     )
 
 
