@@ -152,6 +152,12 @@ def counted(found: Judged, scale: str) -> str:
     return ", ".join(f"{count} {word}" for count, word in words if count)
 
 
+def held(found: Judged, scale: str) -> str:
+    """The claims that hold at a scale, in words."""
+    holding = [f"*{claim.statement}*" for claim, scales in found if scales[scale].outcome.verdict is ClaimVerdict.HOLDS]
+    return f"these claims hold: {'; '.join(holding)}" if holding else "no claim holds yet"
+
+
 def sentence(found: Judged) -> Markdown:
     """How many claims hold at each scale."""
     each = "; ".join(f"at {scale} scale {counted(found, scale)}" for scale in SCALES)

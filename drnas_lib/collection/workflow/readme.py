@@ -109,7 +109,7 @@ def results(report: Report) -> list[str]:
 
 
 def in_short(report: Report) -> str:
-    """By how much DrNAS leads at the laptop scale, with intervals, and which methods have too few runs."""
+    """At the laptop scale: the claims that hold, by how much DrNAS leads, with intervals, and which methods have too few runs."""
     of = Comparison.of(report)
     if of is None:
         return "nothing to compare yet."
@@ -118,7 +118,8 @@ def in_short(report: Report) -> str:
     best, random = _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
     rival = max((f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values()), key=lambda f: f.number.value)
     return (
-        f"at the laptop scale DrNAS − {of.name}, the best other supernet method, is {best}; DrNAS − random search is {random}. "
+        f"at the laptop scale {claims.held(report.claims, LAPTOP)}. DrNAS − {of.name}, the best other supernet method, is {best}; "
+        f"DrNAS − random search is {random}. "
         f"An interval that includes 0 does not show a difference. In the paper DrNAS leads random search by {_lead(of.drnas, of.random)} "
         f"points, and {short(rival.number.row)}, the best supernet method there, by {_lead(of.drnas, rival)}. DrNAS ran with the protocol "
         f"`released`, the others with `paper`; part of a difference may come from that.{more}"

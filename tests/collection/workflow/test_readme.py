@@ -63,6 +63,7 @@ def test_the_laptop_scale_in_short(tmp_path):
         paper_runs.search(tmp_path, accuracy, dataset="cifar10", scale="laptop", method=method, protocol="paper")
     assert said() == "nothing to compare yet.", "without random search"
     shutil.copytree(PROJECT / "results" / "table_search", tmp_path / "table_search")
+    assert said().startswith("at the laptop scale no claim holds yet. DrNAS − GDAS")
     assert "DrNAS − GDAS, the best other supernet method, is +1.00 points (no interval); DrNAS − random search is -1.72 points" in said()
     assert "In the paper DrNAS leads random search by 0.66 points, and PC-DARTS, the best supernet method there, by 0.95." in said()
     assert said().endswith("Tests that use DARTS (2nd) and GDAS and DrNAS have no interval (–): these have fewer than 3 runs.")
