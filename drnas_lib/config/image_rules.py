@@ -45,23 +45,13 @@ def streamed_problems(index_lists: list[str] | None, values: dict[str, Any]) -> 
     if values["evaluate"] == "train":
         yield f"evaluate='train' {of_data}: the cell is trained by notebooks/retrain.ipynb, -p genotype FOLDER_OF_THE_SEARCH."
     try:
-        _percents(index_lists)
+        percents(index_lists)
     except (RecordError, KeyError, TypeError, ValueError) as error:
         yield f"index_lists={index_lists}: these are not two index lists ({error}). Make them with {INDEX_LIST_COMMAND}."
 
 
-def _percents(index_lists: list[str] | None) -> tuple[float, ...]:
+def percents(index_lists: list[str] | None) -> tuple[float, ...]:
     """The percentages of each class's images for the weights and for eta."""
     if index_lists is None:
         return PERCENTS
     return tuple(float(read_json(resolve(path))["percent"]) for path in index_lists)
-
-
-def streamed_reductions(index_lists: list[str] | None, size: int) -> Iterator[str]:
-    """The reasons why a search of streamed images, `size` pixels a side, is smaller than the protocol's."""
-    found = _percents(index_lists)
-    if any(ours < full for ours, full in zip(found, PERCENTS)):
-        shown = (" % and ".join(f"{percent:g}" for percent in pair) for pair in (found, PERCENTS))
-        yield " % instead of ".join(shown) + " % of the images of each class"
-    if size < PIXELS[STREAMED]:
-        yield f"images of {size} instead of {PIXELS[STREAMED]} pixels"

@@ -1,4 +1,4 @@
-"""The parameters of a retraining, checked before any image is read; its complete settings, and why it counts as reduced. No torch."""
+"""The parameters of a retraining, checked before any image is read; and its complete settings. No torch."""
 
 import re
 from collections.abc import Iterator
@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from drnas_lib.config import kinds, scales
 from drnas_lib.config.cells import ALLOWED, Cell, UnknownCell, find, reader
-from drnas_lib.config.image_rules import HOLE_PIXELS, PIXELS, scaled_hole
+from drnas_lib.config.image_rules import HOLE_PIXELS, scaled_hole
 from drnas_lib.config.parameters import Kind, checked_path, choice
 from drnas_lib.config.presets import MACROS, STREAMED
 from drnas_lib.config.recipes import RECIPES, TAIL_EPOCHS, Recipe, darts_macro, recipe_of, usual_recipe
-from drnas_lib.config.run_parameters import RunParameters, RunSettings, fewer, file_part, fingerprint
+from drnas_lib.config.run_parameters import RunParameters, RunSettings, file_part, fingerprint
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
 from drnas_lib.runs.records import RecordError
 
@@ -145,7 +145,7 @@ class RetrainConfig(RunParameters):
             method=cell.method,
             stem=stem,
             folder=folder,
-            reduced=tuple(self._reductions()),
+            reduced=tuple(scales.training_reductions(self._values, self._defaults[0], self.index_list, self._pixels, self.dataset)),
             changed=tuple(self._changes()),
             fingerprint=fingerprint(relevant),
         )
@@ -162,19 +162,6 @@ class RetrainConfig(RunParameters):
             "list": self.index_list and file_part(PurePath(self.index_list).stem, re.ASCII),
             "folder": folder and file_part(PurePath(folder).name, re.ASCII),
         }
-
-    def _reductions(self) -> Iterator[str]:
-        """The reasons why this training is smaller than the recipe's."""
-        (published, _), values = self._defaults, self._values
-        yield from fewer(values["epochs"], published["epochs"], "epochs")
-        if values["subset"] is not None:
-            yield f"{values['subset']} training images instead of all"
-        if self.index_list is not None:
-            yield f"the training images of {PurePath(self.index_list).name} instead of all"
-        for name in SHAPE:
-            yield from fewer(values[name], published[name], name)
-        if self._pixels < (pixels := PIXELS[self.dataset]):
-            yield f"images of {self._pixels} instead of {pixels} pixels"
 
     def _changes(self) -> Iterator[str]:
         """The other differences from the recipe."""

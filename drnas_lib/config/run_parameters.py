@@ -155,12 +155,6 @@ def share_problems(processes: int, batch_size: int) -> Iterator[str]:
         yield f"{what}, so allowed is what divides {batch_size}."
 
 
-def fewer(value: int, usual: int, what: str) -> Iterator[str]:
-    """`5 instead of 50 epochs`, if `value` is below `usual`."""
-    if value < usual:
-        yield f"{value} instead of {usual} {what}"
-
-
 def file_part(name: str, flags: int = 0) -> str:
     """The name of a file or folder for the name of a run: without spaces and special characters."""
     return re.sub(r"[^\w.-]+", "-", name, flags=flags)

@@ -1,4 +1,6 @@
-"""How large a run is: `full`, `laptop` or `smoke`. This file alone defines the scales, for every space and for trainings. No torch.
+"""How large a run is: its scale `full`, `laptop` or `smoke`, and why it counts as reduced. No torch.
+
+This file alone defines the scales, for every space and for trainings.
 
 full    the published length; on embedded data and on a folder of one's own, the length that the project chose for them.
 laptop  the paper's searches at a size that two CPU cores repeat with several seeds in an afternoon. Its results are judged by the
@@ -9,9 +11,12 @@ All methods share one size, so that they are compared on equal terms. The rest f
 share of the epochs, and eta's warm-up its share of the stage.
 """
 
+from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
-from drnas_lib.config.presets import FAMILIES, ROBUST_SPACES, STREAMED
+from drnas_lib.config.image_rules import PIXELS, percents
+from drnas_lib.config.presets import FAMILIES, PERCENTS, ROBUST_SPACES, STREAMED
 
 SCALES = ("full", "laptop", "smoke")
 FULL, LAPTOP, SMOKE = SCALES
@@ -91,6 +96,49 @@ def training(scale: str, network: str, dataset: str, values: dict[str, Any]) -> 
         return values
     size = TRAININGS[scale][network, dataset == STREAMED]
     return values | size | {"warmup_epochs": round(values["warmup_epochs"] * size["epochs"] / values["epochs"])}
+
+
+def search_reductions(values: dict[str, Any], full: dict[str, Any], cells: str) -> Iterator[str]:
+    """The reasons why a search with these settings is smaller than the protocol's; `cells` says which of its cells are counted."""
+    yield from _fewer(sum(values["epochs"]), sum(full["epochs"]), "epochs")
+    yield from _subset(values["subset"])
+    yield from _fewer(values["cells"], full["cells"], cells)
+    yield from _fewer(values["channels"], full["channels"], "channels")
+
+
+def streamed_reductions(index_lists: list[str] | None, pixels: int) -> Iterator[str]:
+    """The reasons why a search of streamed images, `pixels` a side, is smaller than the protocol's."""
+    found = percents(index_lists)
+    if any(ours < full for ours, full in zip(found, PERCENTS)):
+        shown = (" % and ".join(f"{percent:g}" for percent in pair) for pair in (found, PERCENTS))
+        yield " % instead of ".join(shown) + " % of the images of each class"
+    yield from _smaller_images(pixels, STREAMED)
+
+
+def training_reductions(values: dict[str, Any], full: dict[str, Any], index_list: str | None, pixels: int, dataset: str) -> Iterator[str]:
+    """The reasons why a training with these settings, on images of `pixels` a side, is smaller than the recipe's."""
+    yield from _fewer(values["epochs"], full["epochs"], "epochs")
+    yield from _subset(values["subset"])
+    if index_list is not None:
+        yield f"the training images of {PurePath(index_list).name} instead of all"
+    yield from _fewer(values["channels"], full["channels"], "channels")
+    yield from _fewer(values["cells"], full["cells"], "cells")
+    yield from _smaller_images(pixels, dataset)
+
+
+def _fewer(value: int, usual: int, what: str) -> Iterator[str]:
+    if value < usual:
+        yield f"{value} instead of {usual} {what}"
+
+
+def _subset(images: int | None) -> Iterator[str]:
+    if images is not None:
+        yield f"{images} training images instead of all"
+
+
+def _smaller_images(pixels: int, dataset: str) -> Iterator[str]:
+    if pixels < PIXELS[dataset]:
+        yield f"images of {pixels} instead of {PIXELS[dataset]} pixels"
 
 
 def shared(total: int, epochs: list[int]) -> list[int]:

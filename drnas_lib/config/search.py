@@ -1,4 +1,4 @@
-"""The parameters of a search, checked before anything is read; its complete settings, and why it counts as reduced. No torch."""
+"""The parameters of a search, checked before anything is read; and its complete settings. No torch."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -8,11 +8,11 @@ from pathlib import PurePath
 from typing import Annotated, Any
 
 from drnas_lib.config import kinds, method_presets, scales, space_rules
-from drnas_lib.config.image_rules import IndexLists, streamed_problems, streamed_reductions
+from drnas_lib.config.image_rules import IndexLists, streamed_problems
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import Truth, choice, integers, number, one_of
 from drnas_lib.config.presets import FAMILIES, STAGE_LISTS, STREAMED, preset, searched, usually_progressive
-from drnas_lib.config.run_parameters import RunParameters, fewer, file_part, fingerprint
+from drnas_lib.config.run_parameters import RunParameters, file_part, fingerprint
 from drnas_lib.config.search_settings import SearchSettings, StageSettings
 from drnas_lib.config.space_rules import MOST_OPERATIONS, RULES
 
@@ -204,15 +204,9 @@ class SearchConfig(RunParameters):
         return {"image_size": self.image_size, "folder": folder, "lists": lists}
 
     def _reductions(self) -> Iterator[str]:
-        """The reasons why this search is smaller than the protocol's."""
-        (full, _), values = self._defaults, self._values
-        yield from fewer(sum(values["epochs"]), sum(full["epochs"]), "epochs")
-        if values["subset"] is not None:
-            yield f"{values['subset']} training images instead of all"
-        yield from fewer(values["cells"], full["cells"], RULES[self.space].cells)
-        yield from fewer(values["channels"], full["channels"], "channels")
+        yield from scales.search_reductions(self._values, self._defaults[0], RULES[self.space].cells)
         if self.dataset == STREAMED:
-            yield from streamed_reductions(self.index_lists, self._pixels)
+            yield from scales.streamed_reductions(self.index_lists, self._pixels)
 
 
 def _fingerprint(values: dict[str, Any]) -> str:
