@@ -11,7 +11,7 @@ import pytest  # noqa: E402
 
 from drnas_lib.config.search import SearchConfig  # noqa: E402
 from drnas_lib.runs import checkpoint  # noqa: E402
-from drnas_lib.runs.records import PROJECT, RunFolder  # noqa: E402
+from drnas_lib.runs.files import PROJECT, RunFolder  # noqa: E402
 from drnas_lib.search.run import run  # noqa: E402
 from tests.reliability.processes import heed_interrupts  # noqa: E402
 

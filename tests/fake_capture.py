@@ -11,7 +11,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 aten = torch.ops.aten
 PYTORCH = Path(torch.__file__).parents[1]

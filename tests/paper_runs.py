@@ -4,7 +4,7 @@ from pathlib import Path
 
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.runs.records import RunFolder, write_csv, write_json
+from drnas_lib.runs.files import RunFolder, write_csv, write_json
 
 ABOUT = {"data": {"name": "made up", "fingerprint": "0123456789abcdef"}, "device": "CPU, made up"}
 

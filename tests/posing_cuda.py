@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 CUDA = torch.device("cuda", 0)
 LIBRARY = str(PROJECT / "drnas_lib")

@@ -9,7 +9,7 @@ from drnas_lib.data.image_set import ImageSet
 from drnas_lib.data.search_images import weight_and_eta_images
 from drnas_lib.data.sources import DATASETS, Dataset, load
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
-from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.search.loop import Search
 from drnas_lib.search.run import run
 from drnas_lib.spaces import SPACES

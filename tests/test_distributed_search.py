@@ -18,7 +18,7 @@ from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.retrain.loop import Meter
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
-from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.search import loop as search
 from drnas_lib.search.loop import Epoch, Search, SharedDevice
 from drnas_lib.search.run import TrainingEpoch, run

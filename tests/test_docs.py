@@ -12,7 +12,7 @@ import torch
 from drnas_lib.config import method_presets
 from drnas_lib.config.method_presets import MethodRow
 from drnas_lib.nets.darts import DartsSuperNet
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from drnas_lib.search import run as search_run
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]

@@ -11,7 +11,7 @@ import pytest
 
 from drnas_lib.data.image_files import only_train
 from drnas_lib.data.index_lists import write as write_lists
-from drnas_lib.runs.records import PROJECT, read_json
+from drnas_lib.runs.files import PROJECT, read_json
 from tests.data.images import collection
 
 QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}

@@ -7,7 +7,7 @@ import papermill
 import pytest
 import yaml
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}
 FIGURES = {"exploration": 3, "main_job": 2}  # with the live display

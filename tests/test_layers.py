@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 MODULES_OF_THE_TOP = ("errors", "genotype")
 LIBRARY = (
@@ -16,7 +16,7 @@ COLLECTION = ("views", "speed", "studies", "paper", "site", "workflow")  # below
 ORDER = (*MODULES_OF_THE_TOP, *LIBRARY, *(f"collection.{name}" for name in COLLECTION))
 WITHOUT_TORCH = (
     *("errors", "genotype", "config", "benchmark", "collection.paper", "collection.site", "collection.views", "collection.workflow"),
-    *("runs.records", "runs.integrity", "runs.identity", "runs.index", "search.trained_cells"),
+    *("runs.files", "runs.integrity", "runs.identity", "runs.index", "search.trained_cells"),
     *("collection.studies.config", "collection.studies.comparison", "collection.studies.comparison_report"),
 )
 MOST_MODULES, MOST_PACKAGES, MOST_FILES, MOST_LINES = 3, 14, 15, 300

@@ -8,7 +8,7 @@ import torch
 from drnas_lib.config.method_presets import METHODS, options
 from drnas_lib.data.sources import load
 from drnas_lib.methods import method_class
-from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.search.loop import Search
 from drnas_lib.search.run import run
 from drnas_lib.spaces import SPACES

@@ -12,7 +12,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from drnas_lib.config.parameters import ParameterError, Parameters
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 EXPECTED = {"search", "speed", "nas_bench_201", "partial_channels", "retrain", "darts_space", "robust_spaces"}

@@ -11,7 +11,7 @@ from drnas_lib.collection.studies.comparison import ComparisonConfig, PartialCha
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.runs.records import PROJECT, read_json
+from drnas_lib.runs.files import PROJECT, read_json
 
 FILES = sorted((PROJECT / "params" / "search").glob("*.yaml"))
 EXPECTED = {

@@ -15,7 +15,7 @@ from drnas_lib.methods import method_class
 from drnas_lib.retrain.loop import Meter, Trainer
 from drnas_lib.retrain.run import feed as make_feed
 from drnas_lib.retrain.run import network, read
-from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.files import RunFolder
 from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.search.loop import Search, SharedDevice
 from tests.conftest import SMALL

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from drnas_lib.data.sources import load
-from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.files import RunFolder
 from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.loop import Launched, Search, SearchError, SharedDevice
 from tests.conftest import SMALL_STAGES

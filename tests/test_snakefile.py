@@ -11,7 +11,7 @@ import papermill
 import pytest
 
 from drnas_lib.collection.workflow.job import parameters
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from tests.test_notebooks import cells_of, is_parameters
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("snakemake") is None, reason="Snakemake, an extra, is not here: make workflow")

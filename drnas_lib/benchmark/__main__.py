@@ -11,7 +11,7 @@ import pandas as pd
 from drnas_lib.benchmark.convert import DECIMALS, KNOWN, rows
 from drnas_lib.benchmark.table import COLUMNS, FILE_NAME, Benchmark
 from drnas_lib.errors import DamagedData, MissingData
-from drnas_lib.runs.records import RecordError, atomic_write, data_root
+from drnas_lib.runs.files import RecordError, atomic_write, data_root
 
 SHOWN = 5  # cells that are named
 ROUNDING = 1.01 * 10**-DECIMALS  # points of a per cent: the most that rounding changes

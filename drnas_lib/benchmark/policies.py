@@ -21,8 +21,8 @@ from drnas_lib.benchmark.table import Benchmark
 from drnas_lib.config.run_parameters import fingerprint
 from drnas_lib.genotype import NB201_EDGES, NB201_OPERATIONS, Nb201Genotype
 from drnas_lib.runs import integrity
+from drnas_lib.runs.files import RecordError, RunFolder, environment, write_csv
 from drnas_lib.runs.identity import settings_differences
-from drnas_lib.runs.records import RecordError, RunFolder, environment, write_csv
 
 E, O = len(NB201_EDGES), len(NB201_OPERATIONS)  # noqa: E741
 INITIAL_SCALE = 1e-3

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.genotype import Nb201Genotype, all_nb201
-from drnas_lib.runs.records import data_root, resolve
+from drnas_lib.runs.files import data_root, resolve
 
 FILE_NAME = "nas_bench_201.csv.gz"
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")

@@ -21,7 +21,7 @@ from drnas_lib.config.parameters import nearest
 from drnas_lib.errors import UserError, short_repr
 from drnas_lib.genotype import DARTS_FIELDS, DartsGenotype, Genotype, GenotypeError, Nb201Genotype, genotype_from_json
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import PROJECT, RecordError, RunFolder, resolve
+from drnas_lib.runs.files import PROJECT, RecordError, RunFolder, resolve
 
 EXPECTED = f"expected Genotype({', '.join(f'{name}=...' for name in DARTS_FIELDS)}) and nothing else"
 RANGE = re.compile(r"(list\(|tuple\()?range\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)(?(1)\))")  # with list(...) or tuple(...) around it, or not

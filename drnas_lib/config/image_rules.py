@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from drnas_lib.config.parameters import Kind, entries_of
 from drnas_lib.config.presets import PERCENTS, STREAMED
-from drnas_lib.runs.records import RecordError, read_json, resolve
+from drnas_lib.runs.files import RecordError, read_json, resolve
 
 PIXELS = {  # a side
     "cluttered_digits": 16, "digits": 8, "cifar10": 32, "cifar100": 32, "imagenet16-120": 16,

@@ -15,7 +15,7 @@ from drnas_lib.config.presets import MACROS, STREAMED
 from drnas_lib.config.recipes import RECIPES, TAIL_EPOCHS, Recipe, darts_macro, recipe_of, usual_recipe
 from drnas_lib.config.run_parameters import RunParameters, RunSettings, file_part, fingerprint
 from drnas_lib.genotype import GenotypeError, Nb201Genotype
-from drnas_lib.runs.records import RecordError
+from drnas_lib.runs.files import RecordError
 
 LONGEST_CELL = 10_000  # characters of a cell as text
 

@@ -16,7 +16,7 @@ from drnas_lib.config.image_rules import INDEX_LIST_COMMAND, PIXELS, largest_hol
 from drnas_lib.config.parameters import Parameters, Truth, reject
 from drnas_lib.config.presets import MACROS, READ_FROM_FOLDERS, STREAMED
 from drnas_lib.config.scales import FULL
-from drnas_lib.runs.records import PROJECT, RunFolder, resolve
+from drnas_lib.runs.files import PROJECT, RunFolder, resolve
 
 LONGEST_STEM = 100
 

@@ -1,4 +1,4 @@
-"""Images with labels in memory, and their fingerprint; subsets, halves and every fifth image."""
+"""Images with labels in memory, how a search splits them (SPLITS), subsets of them, and their fingerprint."""
 
 import hashlib
 from dataclasses import dataclass

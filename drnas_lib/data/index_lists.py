@@ -19,7 +19,7 @@ import numpy as np
 from drnas_lib.data.image_files import Files, listing_digest, scan
 from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import resolve
+from drnas_lib.runs.files import resolve
 
 
 def draw(files: Files, percents: list[float], seed: int) -> list[dict[str, list[int]]]:

@@ -1,4 +1,4 @@
-"""Which images train the weights of a search and which train eta: halves in memory, or ImageNet files read as they are needed."""
+"""The images of a search, for the weights and for eta: in memory, split as image_set.py says, or ImageNet files read as needed."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from drnas_lib.data.image_set import SPLITS, ImageSet
 from drnas_lib.data.sources import Dataset
 from drnas_lib.data.stream import StreamedImages
 from drnas_lib.errors import DamagedData
-from drnas_lib.runs.records import data_root, resolve
+from drnas_lib.runs.files import data_root, resolve
 
 LIST_SEED = 0  # of the lists that are drawn where none are named
 SearchImages = DeviceImages | StreamedImages

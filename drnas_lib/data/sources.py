@@ -12,7 +12,7 @@ from drnas_lib.data.folder import read_folder
 from drnas_lib.data.image_set import ImageSet, Loaded, fingerprint, subset
 from drnas_lib.data.imagenet16 import read_imagenet16
 from drnas_lib.errors import DamagedData
-from drnas_lib.runs.records import resolve
+from drnas_lib.runs.files import resolve
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from drnas_lib.config.search_settings import SearchSettings
 from drnas_lib.distributed.launch import JOBS, ProgressLines
 from drnas_lib.errors import UserError
 from drnas_lib.parallel.process_group import ProcessGroup
-from drnas_lib.runs.records import resolve
+from drnas_lib.runs.files import resolve
 
 SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Timed out", "NCCL", "remote process")
 PR_SET_PDEATHSIG = 1  # linux/prctl.h

@@ -17,7 +17,7 @@ from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.retrain.loop import RetrainError
-from drnas_lib.runs.records import PROJECT, RunFolder
+from drnas_lib.runs.files import PROJECT, RunFolder
 from drnas_lib.search import run as search_run
 from drnas_lib.search.evaluation import TrainingEpoch
 from drnas_lib.search.loop import Epoch, SearchError

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from drnas_lib.genotype import DARTS_CELL_INPUTS
 from drnas_lib.nets.darts_skeleton import CellPlace, DartsSkeleton, cell_inputs
-from drnas_lib.nets.darts_supernet_operations import BY_STRIDE, Noise
 from drnas_lib.nets.mixed import MixedCell, SourceTheta, ThetaLayout
+from drnas_lib.nets.supernet_operations import DARTS, Noise
 from drnas_lib.spaces.space import Space
 
 STEM_WIDTH = 3  # times the channels of the first cell, on CIFAR and on ImageNet
@@ -16,7 +16,7 @@ class DartsSuperCell(MixedCell):
     """One cell of width C; the output joins its four computed nodes."""
 
     def __init__(self, space: Space, place: CellPlace, k: int, mask: list[list[bool]]):
-        super().__init__(space, place.channels, k, mask, BY_STRIDE, cell_inputs(place, affine=False), place.reduction)
+        super().__init__(space, place.channels, k, mask, DARTS, cell_inputs(place, affine=False), place.reduction)
 
     def forward(self, before_last: Tensor, last: Tensor, theta: list[dict[int, list[SourceTheta]]], drop, generator) -> Tensor:
         """Both inputs (B, C', H', W'), by group and width the theta of each source -> (B, 4 C, H, W)."""

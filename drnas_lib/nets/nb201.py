@@ -3,30 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from drnas_lib.nets.layers import avg_pool_3x3
-from drnas_lib.nets.mixed import MixedCell, Operations, SourceTheta, ThetaLayout
+from drnas_lib.nets.mixed import MixedCell, SourceTheta, ThetaLayout
 from drnas_lib.nets.nb201_network import Skeleton
-from drnas_lib.nets.stacked import StackedConv
+from drnas_lib.nets.supernet_operations import NB201
 from drnas_lib.spaces.space import Space
-
-
-class AveragePool(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return avg_pool_3x3(x)
-
-
-OPERATIONS = Operations(
-    stacked={  # MixedEdges applies the ReLU in front
-        "nor_conv_1x1": lambda channels, edges, stride: StackedConv(edges, channels, channels, kernel=1),
-        "nor_conv_3x3": lambda channels, edges, stride: StackedConv(edges, channels, channels, kernel=3),
-    },
-    shared={
-        "skip_connect": lambda channels, stride: nn.Identity(),
-        "avg_pool_3x3": lambda channels, stride: AveragePool(),
-    },
-)
 
 
 class SuperCell(MixedCell):
@@ -59,7 +41,7 @@ class Nb201SuperNet(Skeleton):
         memory_format: torch.memory_format | None = None,
     ):
         rows = space.initial_mask(len(space.operations)) if mask is None else mask.tolist()
-        cell = lambda width: self.cell(space, width, k, rows[0], {1: OPERATIONS})
+        cell = lambda width: self.cell(space, width, k, rows[0], {1: NB201})
         super().__init__(cell, channels, cells_per_stage, classes, in_channels)
         # Measured on a CPU: channels last is faster where convolutions dominate, and slower where an edge mixes few channels.
         self.memory_format = memory_format or (torch.channels_last if k == 1 else torch.contiguous_format)

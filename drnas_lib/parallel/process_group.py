@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from drnas_lib.data.batches import WHOLE, Share
-from drnas_lib.parallel.synchronised_norm import averaged, synchronised
+from drnas_lib.parallel.averages import averaged
+from drnas_lib.parallel.synchronised_norm import synchronised
 
 
 class ProcessGroup:

@@ -5,23 +5,13 @@ statistics, so the backward pass averages the gradients of the statistics too. W
 that of one process with all images.
 """
 
-from collections.abc import Sequence
-
 import torch
 import torch.distributed
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from drnas_lib.nets.layers import EPS, ScaledBatchNorm
-
-
-def averaged(values: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """The mean of each value over the processes, by one all-reduce; all values have one dtype and are on one device."""
-    together = torch.cat([value.reshape(-1) for value in values])
-    torch.distributed.all_reduce(together)
-    together.div_(torch.distributed.get_world_size())
-    parts = together.split([value.numel() for value in values])
-    return tuple(part.view(value.shape) for part, value in zip(parts, values))
+from drnas_lib.parallel.averages import averaged
 
 
 class _Average(torch.autograd.Function):

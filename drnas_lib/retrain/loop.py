@@ -15,9 +15,9 @@ from drnas_lib.nets.darts_network import DropPath
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.retrain.schedule import drop_path, learning_rate
 from drnas_lib.runs import checkpoint
+from drnas_lib.runs.files import RunFolder
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.precision import FLOAT32, Precision
-from drnas_lib.runs.records import RunFolder
 from drnas_lib.runs.seeds import seeded
 
 TOP = 5

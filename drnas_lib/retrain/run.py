@@ -1,4 +1,4 @@
-"""One training from settings to `done.json`: data, network, loop, records. Skips what is done and continues what is not."""
+"""One training from settings to `done.json`: data, network, loop, record.json. Skips what is done and continues what is not."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -22,9 +22,9 @@ from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.retrain.loop import RetrainError, Trainer
 from drnas_lib.runs import checkpoint, integrity
 from drnas_lib.runs.device import choose, describe, reproducible, threads_for, using_threads
+from drnas_lib.runs.files import RunFolder, atomic_write, data_root, environment, resolve, write_csv, write_json
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.precision import PRECISIONS
-from drnas_lib.runs.records import RunFolder, atomic_write, data_root, environment, resolve, write_csv, write_json
 from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.spaces.darts_operations import OPERATIONS, PLAIN_POOLS
 

@@ -16,8 +16,8 @@ import torch
 
 from drnas_lib.errors import MissingData, UserError
 from drnas_lib.runs import integrity
+from drnas_lib.runs.files import RecordError, RunFolder, atomic_write, remove
 from drnas_lib.runs.identity import WHAT_TO_DO, Identity, image_differences, places_differ, settings_differences
-from drnas_lib.runs.records import RecordError, RunFolder, atomic_write, remove
 
 MAGIC = b"drnas checkpoint 1\n"
 KEPT = 2

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import DONE, RecordError, resolve
+from drnas_lib.runs.files import DONE, RecordError, resolve
 
 SECONDS = {"search": "search_s", "retrain": "train_s", "table_search": "wall_s"}  # by kind, which names a folder too
 KEYS = ("parameters.dataset", "metrics", "protocol", "data.fingerprint", "device")  # that every record has

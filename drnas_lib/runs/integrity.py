@@ -1,4 +1,6 @@
-"""Records that detect damage: JSON with the SHA-256 of its own content and of the files beside it.
+"""record.json and other JSON that detects damage: each has the SHA-256 of its own content and of the files beside it.
+
+search/run.py and retrain/run.py say what is in a record.
 
 JSON and CSV stay readable when a bit in a number flips, so only a checksum notices it. Older records have no checksum and are accepted.
 """
@@ -8,7 +10,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from drnas_lib.runs.records import RecordError, RunFolder, as_json, read_json, write_json
+from drnas_lib.runs.files import RecordError, RunFolder, as_json, read_json, write_json
 
 CHECKSUM, BESIDE = "sha256", "sha256_of"
 RECORD = "record.json"

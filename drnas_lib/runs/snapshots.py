@@ -12,8 +12,8 @@ from torch import Tensor
 
 from drnas_lib.errors import UserError
 from drnas_lib.runs import checkpoint, integrity
+from drnas_lib.runs.files import RunFolder
 from drnas_lib.runs.identity import Identity
-from drnas_lib.runs.records import RunFolder
 
 
 class SnapshotError(UserError, RuntimeError):

@@ -20,8 +20,8 @@ from drnas_lib.nets.networks import network
 from drnas_lib.parallel.process_group import ProcessGroup
 from drnas_lib.retrain import loop as retrain
 from drnas_lib.runs import integrity
+from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.runs.identity import Identity
-from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, RANDOM, by_seed
 from drnas_lib.spaces import SPACES

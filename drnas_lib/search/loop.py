@@ -24,10 +24,10 @@ from drnas_lib.nets.networks import supernet
 from drnas_lib.nets.widen import carry, channel_maps
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.runs import checkpoint, snapshots
+from drnas_lib.runs.files import RunFolder
 from drnas_lib.runs.identity import Identity
 from drnas_lib.runs.memory import activation_bytes
 from drnas_lib.runs.precision import PRECISIONS
-from drnas_lib.runs.records import RunFolder
 from drnas_lib.runs.seeds import build_seeded, derive_seed
 from drnas_lib.search.bilevel import STEPS
 from drnas_lib.search.cuda_graph import GraphedSteps, restoring

@@ -15,8 +15,8 @@ from drnas_lib.methods import method_class
 from drnas_lib.nets.layers import freeze
 from drnas_lib.nets.networks import supernet
 from drnas_lib.runs import integrity, snapshots
+from drnas_lib.runs.files import RecordError, RunFolder, data_root, resolve
 from drnas_lib.runs.identity import image_differences
-from drnas_lib.runs.records import RecordError, RunFolder, data_root, resolve
 from drnas_lib.runs.snapshots import Snapshot
 
 

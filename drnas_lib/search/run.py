@@ -1,4 +1,4 @@
-"""One run from settings to `done.json`: search, judge the cell, write the records. Skips a finished run, continues an interrupted one."""
+"""One run from settings to `done.json`: search, judge the cell, write record.json. Skips a finished run, continues an interrupted one."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, nullcontext
@@ -12,8 +12,8 @@ from drnas_lib.data.search_images import AnyDataset, described, read
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.runs import checkpoint, integrity
 from drnas_lib.runs.device import choose, describe, reproducible, threads_for, using_threads
+from drnas_lib.runs.files import RunFolder, data_root, environment, resolve, write_csv, write_json
 from drnas_lib.runs.precision import PRECISIONS
-from drnas_lib.runs.records import RunFolder, data_root, environment, resolve, write_csv, write_json
 from drnas_lib.search import evaluation
 from drnas_lib.search.evaluation import RunContext, TrainingEpoch
 from drnas_lib.search.loop import Epoch, Launched, Search, SearchError, SharedDevice

@@ -9,7 +9,7 @@ from drnas_lib.benchmark.policies import TableSearchSettings, cells, draws, geno
 from drnas_lib.errors import MissingData
 from drnas_lib.genotype import all_nb201
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import PROJECT, RecordError, read_json
+from drnas_lib.runs.files import PROJECT, RecordError, read_json
 
 SPREAD = {"random": "Random (baseline)", "reinforce": "Reinforce (Zoph et al., 2018)"}
 

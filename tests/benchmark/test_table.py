@@ -21,7 +21,7 @@ from drnas_lib.benchmark.table import (
 )
 from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.genotype import Nb201Genotype, all_nb201
-from drnas_lib.runs.records import data_root
+from drnas_lib.runs.files import data_root
 
 DRNAS = Nb201Genotype.parse("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|")
 ALL_SKIP = Nb201Genotype(("skip_connect",) * 6)

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install .[browser]")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

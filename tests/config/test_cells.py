@@ -7,7 +7,7 @@ import pytest
 
 from drnas_lib.config.cells import UnknownCell, find, published
 from drnas_lib.genotype import GenotypeError, genotype_from_json
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 FOUND = PROJECT / "results" / "search" / "nb201_cifar10_drnas_released_laptop"
 

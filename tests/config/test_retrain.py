@@ -8,7 +8,7 @@ import yaml
 
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.retrain import RetrainConfig
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 FILES = sorted((PROJECT / "params" / "retrain").glob("*.yaml"))
 

@@ -10,7 +10,7 @@ from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.presets import FAMILIES, SETTINGS, STAGE_LISTS, searched
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 LAPTOP = {"dataset": "cifar10", "scale": "laptop"}
 SPACES = sorted({space for space, _ in SETTINGS})

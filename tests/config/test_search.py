@@ -11,7 +11,7 @@ import pytest
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 IMAGENET = {"space": "darts", "dataset": "imagenet"}
 TWO_STAGES = {"epochs": [20, 20], "k": [4, 2], "keep": [5, 3]}

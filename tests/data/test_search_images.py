@@ -10,7 +10,7 @@ from drnas_lib.data.index_lists import draw, write
 from drnas_lib.data.search_images import LIST_SEED, read
 from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
-from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.search.loop import Search, SearchError
 from drnas_lib.search.restore import RecordError, TrainedRun
 from drnas_lib.search.run import run

@@ -15,7 +15,7 @@ from drnas_lib.data.index_lists import draw, main, write
 from drnas_lib.data.sources import load
 from drnas_lib.data.stream import MEAN, STD, UNREADABLE, StreamFeed, evaluation_transform, train_transform
 from drnas_lib.errors import DamagedData, MissingData
-from drnas_lib.runs.records import PROJECT, RecordError
+from drnas_lib.runs.files import PROJECT, RecordError
 from tests.data.images import CLASSES, collection, fill, odd_kinds, photographs
 
 CPU = torch.device("cpu")

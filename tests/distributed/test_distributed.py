@@ -19,8 +19,8 @@ from drnas_lib.distributed.launch import start
 from drnas_lib.nets.darts_network import DartsNetwork
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.retrain.loop import RetrainError, Trainer
+from drnas_lib.runs.files import PROJECT, RunFolder, read_json
 from drnas_lib.runs.identity import Identity
-from drnas_lib.runs.records import PROJECT, RunFolder, read_json
 from tests.reliability.processes import children
 from tests.reliability.runs import on_two_processes
 

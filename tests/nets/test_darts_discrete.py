@@ -12,7 +12,7 @@ from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.nets.cost import macs, parameters, without_auxiliary
 from drnas_lib.nets.darts_network import DartsNetwork
 from drnas_lib.nets.darts_skeleton import STEMS, AuxiliaryHead, DartsSkeleton, cell_places, pool_to_2x2, reduction_positions
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from drnas_lib.spaces.darts_operations import PLAIN_POOLS, FactorizedReduce
 
 

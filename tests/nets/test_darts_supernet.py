@@ -1,4 +1,4 @@
-"""drnas_lib.nets.darts, darts_supernet_operations, mixed and stacked against the plain oracle."""
+"""drnas_lib.nets.darts, supernet_operations, mixed and stacked against the plain oracle."""
 
 import pytest
 import torch
@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from drnas_lib.nets.darts import DartsSuperNet
-from drnas_lib.nets.darts_supernet_operations import BY_STRIDE
 from drnas_lib.nets.mixed import MixedEdges
+from drnas_lib.nets.supernet_operations import DARTS
 from drnas_lib.spaces import SPACES
 from tests.nets.plain_darts import PlainDartsSuperNet, copy_weights, pairs
 
@@ -75,7 +75,7 @@ def test_equals_the_oracle(k, keep, training, dtype):
 
 def test_an_operation_that_no_supernet_has_is_not_left_out_in_silence():
     with pytest.raises(ValueError, match="no supernet has sep_conv_7x7 yet"):
-        MixedEdges(BY_STRIDE[1], 4, ("none", "skip_connect", "sep_conv_7x7"), [[True] * 3])
+        MixedEdges(DARTS[1], 4, ("none", "skip_connect", "sep_conv_7x7"), [[True] * 3])
 
 
 def test_equals_the_oracle_on_imagenet_with_an_odd_height():

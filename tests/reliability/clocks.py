@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from tests.reliability.counts import Count
 from tests.reliability.kills import NotTheSame
 from tests.reliability.left_behind import left_behind

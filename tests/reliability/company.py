@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jupyter_client.manager import start_new_kernel
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from tests.reliability.counts import Count
 from tests.reliability.kills import ATTEMPTS, NotTheSame, whole
 from tests.reliability.left_behind import different, left_behind

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from drnas_lib.runs.records import PROJECT, environment, write_csv, write_json
+from drnas_lib.runs.files import PROJECT, environment, write_csv, write_json
 
 FOLDER = PROJECT / "results" / "soak"
 OUTCOMES = ("exact", "told", "stated", "lost", "executed")

@@ -17,7 +17,7 @@ from drnas_lib.benchmark import policies
 from drnas_lib.benchmark.policies import TableSearchSettings
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.runs import checkpoint
-from drnas_lib.runs.records import RecordError, RunFolder
+from drnas_lib.runs.files import RecordError, RunFolder
 from drnas_lib.search import run as search_run
 from tests.reliability.counts import Count
 from tests.reliability.left_behind import left_behind

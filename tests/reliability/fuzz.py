@@ -37,7 +37,7 @@ from drnas_lib.data.image_files import Files, chosen, listing_digest
 from drnas_lib.distributed.__main__ import parameters
 from drnas_lib.errors import DamagedData
 from drnas_lib.genotype import DARTS_OPERATIONS, NB201_OPERATIONS, GenotypeError, Nb201Genotype, genotype_from_json
-from drnas_lib.runs.records import RecordError
+from drnas_lib.runs.files import RecordError
 
 LONGEST_MESSAGE = 20_000  # characters: a reader must still find the beginning
 CONFIGS: dict[str, type[Parameters]] = {

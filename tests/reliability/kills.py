@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from tests.reliability.counts import Count
 from tests.reliability.left_behind import different, left_behind
 from tests.reliability.processes import alive, await_end, children

@@ -10,7 +10,7 @@ from pathlib import Path
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.retrain.loop import RetrainError, Trainer
 from drnas_lib.runs import checkpoint
-from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.files import RunFolder
 from drnas_lib.search import run as search_run
 from drnas_lib.search.bilevel import SearchStep
 from drnas_lib.search.loop import SearchError

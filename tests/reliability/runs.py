@@ -8,7 +8,7 @@ from pathlib import Path
 
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from tests.conftest import SMALL, SMALL_STAGES
 
 SEARCH = SMALL | {"epochs": [5], "device": "cpu", "snapshots": 2}

@@ -38,7 +38,7 @@ from drnas_lib.genotype import GenotypeError, all_nb201
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.runs import snapshots
 from drnas_lib.runs.checkpoint import CheckpointError
-from drnas_lib.runs.records import PROJECT, RecordError, RunFolder
+from drnas_lib.runs.files import PROJECT, RecordError, RunFolder
 from drnas_lib.runs.snapshots import SnapshotError
 from drnas_lib.search import run as search_run
 from drnas_lib.search.restore import TrainedRun

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from drnas_lib.runs.records import read_json
+from drnas_lib.runs.files import read_json
 from tests.reliability.counts import FOLDER, OUTCOMES, Count, Executed, keep, summary
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from drnas_lib.retrain import run as retrain_run
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from tests.reliability import clocks, disks, not_finite
 from tests.reliability.left_behind import left_behind
 from tests.reliability.runs import RETRAIN, RETRAINING, retrain_settings

@@ -10,7 +10,7 @@ import pytest
 
 from drnas_lib.benchmark.convert import META_FILE
 from drnas_lib.config.retrain import RetrainConfig
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from tests.reliability import crafted, damage
 from tests.reliability.targets import all_targets, unguarded
 

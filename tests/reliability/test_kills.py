@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from tests.reliability import company, kills, writes
 from tests.reliability.processes import await_end, children
 

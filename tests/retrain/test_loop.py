@@ -19,8 +19,8 @@ from drnas_lib.retrain.run import run
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.device import DeviceError
+from drnas_lib.runs.files import RunFolder, RunLocked, read_json
 from drnas_lib.runs.identity import Identity
-from drnas_lib.runs.records import RunFolder, RunLocked, read_json
 from tests.conftest import leaves_no_checkpoint_after_the_next_start
 from tests.data.images import collection
 

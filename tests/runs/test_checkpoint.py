@@ -10,8 +10,8 @@ import torch
 
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
+from drnas_lib.runs.files import RecordError
 from drnas_lib.runs.identity import Identity
-from drnas_lib.runs.records import RecordError
 
 CPU = torch.device("cpu")
 

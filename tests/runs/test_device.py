@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from drnas_lib.runs.device import threads_for, using_threads
-from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.search.concurrent import run_concurrently
 from drnas_lib.search.run import run
 

@@ -17,8 +17,8 @@ from drnas_lib.config.search import SearchConfig
 from drnas_lib.errors import MissingData
 from drnas_lib.retrain import run as retrain_run
 from drnas_lib.runs.checkpoint import CheckpointError
+from drnas_lib.runs.files import RecordError, RunFolder
 from drnas_lib.runs.identity import image_differences, settings_differences
-from drnas_lib.runs.records import RecordError, RunFolder
 from drnas_lib.search import run as search_run
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import RecordError, RunFolder, read_json, write_csv, write_json
+from drnas_lib.runs.files import RecordError, RunFolder, read_json, write_csv, write_json
 
 CONTENT = {"parameters": {"lr": 0.1, "stages": (1, 2), "subset": None}, "metrics": {"error": 2.46}}
 

@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.runs.device import reproducible
+from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.runs.precision import FLOAT32, PRECISIONS
-from drnas_lib.runs.records import RunFolder, read_json
 from drnas_lib.search.run import run
 from drnas_lib.spaces.nb201 import NB201
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from drnas_lib.runs import snapshots
-from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.runs.snapshots import SnapshotError
 from drnas_lib.search.run import run
 from tests.conftest import SMALL_STAGES

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from drnas_lib.runs import checkpoint
-from drnas_lib.runs.records import RunFolder, RunLocked
+from drnas_lib.runs.files import RunFolder, RunLocked
 from drnas_lib.search.concurrent import RunLimit, run_concurrently
 from drnas_lib.search.loop import SearchError
 from drnas_lib.search.run import run

@@ -12,7 +12,7 @@ from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.data.sources import load
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.checkpoint import CheckpointError
-from drnas_lib.runs.records import RecordError, RunFolder, RunLocked, read_json
+from drnas_lib.runs.files import RecordError, RunFolder, RunLocked, read_json
 from drnas_lib.search import bilevel
 from drnas_lib.search import run as search_run
 from drnas_lib.search.loop import SearchError

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.runs.records import RecordError
+from drnas_lib.runs.files import RecordError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

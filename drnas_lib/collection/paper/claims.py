@@ -15,8 +15,8 @@ from drnas_lib.collection.paper.measured import SCALES, Searches, TableSearch
 from drnas_lib.collection.paper.numbers import PAPER
 from drnas_lib.collection.paper.verdicts import at_scale
 from drnas_lib.collection.views.tables import ABSENT
+from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import RunIndex
-from drnas_lib.runs.records import read_json
 
 HEADS = ("verdict", "claim of the paper", "test", "our value", "95 % interval", "n", "in the paper")  # of the table in the README
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}

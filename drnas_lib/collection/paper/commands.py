@@ -20,7 +20,7 @@ from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import Parameters, file_of_parameters
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig, SearchSettings
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 CONFIGS: dict[str, type[Parameters]] = {  # notebook -> its parameters
     "search": SearchConfig,

@@ -15,7 +15,7 @@ from drnas_lib.collection.views.cell_plots import draw_cell
 from drnas_lib.collection.views.published import paper_table, paper_text
 from drnas_lib.collection.views.style import legend, new_figure
 from drnas_lib.config.cells import find
-from drnas_lib.runs.records import read_json
+from drnas_lib.runs.files import read_json
 
 
 def summary(counts: pd.DataFrame) -> Figure:

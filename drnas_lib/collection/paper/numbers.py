@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from drnas_lib.collection.views.published import PAPER, paper_table
-from drnas_lib.runs.records import read_json
+from drnas_lib.runs.files import read_json
 
 OURS = "ours"  # the row of Table 1 that is the paper's own method
 

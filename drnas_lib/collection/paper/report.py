@@ -19,8 +19,8 @@ from drnas_lib.collection.paper.measured import Measured
 from drnas_lib.collection.paper.numbers import FIGURES, TABLES, PaperNumber
 from drnas_lib.collection.paper.verdicts import Finding, Verdict, findings, runs
 from drnas_lib.collection.views import tables
+from drnas_lib.runs.files import existing
 from drnas_lib.runs.index import RunIndex
-from drnas_lib.runs.records import existing
 
 PLACES = (*(f"Table {number}" for number in TABLES), *(f"Figure {number}" for number in FIGURES))
 BEHIND = ("n", "protocol", "device", "data", "hours each")  # columns about the runs behind values

@@ -27,8 +27,8 @@ from drnas_lib.collection.paper.numbers import PAPER, PaperNumber, numbers
 from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.config.presets import FAMILIES
 from drnas_lib.config.scales import FULL, LAPTOP
+from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import Run, RunIndex
-from drnas_lib.runs.records import read_json
 
 STANDARD_ERRORS = 2  # that two means may differ by
 FACTOR = 2  # of 'about'

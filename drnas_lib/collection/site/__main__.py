@@ -10,7 +10,7 @@ from pathlib import Path
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.site import api, pages
 from drnas_lib.collection.site.executed import ORDER, ExecutedNotebook
-from drnas_lib.runs.records import PROJECT, RecordError, atomic_write, read_json, resolve, write_json
+from drnas_lib.runs.files import PROJECT, RecordError, atomic_write, read_json, resolve, write_json
 
 MANIFEST = "rendered.json"  # page -> digest of the notebook, the template and the code that made it
 

@@ -4,7 +4,7 @@ import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
-from drnas_lib.runs.records import PROJECT, atomic_write
+from drnas_lib.runs.files import PROJECT, atomic_write
 
 FOLDER, INDEX = "api", "drnas_lib.html"
 MISSING = "No API pages, since pdoc is not installed. Install it with `.venv/bin/pip install -e '.[site]'` and run this again."

@@ -13,7 +13,7 @@ from drnas_lib.collection.paper.commands import CONFIGS, planned_searches
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.presets import FAMILIES
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import RecordError, RunFolder
+from drnas_lib.runs.files import RecordError, RunFolder
 
 FULL, REDUCED, READS, MEASURES = "full protocol", "reduced", "reads files", "measurement"
 UNKNOWN, STOPPED = "length unknown", "stopped with an error"

@@ -32,7 +32,7 @@ from drnas_lib.config.space_rules import RULES
 from drnas_lib.data.sources import Dataset
 from drnas_lib.nets.nb201 import Nb201SuperNet
 from drnas_lib.runs.device import DeviceError, choose, describe, reproducible
-from drnas_lib.runs.records import PROJECT, environment, read_json, write_json
+from drnas_lib.runs.files import PROJECT, environment, read_json, write_json
 from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.search.loop import Epoch, Search, SharedDevice
 from drnas_lib.search.run import run_stepwise

@@ -13,7 +13,7 @@ from drnas_lib.data.image_set import ImageSet, halves
 from drnas_lib.data.sources import Dataset
 from drnas_lib.nets.darts import DartsSuperNet
 from drnas_lib.nets.nb201 import Nb201SuperNet
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from drnas_lib.spaces import SPACES
 
 # For each space: file and class of the oracle that the tests compare with, the library's supernet, their parameter for the cells.

@@ -10,8 +10,8 @@ from drnas_lib.collection.speed.share import profiled, share_of_peak
 from drnas_lib.collection.speed.steps import at_once, settings, supernet_steps, whole_steps
 from drnas_lib.collection.views import plots
 from drnas_lib.runs.device import choose, describe, reproducible
+from drnas_lib.runs.files import environment, resolve, write_csv, write_json
 from drnas_lib.runs.precision import PRECISIONS
-from drnas_lib.runs.records import environment, resolve, write_csv, write_json
 
 
 @dataclass(frozen=True)

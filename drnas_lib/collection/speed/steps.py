@@ -20,8 +20,8 @@ from drnas_lib.collection.speed.plain import PlainSearch, implementations
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.data.image_set import ImageSet
 from drnas_lib.data.sources import DATASETS, Dataset
+from drnas_lib.runs.files import PROJECT, read_json
 from drnas_lib.runs.memory import activation_bytes
-from drnas_lib.runs.records import PROJECT, read_json
 from drnas_lib.search.bilevel import frozen
 from drnas_lib.search.loop import Search
 from drnas_lib.spaces import SPACES

@@ -24,7 +24,7 @@ from drnas_lib.genotype import Nb201Genotype, all_nb201
 from drnas_lib.nets.cost import nb201_cost
 from drnas_lib.nets.nb201_network import Nb201Network
 from drnas_lib.runs.device import choose, describe
-from drnas_lib.runs.records import environment, resolve, write_csv, write_json
+from drnas_lib.runs.files import environment, resolve, write_csv, write_json
 
 KEPT = 100  # cells in the file of a study
 

@@ -18,7 +18,7 @@ from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.parameters import Parameters, Truth, choice, integers, one_of, problems_of
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import RunFolder, resolve
+from drnas_lib.runs.files import RunFolder, resolve
 
 MOST_TABLE_SEEDS = 10_000  # their queries at every cost that the notebook shows fit into the memory
 Reasons = dict[tuple[str, str], str]  # (label, data set) -> why a search could not be made

@@ -17,7 +17,7 @@ from drnas_lib.config.presets import MACROS
 from drnas_lib.genotype import DARTS_CELL_INPUTS, DartsGenotype
 from drnas_lib.nets.cost import Cost, macs, parameters
 from drnas_lib.nets.darts_network import DartsNetwork
-from drnas_lib.runs.records import resolve, write_csv
+from drnas_lib.runs.files import resolve, write_csv
 
 NODES = (2, 3, 4, 5)  # of a cell, computed and concatenated
 CLASSES = {"cifar": 10, "imagenet": 1000}

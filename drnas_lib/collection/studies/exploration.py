@@ -13,7 +13,7 @@ from drnas_lib.collection.views.search_report import DIRICHLET, SearchReport
 from drnas_lib.config.space_rules import RULES
 from drnas_lib.errors import UserError
 from drnas_lib.genotype import Genotype
-from drnas_lib.runs.records import RecordError, RunFolder, environment, write_csv, write_json
+from drnas_lib.runs.files import RecordError, RunFolder, environment, write_csv, write_json
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
 

@@ -22,7 +22,7 @@ from drnas_lib.collection.views.published import paper_text
 from drnas_lib.errors import UserError
 from drnas_lib.runs import integrity, snapshots
 from drnas_lib.runs.device import choose, describe, reproducible
-from drnas_lib.runs.records import RecordError, environment
+from drnas_lib.runs.files import RecordError, environment
 from drnas_lib.search.restore import TrainedRun
 
 Batch = tuple[Tensor, Tensor]

@@ -7,7 +7,7 @@ import pandas as pd
 from drnas_lib.collection.studies.config import MainJobConfig
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import RunFolder, environment, resolve, write_csv
+from drnas_lib.runs.files import RunFolder, environment, resolve, write_csv
 from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, MEDIAN
 
 TABLE = "seeds.csv"

@@ -11,7 +11,7 @@ from drnas_lib.config.search import SearchSettings
 from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.retrain.loop import RetrainError
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import NAME_ONE, RecordError, RunFolder, RunLocked
+from drnas_lib.runs.files import NAME_ONE, RecordError, RunFolder, RunLocked
 from drnas_lib.search.concurrent import run_concurrently
 from drnas_lib.search.loop import SearchError
 from drnas_lib.search.run import run

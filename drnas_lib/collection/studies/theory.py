@@ -20,7 +20,7 @@ from drnas_lib.architecture import dirichlet
 from drnas_lib.collection.studies import hessian
 from drnas_lib.collection.studies.config import TheoryConfig
 from drnas_lib.runs.device import choose, describe, reproducible
-from drnas_lib.runs.records import environment, write_json
+from drnas_lib.runs.files import environment, write_json
 from drnas_lib.search.restore import TrainedRun
 
 BATCH = 64

@@ -8,7 +8,7 @@ from drnas_lib.collection.views import tables
 from drnas_lib.collection.views.published import PAPER, paper_table
 from drnas_lib.config.cells import published
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import RunFolder, read_json, resolve
+from drnas_lib.runs.files import RunFolder, read_json, resolve
 
 COSTS = "results/darts_space/costs.csv"
 RUNS = "results/retrain"

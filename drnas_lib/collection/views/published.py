@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drnas_lib.runs.records import PROJECT, read_json
+from drnas_lib.runs.files import PROJECT, read_json
 
 PAPER = PROJECT / "params" / "paper"
 

@@ -8,7 +8,7 @@ from pandas.io.formats.style import Styler
 from drnas_lib.collection.views import tables
 from drnas_lib.genotype import Genotype
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.files import RunFolder
 
 LISTED = 5  # unreadable files in the summary; record.json has them all
 

@@ -14,7 +14,7 @@ from drnas_lib.collection.views.cell_plots import draw_cell
 from drnas_lib.collection.views.run_report import RunReport, read_run
 from drnas_lib.genotype import Nb201Genotype, genotype_from_json
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import read_json
+from drnas_lib.runs.files import read_json
 from drnas_lib.search.trained_cells import TrainedCells
 
 DIRICHLET = ("drnas",)  # methods whose eta is a concentration

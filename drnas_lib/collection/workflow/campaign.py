@@ -12,7 +12,7 @@ from drnas_lib.collection.paper.commands import read_params
 from drnas_lib.config.method_presets import METHODS
 from drnas_lib.config.scales import SMOKE
 from drnas_lib.config.search import SearchConfig, SearchSettings
-from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.files import RunFolder
 
 # Searches by the name of their file, params/search/nb201_cifar10_<this>.yaml.
 DRNAS, DARTS = "drnas_released", "darts_released"

@@ -18,7 +18,7 @@ from typing import Any
 from drnas_lib.collection.paper.missing import duration
 from drnas_lib.collection.workflow.campaign import Job, Plan, jobs
 from drnas_lib.config.scales import SCALES
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 SNAKEFILE = Path(__file__).with_name("laptop.smk")
 LOG = "laptop.log"  # of Snakemake and of the jobs, beside the notebooks

@@ -17,7 +17,7 @@ from matplotlib.path import Path as Curve
 
 from drnas_lib.collection.views.cell_plots import Graph, arrange, heights
 from drnas_lib.collection.views.style import OTHER, OURS, REFERENCE
-from drnas_lib.runs.records import atomic_write
+from drnas_lib.runs.files import atomic_write
 
 JOB = re.compile(r'^\s*(\d+)\[label = "(\w+)', re.MULTILINE)
 ARROW = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)

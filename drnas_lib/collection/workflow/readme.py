@@ -16,7 +16,7 @@ from drnas_lib.collection.views.comparison_plots import short
 from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.collection.workflow.campaign import Plan, files
 from drnas_lib.config.scales import FULL, LAPTOP
-from drnas_lib.runs.records import PROJECT, RunFolder, atomic_write
+from drnas_lib.runs.files import PROJECT, RunFolder, atomic_write
 
 README = PROJECT / "README.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables

@@ -7,8 +7,8 @@ from drnas_lib.collection.paper.answers import sources
 from drnas_lib.collection.paper.commands import read_params
 from drnas_lib.collection.paper.verdicts import Verdict, find
 from drnas_lib.config import cells
+from drnas_lib.runs.files import read_json, write_json
 from drnas_lib.runs.index import RunIndex
-from drnas_lib.runs.records import read_json, write_json
 from tests import paper_runs
 
 NUMBERS = {(number.place, number.row, number.column): number for number in paper.numbers()}

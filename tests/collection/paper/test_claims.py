@@ -21,8 +21,8 @@ from drnas_lib.collection.paper.claims import (
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.workflow.campaign import Plan, files
 from drnas_lib.config.search import SearchConfig
+from drnas_lib.runs.files import read_json, write_json
 from drnas_lib.runs.index import RunIndex
-from drnas_lib.runs.records import read_json, write_json
 from tests import paper_runs
 
 HOLDS, NOT, UNDECIDED, NEVER = ClaimVerdict

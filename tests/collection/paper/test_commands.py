@@ -11,8 +11,8 @@ from drnas_lib.collection.paper import numbers as paper
 from drnas_lib.collection.paper.answers import sources
 from drnas_lib.collection.paper.commands import CONFIGS, Command
 from drnas_lib.config.parameters import ParameterError
+from drnas_lib.runs.files import PROJECT
 from drnas_lib.runs.index import RunIndex
-from drnas_lib.runs.records import PROJECT
 
 NOTHING = RunIndex.read("/nowhere")
 COMMANDS = list(dict.fromkeys(command for number in paper.numbers() for source in sources(number) for command in source.commands(NOTHING)))

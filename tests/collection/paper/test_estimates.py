@@ -9,8 +9,8 @@ from drnas_lib.collection.speed.share import share_of_peak
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.genotype import NB201_EDGES, Nb201Genotype
 from drnas_lib.nets.cost import nb201_cost
+from drnas_lib.runs.files import PROJECT
 from drnas_lib.runs.index import RunIndex
-from drnas_lib.runs.records import PROJECT
 from tests import paper_runs
 
 NOTHING = RunIndex.read("/nowhere")

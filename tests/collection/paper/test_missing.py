@@ -6,8 +6,8 @@ import pytest
 
 from drnas_lib.collection.paper.missing import Step, duration, impossible, listing, steps
 from drnas_lib.collection.paper.verdicts import findings
+from drnas_lib.runs.files import PROJECT
 from drnas_lib.runs.index import RunIndex
-from drnas_lib.runs.records import PROJECT
 from tests import paper_runs
 
 

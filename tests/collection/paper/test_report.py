@@ -11,8 +11,8 @@ from drnas_lib.collection.paper.report import PLACES, Report
 from drnas_lib.collection.paper.table_style import legend, styled
 from drnas_lib.collection.paper.verdicts import Verdict, findings
 from drnas_lib.collection.views.published import paper_table
+from drnas_lib.runs.files import PROJECT, RecordError
 from drnas_lib.runs.index import RunIndex
-from drnas_lib.runs.records import PROJECT, RecordError
 from tests import paper_runs
 
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from drnas_lib.runs.records import PROJECT, RecordError
+from drnas_lib.runs.files import PROJECT, RecordError
 from drnas_lib.collection.site import executed
 from drnas_lib.collection.site.executed import ExecutedNotebook
 

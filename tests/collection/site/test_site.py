@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from drnas_lib.collection.site import api
 from drnas_lib.collection.site.__main__ import build, main
 

@@ -6,7 +6,7 @@ import torch
 from drnas_lib.collection.speed import gpu_session
 from drnas_lib.collection.speed.gpu_session import NO_GRAPHS, PARTS, Session, main
 from drnas_lib.config.method_presets import METHODS
-from drnas_lib.runs.records import read_json
+from drnas_lib.runs.files import read_json
 
 
 def test_a_dry_run_leaves_a_record_of_every_part(tmp_path, capsys):

@@ -13,7 +13,7 @@ from drnas_lib.collection.views import study_plots
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.genotype import NB201_OPERATIONS, Nb201Genotype
 from drnas_lib.nets.cost import nb201_cost
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from drnas_lib.spaces.darts import DARTS
 
 RUN = PROJECT / "results" / "search" / "nb201_cifar10_drnas_released_laptop" / "seed0"

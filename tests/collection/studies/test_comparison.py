@@ -17,7 +17,7 @@ from drnas_lib.config.method_presets import METHODS, MethodRow
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.scales import for_search
 from drnas_lib.methods.method import Method
-from drnas_lib.runs.records import PROJECT, RunFolder, read_json
+from drnas_lib.runs.files import PROJECT, RunFolder, read_json
 
 PAPER4 = read_json(PROJECT / "params" / "paper" / "table4.json")["rows"]
 PAPER1 = read_json(PROJECT / "params" / "paper" / "table1.json")["rows"]

@@ -17,7 +17,7 @@ from drnas_lib.collection.studies.config import (
     TheoryConfig,
 )
 from drnas_lib.config.parameters import ParameterError
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 CONFIGS = {
     "constrained": ConstrainedConfig,

@@ -15,7 +15,7 @@ from drnas_lib.collection.studies.exploration import ExplorationError, Trace
 from drnas_lib.collection.views import study_plots
 from drnas_lib.collection.views.search_report import SearchReport
 from drnas_lib.genotype import NB201_OPERATIONS
-from drnas_lib.runs.records import PROJECT, RecordError
+from drnas_lib.runs.files import PROJECT, RecordError
 from drnas_lib.spaces import SPACES
 
 RUNS = sorted((PROJECT / "results" / "search").glob("nb201_cifar10_drnas_*/seed0"))

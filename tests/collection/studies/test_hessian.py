@@ -12,7 +12,7 @@ from drnas_lib.collection.studies.config import HessianConfig
 from drnas_lib.collection.studies.hessian import HessianError, Protocol
 from drnas_lib.nets.layers import freeze
 from drnas_lib.nets.nb201 import Nb201SuperNet
-from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.runs.snapshots import SnapshotError
 from drnas_lib.search.run import run
 from drnas_lib.spaces import SPACES

@@ -3,7 +3,7 @@
 from drnas_lib.benchmark.table import Benchmark, how_to_get
 from drnas_lib.collection.studies import lambda_ablation
 from drnas_lib.collection.views import study_plots
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 RUNS = [str(path) for path in sorted((PROJECT / "results" / "search").glob("nb201_cifar10_drnas_released_epochs10_*_lam*/seed0"))]
 

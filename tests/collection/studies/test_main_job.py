@@ -7,7 +7,7 @@ from drnas_lib.collection.studies import main_job
 from drnas_lib.collection.studies.config import MainJobConfig
 from drnas_lib.collection.views import study_plots
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import RecordError, RunFolder
+from drnas_lib.runs.files import RecordError, RunFolder
 from drnas_lib.search.run import run
 from drnas_lib.search.trained_cells import MEDIAN, TrainedCells
 

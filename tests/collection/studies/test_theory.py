@@ -7,7 +7,7 @@ from scipy import integrate, stats
 
 from drnas_lib.collection.studies import theory
 from drnas_lib.collection.studies.config import TheoryConfig
-from drnas_lib.runs.records import PROJECT, RunFolder, read_json
+from drnas_lib.runs.files import PROJECT, RunFolder, read_json
 from drnas_lib.search.run import run
 
 

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from drnas_lib.collection.views.cell_plots import arrange, cell_graphs, draw_cell, tangle
 from drnas_lib.collection.views.style import LABELS
 from drnas_lib.genotype import genotype_from_json
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 CELLS = {
     path.stem: genotype_from_json(json.loads(path.read_text())["genotype"])

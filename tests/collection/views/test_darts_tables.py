@@ -13,7 +13,7 @@ from drnas_lib.config.cells import find, published
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.retrain.run import run
 from drnas_lib.runs import integrity
-from drnas_lib.runs.records import RunFolder, read_json
+from drnas_lib.runs.files import RunFolder, read_json
 
 
 def test_every_cell_with_a_row_has_counted_sizes():

@@ -8,7 +8,7 @@ from drnas_lib.collection.paper.commands import CONFIGS
 from drnas_lib.collection.workflow.campaign import WITH_HESSIANS, Plan, files, jobs
 from drnas_lib.collection.workflow.job import parameters
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 LAPTOP = Plan(results="results/of_the_test")
 SMOKE = Plan(scale="smoke", dataset="digits", seeds=(0,), results="results/of_the_test")

@@ -4,7 +4,7 @@ import pytest
 
 from drnas_lib.collection.paper.commands import Command, read_params
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 FULL = {
     ("nas_bench_201", "published_full"): 9 * 3 * 4,

@@ -13,7 +13,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from drnas_lib.collection.workflow import job
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 
 SEARCH, READER = str(PROJECT / "notebooks" / "search.ipynb"), str(PROJECT / "notebooks" / "darts_space.ipynb")
 

@@ -16,7 +16,7 @@ import pytest
 from drnas_lib.collection.paper.report import PLACES, Report
 from drnas_lib.collection.workflow.campaign import Plan, jobs
 from drnas_lib.collection.workflow.laptop import Progress, listing, made, main, plan_of
-from drnas_lib.runs.records import PROJECT, read_json
+from drnas_lib.runs.files import PROJECT, read_json
 
 # Of each notebook that the whole executes: its figures, with the live display where it searches, and a part of its conclusion.
 CONCLUSIONS = {

@@ -6,7 +6,7 @@ import pytest
 
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.workflow.readme import README, found_so_far, in_short, number_counts, results, updated
-from drnas_lib.runs.records import PROJECT
+from drnas_lib.runs.files import PROJECT
 from tests import paper_runs
 
 

@@ -1,4 +1,4 @@
-"""drnas_lib.runs.records: whole files or none, one process per run folder, and the facts beside a result."""
+"""drnas_lib.runs.files: whole files or none, one process per run folder, and the facts beside a result."""
 
 import csv
 import errno
@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drnas_lib.runs import records
-from drnas_lib.runs.records import (
+from drnas_lib.runs import files
+from drnas_lib.runs.files import (
     PROJECT,
     RecordError,
     RunFolder,
@@ -32,16 +32,16 @@ from drnas_lib.runs.records import (
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 HOLD = """
 import sys
-from drnas_lib.runs.records import RunFolder
+from drnas_lib.runs.files import RunFolder
 with RunFolder(sys.argv[1]).lock():
     print("held", flush=True)
     sys.stdin.read()
 """
 KILLED_WRITER = """
 import os, signal, sys
-from drnas_lib.runs import records
-records.os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
-records.atomic_write(sys.argv[1], "half of something new")
+from drnas_lib.runs import files
+files.os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+files.atomic_write(sys.argv[1], "half of something new")
 """
 
 
@@ -107,7 +107,7 @@ def _open_full(really_open, path, mode):
 def test_a_device_that_is_really_full(tmp_path, monkeypatch):
     path = tmp_path / "history.csv"
     write_csv(path, [{"a": 1}])
-    monkeypatch.setattr(records, "open", functools.partial(_open_full, open), raising=False)
+    monkeypatch.setattr(files, "open", functools.partial(_open_full, open), raising=False)
     with pytest.raises(RecordError, match="disk is full"):
         write_csv(path, [{"a": 2}])
     assert path.read_text() == "a\n1\n"
@@ -240,12 +240,12 @@ def test_uncommitted_changes_are_those_that_a_result_depends_on(changed, dirty, 
     git("commit", "-m", "all")
     if changed:
         atomic_write(tmp_path / changed, "changed")
-    monkeypatch.setattr(records, "PROJECT", tmp_path)
+    monkeypatch.setattr(files, "PROJECT", tmp_path)
     assert environment()["uncommitted_changes"] is dirty
 
 
 def test_without_git_there_is_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(records, "PROJECT", tmp_path)
+    monkeypatch.setattr(files, "PROJECT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert environment()["commit"] is None
     monkeypatch.setenv("PATH", "")

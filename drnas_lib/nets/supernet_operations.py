@@ -1,4 +1,4 @@
-"""The operations of the DARTS supernet, each for all edges that leave one node. docs/new_space.md says what else a new one needs.
+"""The operations of both supernets, each for all edges that leave one node. docs/new_space.md says what else a new one needs.
 
 MixedEdges applies the ReLU in front. Batch normalisations have no parameters; the last one of a stacked operation is scaled by theta.
 """
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from drnas_lib.nets.layers import avg_pool_3x3
 from drnas_lib.nets.mixed import Operations, SharedFactory, StackedFactory
 from drnas_lib.nets.stacked import Pool, StackedConv, StackedDepthwise
 
@@ -71,6 +72,23 @@ class Noise(nn.Module):
         return scale[:, None, None] * torch.randn(shape, generator=generator, dtype=x.dtype, device=x.device)
 
 
+class AveragePool(nn.Module):
+    """The average pooling of NAS-Bench-201."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return avg_pool_3x3(x)
+
+
+NB201 = Operations(
+    stacked={
+        "nor_conv_1x1": lambda channels, edges, stride: StackedConv(edges, channels, channels, kernel=1),
+        "nor_conv_3x3": lambda channels, edges, stride: StackedConv(edges, channels, channels, kernel=3),
+    },
+    shared={
+        "skip_connect": lambda channels, stride: nn.Identity(),
+        "avg_pool_3x3": lambda channels, stride: AveragePool(),
+    },
+)
 SHARED: dict[str, SharedFactory] = {
     "max_pool_3x3": partial(Pool, pool=partial(F.max_pool2d, kernel_size=3, padding=1)),
     "avg_pool_3x3": partial(Pool, pool=partial(F.avg_pool2d, kernel_size=3, padding=1, count_include_pad=False)),
@@ -82,7 +100,7 @@ STACKED: dict[str, StackedFactory] = {
     "dil_conv_5x5": partial(DepthwiseSeparable, kernel=5, dilation=2),
     "noise": Noise,
 }
-BY_STRIDE = {  # the skip connection is the identity at stride 1 and has weights at stride 2
+DARTS = {  # by stride; the skip connection is the identity at stride 1 and has weights at stride 2
     1: Operations(STACKED, SHARED | {"skip_connect": lambda channels, stride: nn.Identity()}),
     2: Operations(STACKED | {"skip_connect": Reduce}, SHARED),
 }

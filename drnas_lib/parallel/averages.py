@@ -1,0 +1,16 @@
+"""The mean of tensors over all processes by one all-reduce: of gradients and of batch norm statistics, on any device."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed
+from torch import Tensor
+
+
+def averaged(values: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The mean of each value over the processes; all values have one dtype and are on one device."""
+    together = torch.cat([value.reshape(-1) for value in values])
+    torch.distributed.all_reduce(together)
+    together.div_(torch.distributed.get_world_size())
+    parts = together.split([value.numel() for value in values])
+    return tuple(part.view(value.shape) for part, value in zip(parts, values))
