@@ -55,8 +55,10 @@ class TrainingEpoch:
 
 
 def is_evaluated(record: dict, settings: SearchSettings) -> bool:
-    """Whether the record of a search has the evaluation that `settings` ask for."""
+    """Whether the record of a search has the evaluation that `settings` ask for. What is unknown is looked up once the table is there."""
     evaluation, wanted = record.get("evaluation", {}), {"kind": settings.evaluate, **_length(settings)}
+    if "unknown" in evaluation and Benchmark.load_if_available()[0]:
+        return False
     return all(evaluation.get(name) == value for name, value in wanted.items())
 
 

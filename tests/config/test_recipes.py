@@ -23,7 +23,7 @@ def test_published_imagenet():
 
 
 def test_every_schedule_has_a_function():
-    assert {recipe.schedule for recipe in RECIPES.values()} | {recipe_of("imagenet", "paper").schedule} == SCHEDULES.keys()
+    assert {recipe.schedule for recipe in RECIPES.values()} | {recipe_of("imagenet", "paper").schedule} <= SCHEDULES.keys()
 
 
 def test_cosine_to_zero():

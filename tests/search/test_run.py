@@ -211,7 +211,7 @@ def test_real_cifar10_and_the_table(settings, data_root):
     assert str(standing) in old.conclusion().data, "a run of before ranks were kept"
 
 
-def test_without_the_table_the_accuracy_is_unknown(settings, data_root, tmp_path, monkeypatch):
+def test_without_the_table_the_accuracy_is_unknown_until_there_is_one(settings, data_root, tmp_path, monkeypatch):
     (tmp_path / "cifar10").symlink_to(data_root.resolve() / "cifar10")
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
     these = settings(dict(dataset="cifar10", subset=128, epochs=[1], cells=1, channels=4, batch_size=32))
@@ -219,3 +219,9 @@ def test_without_the_table_the_accuracy_is_unknown(settings, data_root, tmp_path
     assert read_json(RunFolder(these.folder).file("record.json"))["evaluation"]["unknown"] == how_to_get()
     report = SearchReport.read(these.folder)
     assert how_to_get() in report.conclusion().data and how_to_get() in report.accuracy().data
+    eta = RunFolder(these.folder).file("eta.csv")
+    before, changed = eta.read_bytes(), eta.stat().st_mtime_ns
+    monkeypatch.setenv("DRNAS_DATA", str(data_root))
+    assert list(run(these)) == [], "no epoch is searched again"
+    assert "cifar10_test_acc_pct" in SearchReport.read(these.folder).record["evaluation"]
+    assert (eta.read_bytes(), eta.stat().st_mtime_ns) == (before, changed)

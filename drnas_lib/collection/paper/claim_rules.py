@@ -106,8 +106,9 @@ def _interval(statistic: str, of: Groups, against: Groups) -> tuple[float, float
 
 
 def _possible_means(groups: Groups, rng: np.random.Generator) -> NDArray:
-    """Where the true mean of each group may lie, (groups, DRAWS)."""
-    return np.array([np.mean(g) + _spread(g) / math.sqrt(len(g)) * rng.standard_t(len(g) - 1, DRAWS) for g in groups])
+    """Where the true mean of each group may lie, (groups, DRAWS). Every second draw mirrors one: a difference has an even interval."""
+    half = [rng.standard_t(len(g) - 1, DRAWS // 2) for g in groups]
+    return np.array([np.mean(g) + _spread(g) / math.sqrt(len(g)) * np.concatenate([t, -t]) for g, t in zip(groups, half)])
 
 
 def _spread(group: Sequence[float]) -> float:

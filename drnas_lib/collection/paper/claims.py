@@ -155,7 +155,7 @@ def counted(found: Judged, scale: str) -> str:
 def held(found: Judged, scale: str) -> str:
     """The claims that hold at a scale, in words."""
     holding = [f"*{claim.statement}*" for claim, scales in found if scales[scale].outcome.verdict is ClaimVerdict.HOLDS]
-    return f"these claims hold: {'; '.join(holding)}" if holding else "no claim holds yet"
+    return f"{len(holding)} of the claims hold: {', and '.join(holding)}" if holding else "no claim holds yet"
 
 
 def sentence(found: Judged) -> Markdown:
@@ -192,5 +192,5 @@ def markdown(found: Judged) -> list[str]:
             cells = _verdict(claim, result), claim.statement, claim.rule_text, result.value, result.interval, result.runs, claim.place
             lines.append(f"| {' | '.join(cell or ABSENT for cell in cells)} |")
         lines += [""] if run else []
-    left = Counter(claim.place for claim, scales in found if not any(result.has_runs for result in scales.values()))
-    return [*lines, f"Claims not run yet: {', '.join(f'{count} of {place}' for place, count in left.items()) or 'none'}."]
+    left = [claim for claim, scales in found if not any(result.has_runs for result in scales.values())]
+    return [*lines, f"Claims not run yet: {'; '.join(f'*{claim.statement}* ({claim.place})' for claim in left) or 'none'}."]

@@ -49,12 +49,12 @@ def claim_counts(report: Report) -> str:
     """How many claims have which verdict at each scale, and how many laptop searches are missing."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    missing = f"{len(done) - sum(done)} of the {len(done)} searches planned at the laptop scale are missing"
-    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)} ([table](#claims)); {missing}."
+    run = f"{sum(done)} of the {len(done)} searches planned at the laptop scale have been run so far"
+    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)} ([table](#claims)). {run}."
 
 
 def found_so_far(report: Report) -> str:
-    """Accuracies at the laptop scale for the first screen."""
+    """The first screen's comparison of accuracies at the laptop scale."""
     of = Comparison.of(report)
     if of is None:
         return "nothing to compare yet."
@@ -62,10 +62,11 @@ def found_so_far(report: Report) -> str:
     verdict = f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
     cells = runs(of.random.full)[0].parameters["queries"]
     return (
-        "accuracies are looked up in the benchmark table of [NAS-Bench-201](#words): 15,625 fully trained cells, the best at "
-        f"{of.optimum} %. Random search keeps the best of {cells} cells by that table's validation accuracy; it trains nothing itself. "
-        f"DrNAS is {verdict} ({of.name} is the best other supernet method here). Mean ± standard deviation over n seeds: "
-        f"DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, random search {of.random.ours} % (n = {of.random.n})."
+        f"DrNAS is {verdict}. {of.name} is the best other supernet method here. Test accuracy of the found cell, mean ± standard deviation "
+        f"over n seeds: DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, random search {of.random.ours} % (n = {of.random.n}). "
+        "No found cell is trained for this: its accuracy is looked up in [NAS-Bench-201](#words), a table of 15,625 fully trained cells, "
+        f"of which the best has {of.optimum} %. For each seed, random search draws {cells} cells and keeps the one of the best validation "
+        "accuracy in that table; it needs no supernet."
     )
 
 
@@ -79,14 +80,15 @@ def number_counts(report: Report) -> str:
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
-    sizes = sum(finding.number.column == SIZE for finding in differ)
+    sizes = [finding for finding in differ if finding.number.column == SIZE]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    none = ": parameter counts, and results read from the NAS-Bench-201 table, such as random search's"
-    networks = f", {trained} of them from trained networks" if trained else none
+    networks = f", {trained} of them from trained networks" if trained else ", none of them from a trained network"
+    counts = f"{len(sizes)} parameter counts that the paper quotes for other methods"
+    others = [f"the {n.quantity.label} of *{n.row}* in {n.place}" for n in (f.number for f in differ if f not in sizes)]
     left = counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]
     return (
-        f"{left} have no run at full scale yet. {len(agree)} agree within the [spread](#results){networks}. "
-        f"{len(differ)} differ, {sizes} of them parameter counts that the paper quotes for other methods."
+        f"{left} have no run at full scale yet. {len(agree)} [agree](#results){networks}: parameter counts, and values read from "
+        f"the NAS-Bench-201 table, such as random search's. {len(differ)} differ: {', and '.join([counts, *others])}."
     )
 
 
@@ -114,7 +116,7 @@ def in_short(report: Report) -> str:
     if of is None:
         return "nothing to compare yet."
     few = " and ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
-    more = f" Tests that use {few} have no interval (–): these have fewer than {FEWEST} runs." if few else ""
+    more = f" A test that includes {few} has no interval (–), because {FEWEST} runs are needed for one." if few else ""
     best, random = _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
     rival = max((f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values()), key=lambda f: f.number.value)
     return (

@@ -111,6 +111,12 @@ def test_the_interval_of_one_group_is_students():
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.01)
 
 
+@pytest.mark.parametrize(("statistic", "of", "against"), [("mean", [GOOD], []), ("difference", [GOOD], [BROAD]), ("slope", [GOOD] * 2, [])])
+def test_the_interval_of_a_sum_is_symmetric(statistic, of, against):
+    found = judge(statistic, {"above": 0}, of, against)
+    assert found.low + found.high == pytest.approx(2 * found.value, abs=1e-6)
+
+
 def test_a_region_says_what_it_is():
     assert [str(Region(above=0)), str(Region(at_least=5, at_most=20)), str(Region(below=0.36))] == [
         "> 0", "≥ 5 and ≤ 20", "< 0.36",

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import special
 
+from drnas_lib.architecture import dirichlet
 from drnas_lib.benchmark.table import Benchmark, how_to_get
 from drnas_lib.collection.studies import exploration
 from drnas_lib.collection.studies.config import ExplorationConfig
@@ -85,6 +86,11 @@ def test_the_chance_of_two_is_the_beta_distribution_at_a_half(a, b):
     found = np.exp(exploration.log_chances(np.array([a, b, 7.0]), np.array([True, True, False])))
     want = special.betainc(b, a, 0.5)  # P(theta_b < 1 / 2)
     np.testing.assert_allclose(found, [want, 1 - want, 0.0], atol=2e-5)
+
+
+def test_beta_is_that_of_the_search():
+    eta = np.array([-60.0, -3.0, -0.1, 0.0, 0.5, 4.0])
+    np.testing.assert_allclose(exploration.concentration(eta), dirichlet.concentration(torch.tensor(eta)), rtol=1e-12)
 
 
 @pytest.mark.parametrize("eta", [[-100.0, -99.0, -98.5, -101.0, -99.5], [-500.0] * 5, [-60.0, -61.0, -100.0, -59.0, -70.0]])
