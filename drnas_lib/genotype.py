@@ -1,4 +1,4 @@
-"""A derived cell as a value, and the names of the operations of both kinds of cell. Parsed, printed, validated, to and from JSON.
+"""A derived cell as a value, and the operations that a cell may have (a new one starts here). Parsed, printed, validated, as JSON.
 
 `Nb201Genotype` (Dong & Yang, *NAS-Bench-201*, ICLR 2020, section 2.1) has one operation on each of the six edges between four nodes;
 `DartsGenotype` (Liu et al., *DARTS*, ICLR 2019, section 2.4) has two inputs for each intermediate node.

@@ -1,4 +1,4 @@
-"""The mean of tensors over all processes by one all-reduce: of gradients and of batch norm statistics, on any device."""
+"""The all-reduce under process_group.py and synchronised_norm.py: the mean of tensors over all processes, on any device."""
 
 from collections.abc import Sequence
 

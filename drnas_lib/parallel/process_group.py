@@ -1,4 +1,4 @@
-"""Exchange between the processes of a run: gradients, sums and names. A single process exchanges nothing."""
+"""The processes of a run: gradients averaged over them (`mean`; DDP in `wrap`), sums and names. A single process exchanges nothing."""
 
 import torch
 import torch.distributed

@@ -1,4 +1,4 @@
-"""The search loop of all methods and spaces: a row and a checkpoint per epoch, from which an interrupted run resumes exactly."""
+"""The search loop of all methods and spaces: a row and a checkpoint per epoch; `restore` resumes an interrupted one exactly."""
 
 import time
 from collections.abc import Generator, Iterator

@@ -11,8 +11,8 @@ from drnas_lib.data.search_images import LIST_SEED, read
 from drnas_lib.errors import DamagedData, MissingData
 from drnas_lib.genotype import DartsGenotype, genotype_from_json
 from drnas_lib.runs.files import RunFolder, read_json
+from drnas_lib.search.finished_search import FinishedSearch, RecordError
 from drnas_lib.search.loop import Search, SearchError
-from drnas_lib.search.restore import RecordError, TrainedRun
 from drnas_lib.search.run import run
 from tests.conftest import run_with_stops
 from tests.data.images import collection, fill
@@ -59,7 +59,7 @@ def test_a_search_goes_through_and_stopped_after_any_epoch_ends_with_the_same_bi
     assert rates == pytest.approx([0.025, 0.05]), "the rate climbs to 0.05 in two epochs"
     assert isinstance(genotype_from_json(read_json(folder.file("genotype.json"))), DartsGenotype)
     with pytest.raises(RecordError, match="searched imagenet"):
-        TrainedRun.read(folder.path)
+        FinishedSearch.read(folder.path)
 
 
 def test_without_lists_they_are_those_of_the_command(these, photographs):

@@ -41,7 +41,7 @@ from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.files import PROJECT, RecordError, RunFolder
 from drnas_lib.runs.snapshots import SnapshotError
 from drnas_lib.search import run as search_run
-from drnas_lib.search.restore import TrainedRun
+from drnas_lib.search.finished_search import FinishedSearch
 from tests.reliability.damage import Target
 from tests.reliability.left_behind import left_behind
 from tests.reliability.runs import retrain_settings, search_settings
@@ -110,7 +110,7 @@ def of_studies(done: Path, other: Path) -> dict[str, Target]:
     """What is measured of a finished run, or for that."""
     for folder in (done, other):
         hessian.study(str(folder), MEASURED, "cpu")
-    identity, snapshot, spectrum = TrainedRun.read(str(done)).identity, done / "snapshot-00002", done / f"{MEASURED.stem}.json"
+    identity, snapshot, spectrum = FinishedSearch.read(str(done)).identity, done / "snapshot-00002", done / f"{MEASURED.stem}.json"
     look = lambda: state(snapshots.load(snapshot, identity, CPU))
     return {
         "snapshot": Target(done, snapshot, look, (SnapshotError,), other / snapshot.name),

@@ -24,7 +24,9 @@ class Column:
     rule: str
 
 
-BENCHMARK = [(dataset, split) for dataset in ("cifar10", "cifar100", "imagenet16-120") for split in ("valid", "test")]
+DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120": "ImageNet16-120"}
+BENCHMARK = [(dataset, split) for dataset in DATASETS for split in ("valid", "test")]
+SPLITS = {"valid": "validation", "test": "test"}
 COLUMNS = {
     "test_accuracy_pct": Column("test accuracy", "%", 2, "accuracy"),
     "gpu_memory_mb": Column("GPU memory", "MB", 0, "at_most"),
@@ -33,7 +35,7 @@ COLUMNS = {
     "top5_error_pct": Column("top-5 error", "%", 1, "error"),
     "params_m": Column("parameters", "M", 1, "exact"),
     "search_cost_gpu_days": Column("search cost", "GPU days", 1, "at_most"),
-    **{f"{dataset}_{split}": Column(f"{dataset} {split} accuracy", "%", 2, "accuracy") for dataset, split in BENCHMARK},
+    **{f"{dataset}_{split}": Column(f"{DATASETS[dataset]} {SPLITS[split]} accuracy", "%", 2, "accuracy") for dataset, split in BENCHMARK},
     **{space: Column(f"{space} test error", "%", 2, "error") for space in ("S1", "S2", "S3", "S4")},
     # Of figures: ratios of the last to the first value, or to that of DARTS. The figure shows that they are below 1.
     "range_ratio": Column("range at the end / at the start", "", 2, "below"),

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from drnas_lib.collection.speed.config import SpeedConfig
-from drnas_lib.collection.speed.share import profiled, share_of_peak
+from drnas_lib.collection.speed.roofline import profiled, share_of_peak
 from drnas_lib.collection.speed.steps import at_once, settings, supernet_steps, whole_steps
 from drnas_lib.collection.views import plots
 from drnas_lib.runs.device import choose, describe, reproducible

@@ -23,7 +23,7 @@ from drnas_lib.errors import UserError
 from drnas_lib.runs import integrity, snapshots
 from drnas_lib.runs.device import choose, describe, reproducible
 from drnas_lib.runs.files import RecordError, environment
-from drnas_lib.search.restore import TrainedRun
+from drnas_lib.search.finished_search import FinishedSearch
 
 Batch = tuple[Tensor, Tensor]
 MEASURES: dict[str, dict[str, Any]] = {
@@ -165,7 +165,7 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
     negative (number below -1e-6 of the largest absolute), ridge (what was added), variables, symmetry_defect, loss_nats, images,
     seconds. The spectra are in `<run>/hessian_<protocol>.json`. Raises RecordError, RunLocked, SnapshotError, HessianError, DeviceError.
     """
-    run = TrainedRun.read(path)
+    run = FinishedSearch.read(path)
     find_variable(run.settings["method"], protocol.variable)  # refused before anything is read
     device, file = choose(device_name), run.folder.file(f"{protocol.stem}.json")
     kept: dict[str, Any] = {"run": run.identity, "protocol": asdict(protocol), "device": describe(device), "epochs": []}
@@ -185,7 +185,7 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
     return pd.DataFrame([about | row for row in kept["epochs"]]).drop(columns="spectrum")
 
 
-def measure(run: TrainedRun, path: Path, protocol: Protocol, batches: list[Batch], device: torch.device) -> dict[str, Any]:
+def measure(run: FinishedSearch, path: Path, protocol: Protocol, batches: list[Batch], device: torch.device) -> dict[str, Any]:
     """The row of one snapshot, with its whole spectrum."""
     began, dtype = time.perf_counter(), PRECISIONS[protocol.precision]
     snapshot, variable = run.snapshot(path, device), find_variable(run.settings["method"], protocol.variable)

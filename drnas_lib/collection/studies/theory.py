@@ -21,7 +21,7 @@ from drnas_lib.collection.studies import hessian
 from drnas_lib.collection.studies.config import TheoryConfig
 from drnas_lib.runs.device import choose, describe, reproducible
 from drnas_lib.runs.files import environment, write_json
-from drnas_lib.search.restore import TrainedRun
+from drnas_lib.search.finished_search import FinishedSearch
 
 BATCH = 64
 
@@ -192,7 +192,7 @@ class Bound:
 
 def evaluate(path: str | Path, config: TheoryConfig) -> Bound:
     """The bound at the last snapshot of a run, in float64; writes proposition.json. Raises RecordError, SnapshotError, HessianError."""
-    run, device, dtype = TrainedRun.read(path), choose(config.device), torch.float64
+    run, device, dtype = FinishedSearch.read(path), choose(config.device), torch.float64
     if run.settings["method"] != "drnas":
         raise hessian.HessianError(f"method={run.settings['method']!r} of this run: it has no Dirichlet distribution. Allowed is drnas.")
     variable = hessian.find_variable("drnas", "mu")

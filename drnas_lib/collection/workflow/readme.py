@@ -41,7 +41,7 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     yield r"In short: .*", f"In short: {in_short(report)}"
     yield r"- \*\*The paper's \d+ claims:\*\*.*", f"- **The paper's {len(claims.claims())} claims:** {claim_counts(report)}"
-    yield r"(?<=laptop-scale searches\):\*\*) .*", f" {found_so_far(report)}"
+    yield r"(?<=Found so far \(CIFAR-10\):\*\*) .*", f" {found_so_far(report)}"
     yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
 
 
@@ -62,17 +62,18 @@ def found_so_far(report: Report) -> str:
     verdict = f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
     cells = runs(of.random.full)[0].parameters["queries"]
     return (
-        f"DrNAS is {verdict}. {of.name} is the best other supernet method here. Test accuracy of the found cell, mean ± standard deviation "
-        f"over n seeds: DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, random search {of.random.ours} % (n = {of.random.n}). "
-        "No found cell is trained for this: its accuracy is looked up in [NAS-Bench-201](#words), a table of 15,625 fully trained cells, "
-        f"of which the best has {of.optimum} %. For each seed, random search draws {cells} cells and keeps the one of the best validation "
-        "accuracy in that table; it needs no supernet."
+        f"DrNAS is {verdict}; {of.name} is the best of the other supernet methods here. Test accuracy of the found cell, "
+        f"mean ± standard deviation over n seeds: DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, "
+        f"random search {of.random.ours} % (n = {of.random.n}). We do not train the found cells to get these accuracies: they are "
+        f"looked up in the [benchmark table](#words) of NAS-Bench-201, which has 15,625 fully trained cells; the best has {of.optimum} %. "
+        f"Random search draws {cells} cells for each seed and keeps the one of best validation accuracy in that table. It trains nothing, "
+        "so it is the same at every scale."
     )
 
 
 def _accuracy(finding: Finding) -> str:
-    """'93.61 ± 0.23 % (n = 4)', of the laptop scale."""
-    return finding.laptop_text.replace(" (", " % (")
+    """'93.61 ± 0.23 % (n = 4, laptop scale)'."""
+    return finding.laptop_text.replace(" (", " % (").replace(")", ", laptop scale)")
 
 
 def number_counts(report: Report) -> str:
@@ -82,13 +83,13 @@ def number_counts(report: Report) -> str:
     differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
     sizes = [finding for finding in differ if finding.number.column == SIZE]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    networks = f", {trained} of them from trained networks" if trained else ", none of them from a trained network"
+    networks = f"for {trained} of them we trained a network; the others" if trained else "but we trained no network for any of them: they"
     counts = f"{len(sizes)} parameter counts that the paper quotes for other methods"
-    others = [f"the {n.quantity.label} of *{n.row}* in {n.place}" for n in (f.number for f in differ if f not in sizes)]
+    others = [f"the {f.number.quantity.label} of *{f.number.row}* ({f.number.note})" for f in differ if f not in sizes]
     left = counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]
     return (
-        f"{left} have no run at full scale yet. {len(agree)} [agree](#results){networks}: parameter counts, and values read from "
-        f"the NAS-Bench-201 table, such as random search's. {len(differ)} differ: {', and '.join([counts, *others])}."
+        f"{left} have no run at full scale yet. {len(agree)} [agree](#results), {networks} are parameter counts, or come from the "
+        f"benchmark table, such as random search's accuracy. {len(differ)} differ: {', and '.join([counts, *others])}."
     )
 
 
@@ -116,15 +117,14 @@ def in_short(report: Report) -> str:
     if of is None:
         return "nothing to compare yet."
     few = " and ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
-    more = f" A test that includes {few} has no interval (–), because {FEWEST} runs are needed for one." if few else ""
+    more = f" A test that includes {few} has no interval (–), because an interval needs {FEWEST} runs." if few else ""
     best, random = _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
     rival = max((f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values()), key=lambda f: f.number.value)
     return (
         f"at the laptop scale {claims.held(report.claims, LAPTOP)}. DrNAS − {of.name}, the best other supernet method, is {best}; "
         f"DrNAS − random search is {random}. "
         f"An interval that includes 0 does not show a difference. In the paper DrNAS leads random search by {_lead(of.drnas, of.random)} "
-        f"points, and {short(rival.number.row)}, the best supernet method there, by {_lead(of.drnas, rival)}. DrNAS ran with the protocol "
-        f"`released`, the others with `paper`; part of a difference may come from that.{more}"
+        f"points, and {short(rival.number.row)}, the best supernet method there, by {_lead(of.drnas, rival)}.{more}"
     )
 
 

@@ -5,7 +5,7 @@ import torch
 
 from drnas_lib.collection.paper import commands, estimates
 from drnas_lib.collection.speed.config import SpeedConfig
-from drnas_lib.collection.speed.share import share_of_peak
+from drnas_lib.collection.speed.roofline import share_of_peak
 from drnas_lib.config.search import SearchConfig
 from drnas_lib.genotype import NB201_EDGES, Nb201Genotype
 from drnas_lib.nets.cost import nb201_cost

@@ -34,10 +34,10 @@ def test_every_number_has_a_row_and_a_verdict(report):
 
 
 def test_what_the_committed_runs_say(report):
-    random = ours(report, "Table 4", "Random (baseline)").loc["cifar10 test accuracy (%)"]
+    random = ours(report, "Table 4", "Random (baseline)").loc["CIFAR-10 test accuracy (%)"]
     assert (random.paper, random.full, random.n, random.verdict) == ("93.70 ± 0.36", "93.72 ± 0.38", "500", "within spread")
     assert (random.protocol, random.device) == ("lookup", "CPU, NumPy") and random.data.startswith("cifar10 ")
-    best = ours(report, "Table 4", "optimal").loc["imagenet16-120 valid accuracy (%)"]
+    best = ours(report, "Table 4", "optimal").loc["ImageNet16-120 validation accuracy (%)"]
     assert (best.full, best.n, best.verdict) == ("46.7333", "exact", "not reproduced") and "first release" in best.note
     size = ours(report, "Table 2", "DrNAS").loc["parameters (M)"]
     assert (size.paper, size.full, size.difference, size.verdict) == ("4.1", "4.099", "-0.001", "reproduced")
@@ -59,7 +59,7 @@ def test_a_reduced_run_stands_in_its_own_column_alone(report):
     for finding in report.findings:
         assert all(measured.run is None or measured.run.kind == "table_search" for measured in finding.full)
         assert all(measured.reason for measured in finding.reduced)
-    drnas = ours(report, "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
+    drnas = ours(report, "Table 4", "DrNAS").loc["CIFAR-10 test accuracy (%)"]
     assert (drnas.full, drnas.n, drnas.verdict) == ("–", "", "reduced only") and "(n = " in drnas["another size"]
     assert (report.reduced_runs()["less than the paper's"] != "").all() and len(report.reduced_runs()) > 10
 
@@ -67,7 +67,7 @@ def test_a_reduced_run_stands_in_its_own_column_alone(report):
 def test_a_full_run_has_its_provenance(tmp_path):
     for seed, accuracy in enumerate((94.36, 94.0, 94.2)):
         paper_runs.search(tmp_path, accuracy, dataset="cifar10", seed=seed)
-    row = ours(Report.read(tmp_path), "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
+    row = ours(Report.read(tmp_path), "Table 4", "DrNAS").loc["CIFAR-10 test accuracy (%)"]
     assert (row.full, row.n, row.difference) == ("94.19 ± 0.18", "3", "-0.17")
     assert (row.protocol, row.device, row.data, row["hours each"]) == ("released", "CPU, made up", "cifar10 01234567", "1.00")
 
@@ -78,11 +78,11 @@ def test_a_looked_up_accuracy_has_its_rank(data_root, tmp_path):
     paper_runs.search(tmp_path, 91.0, dataset="cifar10", epochs=[5], method="gdas")
     paper_runs.search(tmp_path, 46.3, dataset="digits", evaluate="none")
     report, table = Report.read(tmp_path), Benchmark.load()
-    row = ours(report, "Table 4", "DrNAS").loc["cifar10 test accuracy (%)"]
+    row = ours(report, "Table 4", "DrNAS").loc["CIFAR-10 test accuracy (%)"]
     assert row["rank"] == table.median_standing([94.36, 94.0], "cifar10", "test").short and row["its rank"] == ""
-    row = ours(report, "Table 4", "GDAS (Dong & Yang, 2019)").loc["cifar10 test accuracy (%)"]
+    row = ours(report, "Table 4", "GDAS (Dong & Yang, 2019)").loc["CIFAR-10 test accuracy (%)"]
     assert row["rank"] == "" and row["its rank"] == table.standing(91.0, "cifar10", "test").short
-    assert ours(report, "Table 4", "DrNAS").loc["cifar100 test accuracy (%)"]["its rank"] == "", "digits stand in, and are not ranked"
+    assert ours(report, "Table 4", "DrNAS").loc["CIFAR-100 test accuracy (%)"]["its rank"] == "", "digits stand in, and are not ranked"
     assert report.table("Table 2")["rank"].eq("").all() and how_to_get() not in report.missing()
 
 
@@ -96,7 +96,7 @@ def test_without_the_table_there_are_no_ranks_and_what_is_missing_begins_with_it
 def test_data_that_stand_in_are_named_at_the_number(tmp_path):
     """So that 46 % on digits beside the paper's 46.34 % on ImageNet16-120 is not taken for it."""
     paper_runs.search(tmp_path, 46.3, dataset="digits", evaluate="none")
-    row = ours(Report.read(tmp_path), "Table 4", "DrNAS").loc["imagenet16-120 test accuracy (%)"]
+    row = ours(Report.read(tmp_path), "Table 4", "DrNAS").loc["ImageNet16-120 test accuracy (%)"]
     assert (row.paper, row.full, row["another size"], row.verdict) == ("46.34 ± 0.00", "–", "46.30 on digits (n = 1)", "reduced only")
 
 

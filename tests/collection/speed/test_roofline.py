@@ -1,10 +1,10 @@
-"""drnas_lib.collection.speed.share: counts against what can be worked out by hand."""
+"""drnas_lib.collection.speed.roofline: counts against what can be worked out by hand."""
 
 import pytest
 import torch
 
 from drnas_lib.collection.speed.config import SpeedConfig
-from drnas_lib.collection.speed.share import peaks, profiled, share_of_peak
+from drnas_lib.collection.speed.roofline import peaks, profiled, share_of_peak
 
 CPU = torch.device("cpu")
 SMALL = SpeedConfig(cells=1, channels=4, batch_size=8, ks=[1], images=64, device="cpu")

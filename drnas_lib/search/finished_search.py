@@ -21,7 +21,7 @@ from drnas_lib.runs.snapshots import Snapshot
 
 
 @dataclass(frozen=True)
-class TrainedRun:
+class FinishedSearch:
     """A finished search: `record` is record.json, `dataset` has the images of the run, checked by their fingerprint."""
 
     folder: RunFolder
@@ -29,7 +29,7 @@ class TrainedRun:
     dataset: Dataset
 
     @classmethod
-    def read(cls, path: str | Path) -> "TrainedRun":
+    def read(cls, path: str | Path) -> "FinishedSearch":
         """The run in the folder `path`. Raises RecordError if it is not finished or its images have changed, MissingData, DamagedData."""
         folder = RunFolder(path)
         folder.must_be_done("search")
