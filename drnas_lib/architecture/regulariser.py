@@ -1,4 +1,4 @@
-"""The regulariser that pulls eta towards the anchor, in the three forms of the paper and its code."""
+"""The regulariser of strength lambda that pulls eta towards the anchor, in the three forms of the paper and its code."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The learning rate and the drop path probability of an epoch of a recipe, from the number of the epoch alone."""
+"""The learning rates of a training by schedule (a new one is a row of SCHEDULES), and the drop path probability of an epoch."""
 
 import math
 from collections.abc import Callable

@@ -63,7 +63,9 @@ def cost(runs: pd.DataFrame, labels: list[str]) -> Figure:
         means = runs.pivot_table(index="label", columns="dataset", values=column, sort=False).reindex(labels)[datasets]
         means.rename(index=short).plot.barh(ax=ax, color=[OURS, OTHER, REFERENCE, "0.6"], width=0.8, legend=False)
         for bars in ax.containers:
-            ax.bar_label(bars, fmt=lambda value: f"{value:.3g}" if value else "", padding=3, fontsize=8)
+            ax.bar_label(
+                bars, fmt=lambda value: f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value else "", padding=3, fontsize=8
+            )
         ax.set(xlabel=name, ylabel="")
         ax.margins(x=0.15)
         ax.invert_yaxis()

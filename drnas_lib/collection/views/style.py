@@ -1,4 +1,4 @@
-"""The one style of all figures: colours that the colour-blind can tell apart, names of operations, axes and legends."""
+"""The one style of all figures: the colour and short name of each operation, other colours, axes and legends."""
 
 from typing import Any
 

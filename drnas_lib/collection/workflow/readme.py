@@ -62,12 +62,11 @@ def found_so_far(report: Report) -> str:
     verdict = f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
     cells = runs(of.random.full)[0].parameters["queries"]
     return (
-        f"DrNAS is {verdict}; {of.name} is the best of the other supernet methods here. Test accuracy of the found cell, "
-        f"mean ± standard deviation over n seeds: DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, "
-        f"random search {of.random.ours} % (n = {of.random.n}). We do not train the found cells to get these accuracies: they are "
-        f"looked up in the [benchmark table](#words) of NAS-Bench-201, which has 15,625 fully trained cells; the best has {of.optimum} %. "
-        f"Random search draws {cells} cells for each seed and keeps the one of best validation accuracy in that table. It trains nothing, "
-        "so it is the same at every scale."
+        f"DrNAS is {verdict}; {of.name} is the best of the other supernet methods here. We do not train the found cells: their accuracies "
+        f"are looked up in the [benchmark table](#words) of NAS-Bench-201, which has 15,625 fully trained cells; the best has "
+        f"{of.optimum} %. Mean ± standard deviation over n seeds: DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, random search "
+        f"{of.random.ours} % (n = {of.random.n}). Random search draws {cells} cells for each seed and keeps the one of best validation "
+        "accuracy in that table. It trains nothing, so it is the same at every scale. The methods' protocols [differ](#claims)."
     )
 
 
@@ -85,7 +84,7 @@ def number_counts(report: Report) -> str:
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
     networks = f"for {trained} of them we trained a network; the others" if trained else "but we trained no network for any of them: they"
     counts = f"{len(sizes)} parameter counts that the paper quotes for other methods"
-    others = [f"the {f.number.quantity.label} of *{f.number.row}* ({f.number.note})" for f in differ if f not in sizes]
+    others = [f"the {f.number.quantity.label} of the row *{f.number.row}*: {f.number.note}" for f in differ if f not in sizes]
     left = counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]
     return (
         f"{left} have no run at full scale yet. {len(agree)} [agree](#results), {networks} are parameter counts, or come from the "

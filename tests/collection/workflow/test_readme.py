@@ -51,7 +51,7 @@ def test_the_status_counts_what_agrees_and_what_of_it_was_trained(tmp_path):
     before = number_counts(Report.read(tmp_path))
     assert "but we trained no network for any of them: they are parameter counts, or come from the benchmark table" in before
     assert before.endswith("parameter counts that the paper quotes for other methods.")
-    assert ", and the ImageNet16-120 validation accuracy of *optimal* (46.77 is of " in README.read_text(encoding="utf-8")
+    assert ", and the ImageNet16-120 validation accuracy of the row *optimal*: the paper has 46.77" in README.read_text(encoding="utf-8")
     for seed in range(4):
         paper_runs.search(tmp_path, 94.36, dataset="cifar10", seed=seed)
     after = number_counts(Report.read(tmp_path))
