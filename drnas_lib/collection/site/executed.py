@@ -22,7 +22,6 @@ ORDER = (  # of the notebooks in the index
     "report", "nas_bench_201", "partial_channels", "darts_space", "robust_spaces", "search", "retrain", "exploration", "hessian",
     "lambda_ablation", "main_job", "theory", "constrained", "speed",
 )  # fmt: skip
-OLD_SCALE = "preset"  # the parameter that gave the size of the searches in older notebooks
 
 
 @dataclass(frozen=True)
@@ -80,11 +79,11 @@ def _protocol_and_length(source: str, parameters: dict[str, Any]) -> tuple[str, 
     if source in WITHOUT_RUNS:
         return "", WITHOUT_RUNS[source]
     try:
-        config = CONFIGS[source].of({name: value for name, value in parameters.items() if name != OLD_SCALE})
+        config = CONFIGS[source].of(parameters)
         protocol, full = _of_config(config)
     except (KeyError, ParameterError, RecordError):
         return "", UNKNOWN
-    return protocol, FULL if full and parameters.get(OLD_SCALE, "full") == "full" else REDUCED
+    return protocol, FULL if full else REDUCED
 
 
 def _of_config(config: Any) -> tuple[str, bool]:

@@ -65,8 +65,8 @@ def found_so_far(report: Report) -> str:
         f"DrNAS is {verdict}; {of.name} is the best of the other supernet methods here. We do not train the found cells: their accuracies "
         f"are looked up in the [benchmark table](#words) of NAS-Bench-201, which has 15,625 fully trained cells; the best has "
         f"{of.optimum} %. Mean ± standard deviation over n seeds: DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, random "
-        f"search {of.random.ours} % (n = {of.random.n}). Random search draws {cells} cells for each seed and keeps the one of best validation "
-        "accuracy in that table. It trains nothing, so it is the same at every scale. The methods' protocols [differ](#claims)."
+        f"search {of.random.ours} % (n = {of.random.n}). Random search draws {cells} cells for each seed and keeps the one of best "
+        "validation accuracy in that table. It trains nothing, so it is the same at every scale. The methods' protocols [differ](#claims)."
     )
 
 
