@@ -1,4 +1,4 @@
-"""The architecture variables of a search: eta, and the mask of the operations that are still candidates."""
+"""The architecture variables of a search: eta, and the mask of the candidates; `prune_` drops the weakest between stages."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""The search methods by name, and the settings of each by protocol, `paper` or `released`. A new method: a row here, a file in methods/.
+"""The search methods by name; settings and options (temperatures, number of cells) by protocol. A new one: a row, a file in methods/.
 
 `paper`: the settings of the method's own authors, with which the text compares. `released`: the settings of DrNAS' own code for this
 method; where that code lacks the method, its authors' settings again. A setting that a row does not name is that of DrNAS (presets.py).

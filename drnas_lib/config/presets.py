@@ -1,4 +1,4 @@
-"""The default settings of a search: (space, family of data sets, protocol, progressive) -> settings.
+"""The default settings of a search, such as learning rates and batch size: (space, data, protocol, progressive) -> settings.
 
 `paper` follows the text, `released` the authors' code, wherever the two disagree; where the text is silent, `paper` uses the code's value.
 Where neither text nor code of DrNAS gives a value, the comment says whose it is.

@@ -1,4 +1,4 @@
-"""The parameters of a retraining, checked before any image is read; and its complete settings. No torch."""
+"""The parameters of a retraining, checked; its complete settings, and which of them make it another run. No torch."""
 
 import re
 from collections.abc import Iterator

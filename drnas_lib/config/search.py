@@ -1,4 +1,4 @@
-"""The parameters of a search, checked before anything is read; and its complete settings. No torch."""
+"""The parameters of a search, checked; its complete settings, and which of them make it another run. No torch."""
 
 from collections.abc import Iterator
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""The data sets by name: the facts about each, and its reader. A new data set is a row here; docs/your_data.md says what else."""
+"""The data sets by name: reader, channel means, crop and mirror of each. A new one is a row here; docs/your_data.md says what else."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The network that a DARTS genotype stands for, as it is trained on its own."""
+"""The network that a DARTS genotype stands for, trained by itself: its cells and drop path; darts_skeleton.py has the rest."""
 
 import torch
 from torch import Tensor, nn

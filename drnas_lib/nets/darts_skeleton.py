@@ -1,4 +1,4 @@
-"""The macro networks of the DARTS space around any kind of cell: stem, cells of which two reduce, classifier.
+"""The macro networks of the DARTS space around any kind of cell: stem, cells of which two reduce, auxiliary head, classifier.
 
 Liu et al., *DARTS* (ICLR 2019), section 3 and appendix A. Two kinds: CIFAR (20 cells of 36 channels) and ImageNet (14 of 48,
 the stem reduces 224 pixels to 28). The width doubles and the resolution halves in the cells at 1/3 and 2/3 of the depth.

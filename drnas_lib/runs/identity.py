@@ -1,4 +1,4 @@
-"""The identity of a run, so that it never uses the files of another run, and how two runs differ. No torch."""
+"""How the files of a run name it, and how two runs differ, in words. config/search.py and retrain.py say what makes another run."""
 
 import json
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 from drnas_lib.errors import short_repr
 
-NOT_COMPARED = (  # settings that do not change the result, or that follow from others
+LEFT_OUT = (  # of the words: settings that do not change the result, or that follow from others
     "stem", "folder", "reduced", "changed", "scale", "fingerprint", "device", "workers", "snapshots", "evaluate", "train_epochs",
     "random_cells", "train_seeds",
     "genotype", "cell_source", "published", "paper_rows",
@@ -28,7 +28,7 @@ class Identity:
     def of(cls, settings: Any, images: dict[str, Any], *more: object) -> "Identity":
         """`settings` are those of a search or a training; the result depends on `more` as well."""
         key = "-".join(map(str, (settings.fingerprint, images["fingerprint"], *more)))
-        compared = {name: value for name, value in as_read(settings.as_dict()).items() if name not in NOT_COMPARED}
+        compared = {name: value for name, value in as_read(settings.as_dict()).items() if name not in LEFT_OUT}
         return cls(key, compared, {name: images[name] for name in ("name", "fingerprint", "source")})
 
     def head(self) -> dict[str, Any]:
@@ -67,9 +67,9 @@ def places_differ(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings by parameter name: those of a recipe beside the others, those of the stages as lists."""
     flat: dict[str, Any] = {}
-    left_out = NOT_COMPARED + (OF_SOURCE_SEARCH if "cell_json" in settings else ())
+    names = LEFT_OUT + (OF_SOURCE_SEARCH if "cell_json" in settings else ())
     for name, value in settings.items():
-        if name in left_out:
+        if name in names:
             continue
         if isinstance(value, dict) and name != "cell_json":
             flat |= value

@@ -1,4 +1,4 @@
-"""The DARTS space: a normal and a reduction cell of four computed nodes, eight operations on each of the 14 edges; and S1 to S4."""
+"""The DARTS space, its cells of two inputs a node (`decode`: from scores to a cell), eight operations on 14 edges; and S1 to S4."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A search space: the candidate operations of each edge, and the rule that turns scores into a cell."""
+"""A search space: the candidate operations of each edge. The rule from scores to a cell is `decode` in the file of the space."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""HTML of a notebook and of the index. Everything a page needs is in it, in style.css beside it, and in the pictures it names."""
+"""What fills the pages of the site. The HTML is in index.html and page.html, which need style.css and their pictures only."""
 
 import io
 import os

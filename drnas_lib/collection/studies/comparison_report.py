@@ -1,4 +1,4 @@
-"""The comparisons of Table 4 and Table 1, read back from their files: tables, figures and sentences. No torch."""
+"""The comparisons of Table 4 and Table 1, read back from their files and handed to views/tables.py and the plots. No torch."""
 
 from collections import defaultdict
 from dataclasses import dataclass

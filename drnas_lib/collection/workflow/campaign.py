@@ -1,4 +1,4 @@
-"""The jobs of `make laptop` with estimated minutes: papermill commands of one thread, for searches, studies, tables and the report."""
+"""The jobs of `make laptop`: papermill commands of one thread, and their order. paper/estimates.py says how many minutes each takes."""
 
 import shlex
 from collections.abc import Iterator

@@ -22,6 +22,7 @@ README = PROJECT / "README.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
 LAPTOP_SCALE = "[laptop scale](#words) (a tenth of the images, half the epochs, a small network)"
 OWN, QUERIES, SIZE = "DrNAS", "table_search", "params_m"  # the paper's method; a run that only queries the table; a column of sizes
+NO_TRAINING = "None of them needed a training of ours: they are parameter counts, or come from the benchmark table."
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -62,11 +63,11 @@ def found_so_far(report: Report) -> str:
     verdict = f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
     cells = runs(of.random.full)[0].parameters["queries"]
     return (
-        f"DrNAS is {verdict}; {of.name} is the best of the other supernet methods here. We do not train the found cells: their accuracies "
-        f"are looked up in the [benchmark table](#words) of NAS-Bench-201, which has 15,625 fully trained cells; the best has "
-        f"{of.optimum} %. Mean ± standard deviation over n seeds: DrNAS {_accuracy(of.drnas)}, {of.name} {_accuracy(of.best)}, random "
-        f"search {of.random.ours} % (n = {of.random.n}). Random search draws {cells} cells for each seed and keeps the one of best "
-        "validation accuracy in that table. It trains nothing, so it is the same at every scale. The methods' protocols [differ](#claims)."
+        f"DrNAS {_accuracy(of.drnas)}; {of.name}, the best of the other supernet methods here, {_accuracy(of.best)}; random search "
+        f"{of.random.ours} % (n = {of.random.n}). DrNAS is {verdict}. We do not train the found cells: NAS-Bench-201 is a space of 15,625 "
+        f"cells, all trained by its authors, and we look the accuracies up in its [benchmark table](#words) (best cell: {of.optimum} %). "
+        f"Random search looks up {cells} cells for each seed and keeps the one of best validation accuracy. So it uses {cells} finished "
+        "trainings, which a supernet search does not have, and it is the same at every scale. The methods' protocols [differ](#claims)."
     )
 
 
@@ -82,13 +83,11 @@ def number_counts(report: Report) -> str:
     differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
     sizes = [finding for finding in differ if finding.number.column == SIZE]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    networks = f"for {trained} of them we trained a network; the others" if trained else "but we trained no network for any of them: they"
-    counts = f"{len(sizes)} parameter counts that the paper quotes for other methods"
-    others = [f"the {f.number.quantity.label} of the row *{f.number.row}*: {f.number.note}" for f in differ if f not in sizes]
+    networks = f"For {trained} of those that agree we trained a network." if trained else NO_TRAINING
     left = counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]
     return (
-        f"{left} have no run at full scale yet. {len(agree)} [agree](#results), {networks} are parameter counts, or come from the "
-        f"benchmark table, such as random search's accuracy. {len(differ)} differ: {', and '.join([counts, *others])}."
+        f"{left} have no run at full scale yet. Of the other {len(agree) + len(differ)}, {len(agree)} [agree](#results) and {len(differ)} "
+        f"differ, {len(sizes)} of them parameter counts that the paper quotes for other methods. {networks}"
     )
 
 
@@ -120,7 +119,8 @@ def in_short(report: Report) -> str:
     best, random = _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
     rival = max((f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values()), key=lambda f: f.number.value)
     return (
-        f"at the laptop scale {claims.held(report.claims, LAPTOP)}. DrNAS − {of.name}, the best other supernet method, is {best}; "
+        f"at the laptop scale {claims.held(report.claims, LAPTOP)}. DrNAS − {of.name}, the best other supernet method, is {best}; the lead "
+        "over all of them, in the table, has a wider interval, because any of them may be the best in truth. "
         f"DrNAS − random search is {random}. "
         f"An interval that includes 0 does not show a difference. In the paper DrNAS leads random search by {_lead(of.drnas, of.random)} "
         f"points, and {short(rival.number.row)}, the best supernet method there, by {_lead(of.drnas, rival)}.{more}"
