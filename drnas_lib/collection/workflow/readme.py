@@ -42,7 +42,7 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     yield r"In short: .*", f"In short: {in_short(report)}"
     yield r"- \*\*The paper's \d+ claims:\*\*.*", f"- **The paper's {len(claims.claims())} claims:** {claim_counts(report)}"
-    yield r"(?<=Found so far \(CIFAR-10\):\*\*) .*", f" {found_so_far(report)}"
+    yield r"(?<=mean ± standard deviation over n seeds\):\*\*) .*", f" {found_so_far(report)}"
     yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
 
 
