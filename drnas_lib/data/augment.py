@@ -1,4 +1,4 @@
-"""Random crop, mirror and cutout of a whole batch at once, every image with draws of its own.
+"""Random crop, mirror and cutout of a whole batch in memory, every image with draws of its own; image files: stream.py.
 
 The draws are made beforehand from a seeded generator (`draw`). Applying them is arithmetic on the device: no worker processes, no host
 synchronisation, the same shapes every time.

@@ -1,4 +1,4 @@
-"""`DeviceImages`: a data set held on the device as bytes, and the batches of an epoch; `MemoryFeed`: those of a training."""
+"""`DeviceImages`: a data set on the device, its batches, and the `Share` of each process; `MemoryFeed`: those of a training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

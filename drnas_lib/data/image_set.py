@@ -64,7 +64,7 @@ def all_and_test_half(images: ImageSet, test: ImageSet | None) -> tuple[ImageSet
     return images, test[order[: len(order) // 2]]
 
 
-SPLITS = {
+SPLITS = {  # a new one is also a value of `split` in config/search.py
     "halves": lambda dataset: halves(dataset.train, dataset.shuffled),
     "test_half": lambda dataset: all_and_test_half(dataset.train, dataset.test),
 }

@@ -1,6 +1,6 @@
-"""Image files read as they are needed, by worker processes that live as long as the run. No run holds them all in memory.
+"""Image files read and augmented (crop, mirror, colour jitter) as needed, by worker processes that live as long as the run.
 
-`StreamFeed` is for a training, `StreamedImages` for a search, with the interface of DeviceImages.
+No run holds all images in memory. `StreamFeed` is for a training, `StreamedImages` for a search, with the interface of DeviceImages.
 
 The augmentation of each image has a random stream of its own, from the seed, the image's number, and its epoch or the draw in a plan. So
 the number of workers changes nothing, an epoch can be repeated, and a checkpoint of a search needs only the stream that draws the plans.

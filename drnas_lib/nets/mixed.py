@@ -1,4 +1,4 @@
-"""The cells of a supernet. All edges that leave one node are computed together.
+"""The cells of a supernet, with their drop path. All edges that leave one node are computed together.
 
 They have the same input, so its ReLU and its poolings are computed once, and the convolutions of one kind are one convolution with the
 kernels of all edges stacked. An operation that the mask drops on an edge has no weights there and is not computed.

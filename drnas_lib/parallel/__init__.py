@@ -1,1 +1,1 @@
-"""How the processes of one run share batches, gradients and batch norm statistics."""
+"""How the processes of one run average gradients and batch norm statistics; data/batches.py divides the batches."""

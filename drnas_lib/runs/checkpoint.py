@@ -1,4 +1,4 @@
-"""The checkpoint file of a run: written, checked, read and removed. search/loop.py and retrain/loop.py say how a run resumes from it.
+"""The checkpoint file of a run, refused where it or a finished run has other settings. search/ and retrain/loop.py resume from it.
 
 A file is a magic line, the SHA-256 of the rest, and the output of torch.save. The last two files are kept, so a damaged newest one costs
 one epoch and not the run. Loading executes no code (`weights_only`).

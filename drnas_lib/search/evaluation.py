@@ -1,4 +1,4 @@
-"""How good a found cell is: looked up in the benchmark table, or trained beside cells that do not come from the search."""
+"""How good a found cell is: looked up in the benchmark table, or trained beside random cells and all-skip, which are made here."""
 
 import time
 from collections.abc import Callable, Generator, Iterator

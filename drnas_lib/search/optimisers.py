@@ -1,4 +1,4 @@
-"""SGD and Adam with all numbers on the device, updated in place: a step needs no host synchronisation and allocates no state.
+"""SGD, Adam and gradient clipping of a search: all numbers on the device, updated in place, without a host synchronisation.
 
 So a captured CUDA graph sees each change of the learning rate, and a checkpoint holds complete tensors only.
 """

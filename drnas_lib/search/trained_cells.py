@@ -1,4 +1,4 @@
-"""The found cell and cells that do not come from the search, all trained alike: its rank among them, and the noise. No torch.
+"""What the trainings after a search say, from its record: rank of the found cell among random ones, and the noise. No torch.
 
 The variance of a test accuracy of p % has two parts. Seeds: the variance between the seeds of a cell over their number; three seeds
 estimate it poorly, so the found and random cells share the mean of their variances; all-skip, which may train differently, has its own.

@@ -10,7 +10,7 @@ from pandas.io.formats.style import Styler
 
 from drnas_lib.collection.paper import table_style
 from drnas_lib.collection.paper.answers import READERS
-from drnas_lib.collection.paper.claim_rules import FEWEST, NAMES, ClaimVerdict, Outcome, Region, judge
+from drnas_lib.collection.paper.claim_rules import FEWEST, INTERVAL, NAMES, ClaimVerdict, Outcome, Region, judge
 from drnas_lib.collection.paper.measured import SCALES, Searches, TableSearch
 from drnas_lib.collection.paper.numbers import PAPER
 from drnas_lib.collection.paper.verdicts import at_scale
@@ -18,10 +18,11 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import RunIndex
 
-HEADS = ("verdict", "claim of the paper", "test", "our value", "95 % interval", "n", "in the paper")  # of the table in the README
+HEADS = ("verdict", "claim of the paper", "test", "our value", INTERVAL, "n", "in the paper")  # of the table in the README
+MINUS = "−"
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {
-    ClaimVerdict.HOLDS.value: "the whole 95 % interval of the statistic lies where the claim is true",
+    ClaimVerdict.HOLDS.value: f"the whole {INTERVAL} of the statistic lies where the claim is true",
     ClaimVerdict.DOES_NOT_HOLD.value: "all of it lies where the claim is false",
     ClaimVerdict.UNDECIDED.value: f"the interval has a part in both, or a group has fewer than {FEWEST} runs",
     ClaimVerdict.NOT_RUN.value: "a group of searches has no finished run at this scale",
@@ -83,7 +84,7 @@ class ClaimResult:
     @property
     def numbers(self) -> str:
         """'0.62, 95 % interval 0.21 to 1.04, n = 4'; empty where nothing was run."""
-        interval = f"95 % interval {self.interval}" if self.interval else ""
+        interval = f"{INTERVAL} {self.interval}" if self.interval else ""
         return ", ".join(filter(None, [self.value, interval, f"n = {self.runs}"])) if self.runs != "0" else ""
 
 
@@ -91,8 +92,8 @@ Judged = list[tuple[Claim, dict[str, ClaimResult]]]  # each claim with its resul
 
 
 def _rounded(value: float) -> str:
-    """Two decimals, three of a value below 1, one digit of one below 0.01."""
-    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.1g}"
+    """Two decimals, one digit of a value below 0.01; with a minus sign, which the difference of two names has too."""
+    return (f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1g}").replace("-", MINUS)
 
 
 def claims() -> list[Claim]:

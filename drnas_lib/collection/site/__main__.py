@@ -9,7 +9,7 @@ from pathlib import Path
 
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.site import api, pages
-from drnas_lib.collection.site.executed import ORDER, ExecutedNotebook
+from drnas_lib.collection.site.executed import ExecutedNotebook
 from drnas_lib.runs.files import PROJECT, RecordError, atomic_write, read_json, resolve, write_json
 
 MANIFEST = "rendered.json"  # page -> digest of the notebook, the template and the code that made it
@@ -48,7 +48,7 @@ def _read(folder: Path) -> tuple[list[ExecutedNotebook], list[str]]:
             found.append(ExecutedNotebook.read(path))
         except RecordError as error:
             problems.append(str(error))
-    place = {name: number for number, name in enumerate(ORDER)}
+    place = {name: number for number, name in enumerate(pages.ORDER)}
     return sorted(found, key=lambda notebook: (place.get(notebook.source, len(place)), notebook.name)), problems
 
 

@@ -18,10 +18,6 @@ from drnas_lib.runs.files import RecordError, RunFolder
 FULL, REDUCED, READS, MEASURES = "full protocol", "reduced", "reads files", "measurement"
 UNKNOWN, STOPPED = "length unknown", "stopped with an error"
 WITHOUT_RUNS = {"report": READS, "darts_space": READS, "robust_spaces": READS, "speed": MEASURES}  # notebooks that neither search nor train
-ORDER = (  # of the notebooks in the index
-    "report", "nas_bench_201", "partial_channels", "darts_space", "robust_spaces", "search", "retrain", "exploration", "hessian",
-    "lambda_ablation", "main_job", "theory", "constrained", "speed",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What fills the pages of the site. The HTML is in index.html and page.html, which need style.css and their pictures only."""
+"""What fills the pages of the site, and the order of the notebooks. The HTML is in index.html and page.html beside it."""
 
 import io
 import os
@@ -19,6 +19,10 @@ from drnas_lib.collection.site.executed import ExecutedNotebook
 
 HERE = files("drnas_lib.collection.site")
 WIDTH, HEIGHT = 520, 340  # of a thumbnail, pixels
+ORDER = (  # of the notebooks in the index
+    "report", "nas_bench_201", "partial_channels", "darts_space", "robust_spaces", "search", "retrain", "exploration", "hessian",
+    "lambda_ablation", "main_job", "theory", "constrained", "speed",
+)  # fmt: skip
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Figures of the studies: rows in, a matplotlib Figure out. Nothing here reads a file or computes a result."""
+"""Figures of the studies (Figures 1, 4, 5): rows in, a matplotlib Figure out. Nothing here reads a file or computes a result."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

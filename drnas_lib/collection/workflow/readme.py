@@ -9,7 +9,7 @@ from typing import Self
 
 from drnas_lib.benchmark.policies import LABELS
 from drnas_lib.collection.paper import claims
-from drnas_lib.collection.paper.claim_rules import FEWEST, Outcome, judge
+from drnas_lib.collection.paper.claim_rules import FEWEST, INTERVAL, Outcome, judge
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.verdicts import Finding, Values, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import short
@@ -66,8 +66,9 @@ def found_so_far(report: Report) -> str:
         f"DrNAS {_accuracy(of.drnas)}; {of.name}, the best of the other supernet methods here, {_accuracy(of.best)}; random search "
         f"{of.random.ours} % (n = {of.random.n}). DrNAS is {verdict}. We do not train the found cells: NAS-Bench-201 is a space of 15,625 "
         f"cells, all trained by its authors, and we look the accuracies up in its [benchmark table](#words) (best cell: {of.optimum} %). "
-        f"Random search looks up {cells} cells for each seed and keeps the one of best validation accuracy. So it uses {cells} finished "
-        "trainings, which a supernet search does not have, and it is the same at every scale. The methods' protocols [differ](#claims)."
+        f"Random search looks up {cells} cells for each seed and keeps the one of best validation accuracy. It thus uses {cells} finished "
+        "trainings; a supernet search uses none. Its result does not depend on the scale. The supernet methods were not all run with the "
+        "same [protocol](#words)."
     )
 
 
@@ -119,10 +120,11 @@ def in_short(report: Report) -> str:
     best, random = _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
     rival = max((f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values()), key=lambda f: f.number.value)
     return (
-        f"at the laptop scale {claims.held(report.claims, LAPTOP)}. DrNAS − {of.name}, the best other supernet method, is {best}; the lead "
-        "over all of them, in the table, has a wider interval, because any of them may be the best in truth. "
-        f"DrNAS − random search is {random}. "
-        f"An interval that includes 0 does not show a difference. In the paper DrNAS leads random search by {_lead(of.drnas, of.random)} "
+        f"at the laptop scale {claims.held(report.claims, LAPTOP)}. DrNAS − {of.name}, the best other supernet method in our runs, is "
+        f"{best}; DrNAS − random search is {random}. An interval that includes 0 does not show a difference. "
+        "The row on *every other method* below "
+        f"tests the lead over whichever of them is best in reality. That need not be {of.name}, and the lead can only be smaller than over "
+        f"{of.name}, so its interval reaches lower. In the paper DrNAS leads random search by {_lead(of.drnas, of.random)} "
         f"points, and {short(rival.number.row)}, the best supernet method there, by {_lead(of.drnas, rival)}.{more}"
     )
 
@@ -138,10 +140,10 @@ def _compared(ours: Values, others: Values) -> Outcome:
 
 
 def _difference(ours: Values, others: Values) -> str:
-    """'+1.01 points (95 % interval -1.50 to 3.52)'."""
+    """'+1.01 points (95 % interval −1.50 to 3.52)'."""
     found = _compared(ours, others)
-    interval = "no interval" if found.low is None else f"95 % interval {found.low:.2f} to {found.high:.2f}"
-    return f"{found.value:+.2f} points ({interval})"
+    interval = "no interval" if found.low is None else f"{INTERVAL} {found.low:.2f} to {found.high:.2f}"
+    return f"{found.value:+.2f} points ({interval})".replace("-", claims.MINUS)
 
 
 def _than(ours: Values, others: Values) -> str:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from drnas_lib.runs.files import PROJECT, RecordError
-from drnas_lib.collection.site import executed
+from drnas_lib.collection.site import executed, pages
 from drnas_lib.collection.site.executed import ExecutedNotebook
 
 COMMITTED = {path.stem: path for path in (PROJECT / "results" / "notebooks").glob("*.ipynb")}
@@ -24,7 +24,7 @@ def changed(tmp_path, name, change):
 @pytest.mark.parametrize("name", COMMITTED)
 def test_every_committed_notebook_is_known(name):
     found = ExecutedNotebook.read(COMMITTED[name])
-    assert found.length in (executed.FULL, executed.REDUCED, executed.READS, executed.MEASURES) and found.source in executed.ORDER
+    assert found.length in (executed.FULL, executed.REDUCED, executed.READS, executed.MEASURES) and found.source in pages.ORDER
     assert found.title and found.sentence.endswith(("?", ".")) and "**" not in found.sentence
     assert found.length == executed.REDUCED or not name.endswith("_cpu") or found.source == "speed"
 

@@ -64,8 +64,8 @@ def test_the_laptop_scale_in_short(tmp_path):
     assert said() == "nothing to compare yet.", "without random search"
     shutil.copytree(PROJECT / "results" / "table_search", tmp_path / "table_search")
     assert said().startswith("at the laptop scale no claim holds yet. DrNAS − GDAS")
-    assert "DrNAS − GDAS, the best other supernet method, is +1.00 points (no interval); the lead over all of them" in said()
-    assert "DrNAS − random search is -1.72 points" in said()
+    assert "DrNAS − GDAS, the best other supernet method in our runs, is +1.00 points (no interval); " in said()
+    assert "DrNAS − random search is −1.72 points" in said()
     assert "In the paper DrNAS leads random search by 0.66 points, and PC-DARTS, the best supernet method there, by 0.95." in said()
     assert said().endswith("A test that includes DARTS (2nd) and GDAS and DrNAS has no interval (–), because an interval needs 3 runs.")
     assert "DrNAS is not clearly different from random search or GDAS" in found_so_far(Report.read(tmp_path))
