@@ -22,7 +22,7 @@ README = PROJECT / "README.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
 LAPTOP_SCALE = "[laptop scale](#words) (a tenth of the images, half the epochs, a small network)"
 OWN, QUERIES, SIZE = "DrNAS", "table_search", "params_m"  # the paper's method; a run that only queries the table; a column of sizes
-NO_TRAINING = "None of them needed a training of ours: they are parameter counts, or come from the benchmark table."
+NO_TRAINING = "None of the numbers compared needed a training of ours: they are parameter counts, or come from the benchmark table."
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -41,8 +41,9 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     yield r"(At the \w+ scale:\n\n\| verdict \|(.*\n)+\n)*Claims not run yet: .*", "\n".join(claims.markdown(report.claims))
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     yield r"In short: .*", f"In short: {in_short(report)}"
-    yield r"- \*\*The paper's \d+ claims:\*\*.*", f"- **The paper's {len(claims.claims())} claims:** {claim_counts(report)}"
-    yield r"(?<=mean ± standard deviation over n seeds\):\*\*) .*", f" {found_so_far(report)}"
+    head = "claims, taken by us from the paper's text and tables:**"
+    yield rf"- \*\*\d+ {re.escape(head)}.*", f"- **{len(claims.claims())} {head} {claim_counts(report)}"
+    yield r"- \*\*Found so far \(CIFAR-10\)\.\*\*.*", f"- **Found so far (CIFAR-10).** {found_so_far(report)}"
     yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
 
 
@@ -50,8 +51,11 @@ def claim_counts(report: Report) -> str:
     """How many claims have which verdict at each scale, and how many laptop searches are missing."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    run = f"{sum(done)} of the {len(done)} searches planned at the laptop scale have been run so far"
-    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)} ([table](#claims)). {run}."
+    missing = len(done) - sum(done)
+    left = (
+        f" {missing} of the {len(done)} searches planned at the laptop scale are still missing: those of claims not run." if missing else ""
+    )
+    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {claims.counted(of, LAPTOP)} ([table](#claims)).{left}"
 
 
 def found_so_far(report: Report) -> str:
@@ -61,14 +65,11 @@ def found_so_far(report: Report) -> str:
         return "nothing to compare yet."
     rival, other = _than(of.drnas.laptop, of.random.full), _than(of.drnas.laptop, of.best.laptop)
     verdict = f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
-    cells = runs(of.random.full)[0].parameters["queries"]
     return (
-        f"DrNAS {_accuracy(of.drnas)}; {of.name}, the best of the other supernet methods here, {_accuracy(of.best)}; random search "
-        f"{of.random.ours} % (n = {of.random.n}). DrNAS is {verdict}. We do not train the found cells: NAS-Bench-201 is a space of 15,625 "
-        f"cells, all trained by its authors, and we look the accuracies up in its [benchmark table](#words) (best cell: {of.optimum} %). "
-        f"Random search looks up {cells} cells for each seed and keeps the one of best validation accuracy. It thus uses {cells} finished "
-        "trainings; a supernet search uses none. Its result does not depend on the scale. The supernet methods were not all run with the "
-        "same [protocol](#words)."
+        "We do not train the found cells. NAS-Bench-201 is a space of 15,625 cells that its authors have all trained; we look up the "
+        f"accuracy of the found cell in their [benchmark table](#words) (best cell: {of.optimum} %). So the scale concerns the search "
+        f"only. Test accuracy, mean ± standard deviation over n seeds: DrNAS {_accuracy(of.drnas)}; {of.name}, the best of the other "
+        f"supernet methods here, {_accuracy(of.best)}; random search {of.random.ours} % (n = {of.random.n}). DrNAS is {verdict}."
     )
 
 
@@ -121,11 +122,11 @@ def in_short(report: Report) -> str:
     rival = max((f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values()), key=lambda f: f.number.value)
     return (
         f"at the laptop scale {claims.held(report.claims, LAPTOP)}. DrNAS − {of.name}, the best other supernet method in our runs, is "
-        f"{best}; DrNAS − random search is {random}. An interval that includes 0 does not show a difference. "
-        "The row on *every other method* below "
-        f"tests the lead over whichever of them is best in reality. That need not be {of.name}, and the lead can only be smaller than over "
-        f"{of.name}, so its interval reaches lower. In the paper DrNAS leads random search by {_lead(of.drnas, of.random)} "
-        f"points, and {short(rival.number.row)}, the best supernet method there, by {_lead(of.drnas, rival)}.{more}"
+        f"{best}; DrNAS − random search is {random}; the row below includes REINFORCE. An interval that includes 0 does not show a "
+        f"difference. The row on *every other method* below is stricter than DrNAS − {of.name}: with few runs we cannot know which of the "
+        f"other methods is truly the best. Some vary by several points between seeds, so one of them may be better than {of.name}; the "
+        f"interval allows for this and reaches lower. In the paper DrNAS leads random search by {_lead(of.drnas, of.random)} points, and "
+        f"{short(rival.number.row)}, the best supernet method there, by {_lead(of.drnas, rival)}.{more}"
     )
 
 
