@@ -156,7 +156,7 @@ def counted(found: Judged, scale: str) -> str:
 def held(found: Judged, scale: str) -> str:
     """The claims that hold at a scale, in words."""
     holding = [f"*{claim.statement}*" for claim, scales in found if scales[scale].outcome.verdict is ClaimVerdict.HOLDS]
-    return f"{len(holding)} of the claims hold: {', and '.join(holding)}" if holding else "no claim holds yet"
+    return f"What holds: {'; '.join(holding)}." if holding else "No claim holds yet."
 
 
 def sentence(found: Judged) -> Markdown:
