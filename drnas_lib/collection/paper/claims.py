@@ -18,7 +18,7 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import RunIndex
 
-HEADS = ("verdict", "claim of the paper", "test", "our value", INTERVAL, "n", "in the paper")  # of the table in the README
+HEADS = ("verdict", "claim of the paper", "test", "our value", INTERVAL, "n", "place in the paper")  # of the table in the README
 MINUS = "−"
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {

@@ -40,43 +40,44 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
     yield r"(At the \w+ scale:\n\n\| verdict \|(.*\n)+\n)*Claims not run yet: .*", "\n".join(claims.markdown(report.claims))
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
-    yield r"In short: .*", f"In short: {in_short(report)}"
-    head = "claims, taken by us from the paper's text and tables:**"
+    head = "Does DrNAS find better cells? At the laptop scale:"
+    yield rf"{re.escape(head)} .*", f"{head} {in_short(report)}"
+    head = "claims, taken by us from the paper's text and tables.**"
     yield rf"- \*\*\d+ {re.escape(head)}.*", f"- **{len(claims.claims())} {head} {claim_counts(report)}"
-    yield r"- \*\*Found so far \(CIFAR-10\)\.\*\*.*", f"- **Found so far (CIFAR-10).** {found_so_far(report)}"
+    yield r"- \*\*Found so far \(CIFAR-10\): .*", f"- **Found so far (CIFAR-10): {found_so_far(report)}"
     yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
 
 
 def claim_counts(report: Report) -> str:
-    """How many claims have which verdict at each scale, how many laptop searches are missing, and which claims hold."""
+    """How many claims have which verdict at each scale, how many laptop searches are done, and which claims hold."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    missing = len(done) - sum(done)
-    left = f", which need {missing} of the {len(done)} planned searches" if missing else ""
-    at_laptop = f"{claims.counted(of, LAPTOP)}{left} ([table](#claims)). {claims.held(of, LAPTOP)}"
-    return f"at full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {at_laptop}"
+    searches = f"{sum(done)} of the {len(done)} planned searches are done ([table](#claims))"
+    at_laptop = f"{claims.counted(of, LAPTOP)}; {searches}. {claims.held(of, LAPTOP)}"
+    return f"At full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {at_laptop}"
 
 
 def found_so_far(report: Report) -> str:
     """The first screen's comparison of accuracies at the laptop scale."""
     of = Comparison.of(report)
     if of is None:
-        return "nothing to compare yet."
+        return "nothing to compare yet.**"
     rival, other = _than(of.drnas.laptop, of.random.full), _than(of.drnas.laptop, of.best.laptop)
     verdict = f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
     return (
-        "NAS-Bench-201 is a space of 15,625 cells. Its authors trained all of them and published the accuracies, our [benchmark "
-        f"table](#words) (best cell: {of.optimum} %). So we run only the search, and look up the accuracy of the cell that it finds. Test "
-        f"accuracy, mean ± standard deviation over n seeds: DrNAS {_beside(of.drnas)}; {of.name}, the best of the other supernet methods "
-        f"here, {_beside(of.best)}; random search, which trains nothing and so has no scale, {of.random.ours} % (n = {of.random.n}; "
-        f"paper: {of.random.number.printed} %). DrNAS is {verdict}."
+        f"DrNAS is {verdict}.** NAS-Bench-201 is a space of 15,625 cells. Its authors trained all of them and published the accuracies "
+        f"(best: {of.optimum} %); we call these the [benchmark table](#words). So we run only the search, and look up the accuracy of the "
+        "cell that it finds. Test accuracy in %, mean ± standard deviation over n seeds, the paper's in brackets: DrNAS "
+        f"{_beside(of.drnas)}; {of.name}, the best of the other supernet methods here, {_beside(of.best)}; random search "
+        f"{of.random.ours}, n = {of.random.n} ({of.random.number.printed}). DrNAS and {of.name} ran at laptop scale; random search trains "
+        "nothing, so scale does not matter."
     )
 
 
 def _beside(finding: Finding) -> str:
-    """'93.61 ± 0.23 % (laptop scale, n = 4; paper: 94.36 ± 0.00 %)'."""
+    """'93.61 ± 0.23, n = 4 (94.36 ± 0.00)'."""
     ours, _, rest = finding.laptop_text.partition(" (")
-    return f"{ours} % (laptop scale, {rest.rstrip(')')}; paper: {finding.number.printed} %)"
+    return f"{ours}, {rest.rstrip(')')} ({finding.number.printed})"
 
 
 def number_counts(report: Report) -> str:
@@ -122,11 +123,10 @@ def in_short(report: Report) -> str:
     best, random = _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
     rival = max((f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values()), key=lambda f: f.number.value)
     return (
-        f"on the main claim, better cells, at the laptop scale: DrNAS − random search is {random}; in the paper "
-        f"{_lead(of.drnas, of.random)}. DrNAS − {of.name}, the best other supernet method in our runs, is {best}; in the paper DrNAS "
-        f"leads {short(rival.number.row)}, the best there, by {_lead(of.drnas, rival)}. An interval that includes 0 does not show a "
-        "difference. The table has a wider interval for the lead over all supernet methods: with few runs we cannot know which of them "
-        f"is truly the best. If it is not {of.name}, the true lead is smaller, so both ends of that interval are lower.{more}"
+        f"DrNAS − random search is {random}; in the paper {_lead(of.drnas, of.random)}. DrNAS − {of.name}, the best other supernet method "
+        f"in our runs, is {best}; in the paper the best other is {short(rival.number.row)}, and the lead {_lead(of.drnas, rival)}. An "
+        "interval that includes 0 does not show a difference. The table compares with the best of *several* methods, so its intervals "
+        f"differ from these: another method than the best of our runs may truly be the best, and then the true lead is smaller.{more}"
     )
 
 

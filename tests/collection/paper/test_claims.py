@@ -163,7 +163,7 @@ def test_the_readmes_table_has_what_was_judged_and_the_decided_claims_first(tmp_
     scale, _, heads, _, *rows, _, left = markdown(Report.read(tmp_path).claims)
     assert (
         scale == "At the laptop scale:"
-        and heads == "| verdict | claim of the paper | test | our value | 95 % interval | n | in the paper |"
+        and heads == "| verdict | claim of the paper | test | our value | 95 % interval | n | place in the paper |"
     )
     assert {row.count("|") for row in rows} == {8}
     assert rows[0].startswith("| holds | The l2 regulariser") and "| (λ = 0.001) − (λ = 0) > 0 points | 43.90 | 43.65 to 44.15" in rows[0]
