@@ -156,7 +156,7 @@ def counted(found: Judged, scale: str) -> str:
 def held(found: Judged, scale: str) -> str:
     """The claims that hold at a scale, in words."""
     holding = [f"*{claim.statement}*" for claim, scales in found if scales[scale].outcome.verdict is ClaimVerdict.HOLDS]
-    return f"What holds: {'; '.join(holding)}." if holding else "No claim holds yet."
+    return "; ".join(holding) or "nothing yet"
 
 
 def sentence(found: Judged) -> Markdown:

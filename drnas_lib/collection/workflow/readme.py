@@ -44,7 +44,7 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     yield rf"{re.escape(head)} .*", f"{head} {in_short(report)}"
     head = "claims, taken by us from the paper's text and tables.**"
     yield rf"- \*\*\d+ {re.escape(head)}.*", f"- **{len(claims.claims())} {head} {claim_counts(report)}"
-    yield r"- \*\*Found so far \(CIFAR-10\): .*", f"- **Found so far (CIFAR-10): {found_so_far(report)}"
+    yield r"- \*\*Found so far \(NAS-Bench-201, CIFAR-10\): .*", f"- **Found so far (NAS-Bench-201, CIFAR-10): {found_so_far(report)}"
     yield r"- \*\*The paper's \d+ numbers:\*\*.*", f"- **The paper's {len(report.findings)} numbers:** {number_counts(report)}"
 
 
@@ -52,8 +52,8 @@ def claim_counts(report: Report) -> str:
     """How many claims have which verdict at each scale, how many laptop searches are done, and which claims hold."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    searches = f"{sum(done)} of the {len(done)} planned searches are done ([table](#claims))"
-    at_laptop = f"{claims.counted(of, LAPTOP)}; {searches}. {claims.held(of, LAPTOP)}"
+    searches = f"{sum(done)} of the {len(done)} planned searches are done, the others wait for computing time ([table](#claims))"
+    at_laptop = f"{claims.counted(of, LAPTOP)}; {searches}. What holds ([terms](#words)): {claims.held(of, LAPTOP)}."
     return f"At full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {at_laptop}"
 
 
@@ -65,19 +65,16 @@ def found_so_far(report: Report) -> str:
     rival, other = _than(of.drnas.laptop, of.random.full), _than(of.drnas.laptop, of.best.laptop)
     verdict = f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
     return (
-        f"DrNAS is {verdict}.** NAS-Bench-201 is a space of 15,625 cells. Its authors trained all of them and published the accuracies "
-        f"(best: {of.optimum} %); we call these the [benchmark table](#words). So we run only the search, and look up the accuracy of the "
-        "cell that it finds. Test accuracy in %, mean ± standard deviation over n seeds, the paper's in brackets: DrNAS "
-        f"{_beside(of.drnas)}; {of.name}, the best of the other supernet methods here, {_beside(of.best)}; random search "
-        f"{of.random.ours}, n = {of.random.n} ({of.random.number.printed}). DrNAS and {of.name} ran at laptop scale; random search trains "
-        "nothing, so scale does not matter."
+        f"DrNAS is {verdict}.** Test accuracy in %, mean ± standard deviation over n seeds: *DrNAS* {_beside(of.drnas)}; *random search* "
+        f"{of.random.ours}, n = {of.random.n} (paper {of.random.number.printed}); *{of.name}*, the best of the other supernet methods "
+        f"here, {_beside(of.best)}. DrNAS and {of.name} ran at laptop scale; random search trains nothing, so scale does not matter."
     )
 
 
 def _beside(finding: Finding) -> str:
-    """'93.61 ± 0.23, n = 4 (94.36 ± 0.00)'."""
+    """'93.61 ± 0.23, n = 4 (paper 94.36 ± 0.00)'."""
     ours, _, rest = finding.laptop_text.partition(" (")
-    return f"{ours}, {rest.rstrip(')')} ({finding.number.printed})"
+    return f"{ours}, {rest.rstrip(')')} (paper {finding.number.printed})"
 
 
 def number_counts(report: Report) -> str:
@@ -125,8 +122,9 @@ def in_short(report: Report) -> str:
     return (
         f"DrNAS − random search is {random}; in the paper {_lead(of.drnas, of.random)}. DrNAS − {of.name}, the best other supernet method "
         f"in our runs, is {best}; in the paper the best other is {short(rival.number.row)}, and the lead {_lead(of.drnas, rival)}. An "
-        "interval that includes 0 does not show a difference. The table compares with the best of *several* methods, so its intervals "
-        f"differ from these: another method than the best of our runs may truly be the best, and then the true lead is smaller.{more}"
+        "interval that includes 0 does not show a difference. These two take the other method as given. The claim in the table, better "
+        "than *every* other method, is stronger: we do not know which of them is truly the best, and one that varies much between seeds "
+        f"could be. So the interval there reaches lower.{more}"
     )
 
 

@@ -19,9 +19,9 @@ def test_every_part_is_made_new(tmp_path):
     text = README.read_text(encoding="utf-8")
     empty = updated(text, Report.read(tmp_path))
     for part in (
-        "0 of the 88 planned searches are done",
+        "0 of the 88 planned searches are done, the others wait",
         "At full scale none is tested",
-        "(CIFAR-10): nothing to compare yet.**",
+        "(NAS-Bench-201, CIFAR-10): nothing to compare yet.**",
         "At the laptop scale: nothing to compare yet.",
     ):
         assert part in empty, part
