@@ -9,7 +9,7 @@ from typing import Self
 
 from drnas_lib.benchmark.policies import LABELS
 from drnas_lib.collection.paper import claims
-from drnas_lib.collection.paper.claim_rules import FEWEST, INTERVAL, Outcome, judge
+from drnas_lib.collection.paper.claim_rules import FEWEST, Outcome, judge
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.verdicts import Finding, Values, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import short
@@ -20,9 +20,9 @@ from drnas_lib.runs.files import PROJECT, RunFolder, atomic_write
 
 README = PROJECT / "README.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
-LAPTOP_SCALE = "[laptop scale](#words) (a tenth of the images, half the epochs, a small network)"
-OWN, QUERIES, SIZE = "DrNAS", "table_search", "params_m"  # the paper's method; a run that only queries the table; a column of sizes
-NO_TRAINING = "None of the numbers compared needed a training of ours: they are parameter counts, or come from the benchmark table."
+LAPTOP_SCALE = "[laptop scale](#terms) (a tenth of the images, half the epochs, a small network)"
+OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
+NO_TRAINING = "All are parameter counts or come from the benchmark table, so they say nothing about how well our search works."
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -52,8 +52,8 @@ def claim_counts(report: Report) -> str:
     """How many claims have which verdict at each scale, how many laptop searches are done, and which claims hold."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    searches = f"{sum(done)} of the {len(done)} planned searches are done, the others wait for computing time ([table](#claims))"
-    at_laptop = f"{claims.counted(of, LAPTOP)}; {searches}. What holds ([terms](#words)): {claims.held(of, LAPTOP)}."
+    searches = f"{sum(done)} of the {len(done)} searches planned at this scale are done"
+    at_laptop = f"{claims.counted(of, LAPTOP)} ([table](#claims)); {searches}. What holds: {claims.held(of, LAPTOP)}."
     return f"At full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {at_laptop}"
 
 
@@ -62,12 +62,11 @@ def found_so_far(report: Report) -> str:
     of = Comparison.of(report)
     if of is None:
         return "nothing to compare yet.**"
-    rival, other = _than(of.drnas.laptop, of.random.full), _than(of.drnas.laptop, of.best.laptop)
-    verdict = f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
     return (
-        f"DrNAS is {verdict}.** Test accuracy in %, mean ± standard deviation over n seeds: *DrNAS* {_beside(of.drnas)}; *random search* "
-        f"{of.random.ours}, n = {of.random.n} (paper {of.random.number.printed}); *{of.name}*, the best of the other supernet methods "
-        f"here, {_beside(of.best)}. DrNAS and {of.name} ran at laptop scale; random search trains nothing, so scale does not matter."
+        f"DrNAS is {_verdict(of)}.** Test accuracy in %, mean ± standard deviation over n seeds: *DrNAS* {_beside(of.drnas)}; *random "
+        f"search* {of.random.ours}, n = {of.random.n} (paper {of.random.number.printed}); *{of.name}*, the best of the other supernet "
+        f"methods here, {_beside(of.best)}. DrNAS and {of.name} ran at laptop scale; random search trains nothing, so scale does not "
+        "matter."
     )
 
 
@@ -82,13 +81,12 @@ def number_counts(report: Report) -> str:
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
-    sizes = [finding for finding in differ if finding.number.column == SIZE]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
     networks = f"For {trained} of those that agree we trained a network." if trained else NO_TRAINING
     left = counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]
     return (
-        f"{left} have no run at full scale yet. Of the other {len(agree) + len(differ)}, {len(agree)} [agree](#results) and {len(differ)} "
-        f"differ, {len(sizes)} of them parameter counts that the paper quotes for other methods. {networks}"
+        f"{len(agree) + len(differ)} can be compared so far: {len(agree)} [agree](#results), {len(differ)} differ. {networks} The other "
+        f"{left} have no run at full scale yet."
     )
 
 
@@ -111,20 +109,18 @@ def results(report: Report) -> list[str]:
 
 
 def in_short(report: Report) -> str:
-    """By how much DrNAS leads at the laptop scale, with intervals, and which methods have too few runs."""
+    """By how much DrNAS leads at the laptop scale, and which methods have too few runs for an interval."""
     of = Comparison.of(report)
     if of is None:
         return "nothing to compare yet."
     few = " and ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
     more = f" A test that includes {few} has no interval (–), because an interval needs {FEWEST} runs." if few else ""
-    best, random = _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
+    verdict, best, random = _verdict(of), _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
     rival = max((f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values()), key=lambda f: f.number.value)
     return (
-        f"DrNAS − random search is {random}; in the paper {_lead(of.drnas, of.random)}. DrNAS − {of.name}, the best other supernet method "
-        f"in our runs, is {best}; in the paper the best other is {short(rival.number.row)}, and the lead {_lead(of.drnas, rival)}. An "
-        "interval that includes 0 does not show a difference. These two take the other method as given. The claim in the table, better "
-        "than *every* other method, is stronger: we do not know which of them is truly the best, and one that varies much between seeds "
-        f"could be. So the interval there reaches lower.{more}"
+        f"DrNAS is {verdict}. The difference from random search is {random} points (paper: {_lead(of.drnas, of.random)}), from {of.name}, "
+        f"the best other supernet method in our runs, {best} (paper: {_lead(of.drnas, rival)} from {short(rival.number.row)}, the best "
+        f"there). The table has the intervals.{more}"
     )
 
 
@@ -139,10 +135,8 @@ def _compared(ours: Values, others: Values) -> Outcome:
 
 
 def _difference(ours: Values, others: Values) -> str:
-    """'+1.01 points (95 % interval −1.50 to 3.52)'."""
-    found = _compared(ours, others)
-    interval = "no interval" if found.low is None else f"{INTERVAL} {found.low:.2f} to {found.high:.2f}"
-    return f"{found.value:+.2f} points ({interval})".replace("-", claims.MINUS)
+    """'+1.01'."""
+    return f"{_compared(ours, others).value:+.2f}".replace("-", claims.MINUS)
 
 
 def _than(ours: Values, others: Values) -> str:
@@ -151,6 +145,12 @@ def _than(ours: Values, others: Values) -> str:
     if found.low is None or found.high is None or found.low <= 0 <= found.high:
         return "not clearly different from"
     return "better than" if found.low > 0 else "worse than"
+
+
+def _verdict(of: "Comparison") -> str:
+    """'not clearly different from random search or SNAS'."""
+    rival, other = _than(of.drnas.laptop, of.random.full), _than(of.drnas.laptop, of.best.laptop)
+    return f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
 
 
 @dataclass(frozen=True)

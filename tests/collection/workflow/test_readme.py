@@ -19,7 +19,7 @@ def test_every_part_is_made_new(tmp_path):
     text = README.read_text(encoding="utf-8")
     empty = updated(text, Report.read(tmp_path))
     for part in (
-        "0 of the 88 planned searches are done, the others wait",
+        "0 of the 88 searches planned at this scale are done",
         "At full scale none is tested",
         "(NAS-Bench-201, CIFAR-10): nothing to compare yet.**",
         "At the laptop scale: nothing to compare yet.",
@@ -49,13 +49,11 @@ def test_a_new_result_changes_its_row_and_a_reduced_one_does_not(tmp_path):
 
 def test_the_status_counts_what_agrees_and_what_of_it_was_trained(tmp_path):
     before = number_counts(Report.read(tmp_path))
-    assert before.endswith(
-        "None of the numbers compared needed a training of ours: they are parameter counts, or come from the benchmark table."
-    )
+    assert "All are parameter counts or come from the benchmark table, so they say nothing about how well our search works." in before
     for seed in range(4):
         paper_runs.search(tmp_path, 94.36, dataset="cifar10", seed=seed)
     after = number_counts(Report.read(tmp_path))
-    assert after.endswith("For 4 of those that agree we trained a network.") and int(after.split()[0]) < int(before.split()[0])
+    assert "For 4 of those that agree we trained a network." in after and int(after.split()[0]) > int(before.split()[0])
 
 
 def test_the_laptop_scale_in_short(tmp_path):
@@ -65,8 +63,9 @@ def test_the_laptop_scale_in_short(tmp_path):
         paper_runs.search(tmp_path, accuracy, dataset="cifar10", scale="laptop", method=method, protocol="paper")
     assert said() == "nothing to compare yet.", "without random search"
     shutil.copytree(PROJECT / "results" / "table_search", tmp_path / "table_search")
-    assert said().startswith("DrNAS − random search is −1.72 points (no interval); in the paper 0.66")
-    assert "DrNAS − GDAS, the best other supernet method in our runs, is +1.00 points (no interval); " in said()
-    assert "in the paper the best other is PC-DARTS, and the lead 0.95." in said()
+    assert said().startswith("DrNAS is not clearly different from random search or GDAS. The difference from random search is −1.72 points")
+    assert (
+        "(paper: 0.66), from GDAS, the best other supernet method in our runs, +1.00 (paper: 0.95 from PC-DARTS, the best there)" in said()
+    )
     assert said().endswith("A test that includes DARTS (2nd) and GDAS and DrNAS has no interval (–), because an interval needs 3 runs.")
     assert "DrNAS is not clearly different from random search or GDAS" in found_so_far(Report.read(tmp_path))
