@@ -40,7 +40,7 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
     yield r"(At the \w+ scale:\n\n\| verdict \|(.*\n)+\n)*Claims not run yet: .*", "\n".join(claims.markdown(report.claims))
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
-    head = "Does DrNAS find better cells? At the laptop scale:"
+    head = "**DrNAS' lead.**"
     yield rf"{re.escape(head)} .*", f"{head} {in_short(report)}"
     head = "claims, taken by us from the paper's text and tables.**"
     yield rf"- \*\*\d+ {re.escape(head)}.*", f"- **{len(claims.claims())} {head} {claim_counts(report)}"
@@ -115,12 +115,13 @@ def in_short(report: Report) -> str:
         return "nothing to compare yet."
     few = " and ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
     more = f" A test that includes {few} has no interval (–), because an interval needs {FEWEST} runs." if few else ""
-    verdict, best, random = _verdict(of), _difference(of.drnas.laptop, of.best.laptop), _difference(of.drnas.laptop, of.random.full)
-    rival = max((f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values()), key=lambda f: f.number.value)
+    verdict, best = _verdict(of), lambda rows: max(rows, key=lambda f: f.number.value)
+    query = best(f for f in shown(report) if f.number.row in LABELS.values())
+    rival = best(f for f in shown(report) if not f.number.own and f.number.row not in LABELS.values())
     return (
-        f"DrNAS is {verdict}. The difference from random search is {random} points (paper: {_lead(of.drnas, of.random)}), from {of.name}, "
-        f"the best other supernet method in our runs, {best} (paper: {_lead(of.drnas, rival)} from {short(rival.number.row)}, the best "
-        f"there). The table has the intervals.{more}"
+        f"At the laptop scale DrNAS is {verdict}. The table has its lead over the better of random search and REINFORCE (in the paper "
+        f"{_lead(of.drnas, query)} points, over {short(query.number.row)}) and over the best other supernet method ({of.name} in our "
+        f"runs; in the paper {_lead(of.drnas, rival)} points, over {short(rival.number.row)}).{more}"
     )
 
 
@@ -132,11 +133,6 @@ def _lead(ours: Finding, other: Finding) -> str:
 def _compared(ours: Values, others: Values) -> Outcome:
     """Our mean minus the other, and its interval."""
     return judge("difference", {"above": 0}, [[m.value for m in ours]], [[m.value for m in others]])
-
-
-def _difference(ours: Values, others: Values) -> str:
-    """'+1.01'."""
-    return f"{_compared(ours, others).value:+.2f}".replace("-", claims.MINUS)
 
 
 def _than(ours: Values, others: Values) -> str:
