@@ -194,4 +194,5 @@ def markdown(found: Judged) -> list[str]:
             lines.append(f"| {' | '.join(cell or ABSENT for cell in cells)} |")
         lines += [""] if run else []
     left = [claim for claim, scales in found if not any(result.has_runs for result in scales.values())]
-    return [*lines, f"Claims not run yet: {'; '.join(f'*{claim.statement}* ({claim.place})' for claim in left) or 'none'}."]
+    listed = " ".join(f"({number}) {claim.statement}, {claim.place}." for number, claim in enumerate(left, start=1))
+    return [*lines, f"Claims not run yet: {listed or 'none.'}"]

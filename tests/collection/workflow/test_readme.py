@@ -63,9 +63,9 @@ def test_the_laptop_scale_in_short(tmp_path):
         paper_runs.search(tmp_path, accuracy, dataset="cifar10", scale="laptop", method=method, protocol="paper")
     assert said() == "nothing to compare yet.", "without random search"
     shutil.copytree(PROJECT / "results" / "table_search", tmp_path / "table_search")
-    assert said().startswith("At the laptop scale DrNAS is not clearly different from random search or GDAS.")
-    assert (
-        "(in the paper 0.51 points, over Reinforce) and over the best other supernet method (GDAS in our runs; in the paper 0.95" in said()
+    assert said().startswith(
+        "Over the better of random search and REINFORCE it is −1.72 points here and +0.51 (over Reinforce) in the paper;"
     )
+    assert "over the best other supernet method +1.00 here (over GDAS) and +0.95 (over PC-DARTS) in the paper." in said()
     assert said().endswith("A test that includes DARTS (2nd) and GDAS and DrNAS has no interval (–), because an interval needs 3 runs.")
     assert "DrNAS is not clearly different from random search or GDAS" in found_so_far(Report.read(tmp_path))
