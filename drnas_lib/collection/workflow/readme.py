@@ -22,7 +22,9 @@ README = PROJECT / "README.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
 LAPTOP_SCALE = "[laptop scale](#terms) (a tenth of the images, half the epochs, a small network)"
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
-NO_TRAINING = "These are parameter counts or come from the benchmark table, so they say nothing about how well our search works."
+NO_TRAINING = (
+    "These {count} needed no search (parameter counts, and values from the benchmark table), so they say nothing about how well ours works."
+)
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -83,11 +85,11 @@ def number_counts(report: Report) -> str:
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    networks = f"For {trained} of those that agree we trained a network." if trained else NO_TRAINING
+    networks = f"For {trained} of those that agree we trained a network." if trained else NO_TRAINING.format(count=len(agree) + len(differ))
     left = counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]
     return (
-        f"{len(agree) + len(differ)} can be compared so far: {len(agree)} [agree](#results), {len(differ)} differ. {networks} The other "
-        f"{left} have no run at full scale yet."
+        f"For {left} there is no run at full scale yet. Of the other {len(agree) + len(differ)}, {len(agree)} [agree](#results) and "
+        f"{len(differ)} differ. {networks}"
     )
 
 
