@@ -23,7 +23,8 @@ TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has
 LAPTOP_SCALE = "[laptop scale](#terms) (a tenth of the images, half the epochs, a small network)"
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
 NO_TRAINING = (
-    "These {count} needed no search (parameter counts, and values from the benchmark table), so they say nothing about how well ours works."
+    f"These {count}} need no trained supernet: they are parameter counts, or come from the benchmark table. So they say nothing about our "
+    "DrNAS."
 )
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
@@ -56,7 +57,7 @@ def claim_counts(report: Report) -> str:
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
     searches = f"{sum(done)} of the {len(done)} searches planned at this scale are done"
-    at_laptop = f"{claims.counted(of, LAPTOP)} ([table](#claims)); {searches}. What holds: {claims.held(of, LAPTOP)}."
+    at_laptop = f"{claims.counted(of, LAPTOP)} ([table](#claims)); {searches}. What holds, with reservations (see there; K and η are [here](#terms)): {claims.held(of, LAPTOP)}."
     return f"At full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {at_laptop}"
 
 
