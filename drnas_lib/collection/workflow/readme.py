@@ -23,8 +23,7 @@ TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has
 LAPTOP_SCALE = "[laptop scale](#terms) (a tenth of the images, half the epochs, a small network)"
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
 NO_TRAINING = (
-    f"These {count}} need no trained supernet: they are parameter counts, or come from the benchmark table. So they say nothing about our "
-    "DrNAS."
+    "These {count} need no trained supernet: they are parameter counts or from the benchmark table, so they say nothing about our DrNAS."
 )
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
