@@ -25,6 +25,7 @@ OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only qu
 NO_TRAINING = (
     "These {count} need no trained supernet: they are parameter counts or from the benchmark table, so they say nothing about our DrNAS."
 )
+RESERVED = "What holds, with reservations (see there; K and η are [here](#terms))"
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -56,8 +57,8 @@ def claim_counts(report: Report) -> str:
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
     searches = f"{sum(done)} of the {len(done)} searches planned at this scale are done"
-    at_laptop = f"{claims.counted(of, LAPTOP)} ([table](#claims)); {searches}. What holds, with reservations (see there; K and η are [here](#terms)): {claims.held(of, LAPTOP)}."
-    return f"At full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {at_laptop}"
+    at_laptop = f"{claims.counted(of, LAPTOP)} ([table](#claims)); {searches}. {RESERVED}: {claims.held(of, LAPTOP)}"
+    return f"At full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {at_laptop}."
 
 
 def found_so_far(report: Report) -> str:
