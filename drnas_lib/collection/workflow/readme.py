@@ -25,7 +25,7 @@ OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only qu
 NO_TRAINING = (
     "These {count} need no trained supernet: they are parameter counts or from the benchmark table, so they say nothing about our DrNAS."
 )
-RESERVED = "What holds, with reservations (see there; K and η are [here](#terms))"
+RESERVED = "What holds, with reservations told below the [terms](#terms)"
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -45,7 +45,7 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     head = "**DrNAS' lead.**"
     yield rf"{re.escape(head)} .*", f"{head} {in_short(report)}"
-    head = "claims, taken by us from the paper's text and tables.**"
+    head = "claims, taken by us from the paper's text, tables and figures.**"
     yield rf"- \*\*\d+ {re.escape(head)}.*", f"- **{len(claims.claims())} {head} {claim_counts(report)}"
     yield r"- \*\*Found so far \(NAS-Bench-201, CIFAR-10\): .*", f"- **Found so far (NAS-Bench-201, CIFAR-10): {found_so_far(report)}"
     head = f"- **The paper's {len(report.findings)} printed numbers** are counted apart from the claims, and compared only at full scale."
