@@ -25,7 +25,7 @@ OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only qu
 NO_TRAINING = (
     "These {count} need no trained supernet: they are parameter counts or from the benchmark table, so they say nothing about our DrNAS."
 )
-RESERVED = "What holds, with reservations told below the [terms](#terms)"
+RESERVED = "What holds there, with the reservations given in [Terms](#terms) and [Claims](#claims)"
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -89,8 +89,8 @@ def number_counts(report: Report) -> str:
     networks = f"For {trained} of those that agree we trained a network." if trained else NO_TRAINING.format(count=len(agree) + len(differ))
     left = counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]
     return (
-        f"For {left} there is no run at full scale yet. Of the other {len(agree) + len(differ)}, {len(agree)} [agree](#results) and "
-        f"{len(differ)} differ. {networks}"
+        f"For {left} there is no run at full scale yet. Of the other {len(agree) + len(differ)}, {len(agree)} [agree](#results), "
+        f"{counted[Verdict.REPRODUCED]} of them as printed, and {len(differ)} differ. {networks}"
     )
 
 
