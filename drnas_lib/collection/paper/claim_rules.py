@@ -18,6 +18,7 @@ from scipy import stats
 
 FEWEST = 3  # runs in each group
 LEVEL = 0.95
+MINUS = "−"
 INTERVAL = f"{100 * LEVEL:g} % interval"
 ENDS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)  # of an interval, as quantiles
 DRAWS, SEED = 100_000, 0
@@ -64,7 +65,7 @@ class Region:
     def __str__(self) -> str:
         """'> 0', '≥ 5 and ≤ 20'."""
         bounds = {">": self.above, "≥": self.at_least, "<": self.below, "≤": self.at_most}
-        return " and ".join(f"{sign} {value:g}".replace("-", "−") for sign, value in bounds.items() if math.isfinite(value))
+        return " and ".join(f"{sign} {value:g}".replace("-", MINUS) for sign, value in bounds.items() if math.isfinite(value))
 
 
 def _slope(means: NDArray) -> NDArray:

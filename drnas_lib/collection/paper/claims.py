@@ -10,7 +10,7 @@ from pandas.io.formats.style import Styler
 
 from drnas_lib.collection.paper import table_style
 from drnas_lib.collection.paper.answers import READERS
-from drnas_lib.collection.paper.claim_rules import FEWEST, INTERVAL, NAMES, ClaimVerdict, Outcome, Region, judge
+from drnas_lib.collection.paper.claim_rules import FEWEST, INTERVAL, MINUS, NAMES, ClaimVerdict, Outcome, Region, judge
 from drnas_lib.collection.paper.measured import SCALES, Searches, TableSearch
 from drnas_lib.collection.paper.numbers import PAPER
 from drnas_lib.collection.paper.verdicts import at_scale
@@ -19,7 +19,6 @@ from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import RunIndex
 
 HEADS = ("verdict", "claim of the paper", "test", "our value", INTERVAL, "n", "place in the paper")  # of the table in the README
-MINUS = "−"
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {
     ClaimVerdict.HOLDS.value: f"the whole {INTERVAL} of the statistic lies where the claim is true",

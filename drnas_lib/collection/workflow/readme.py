@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Self
 
 from drnas_lib.benchmark.policies import LABELS
 from drnas_lib.collection.paper import claims
-from drnas_lib.collection.paper.claim_rules import FEWEST, Outcome, judge
+from drnas_lib.collection.paper.claim_rules import FEWEST, MINUS, judge
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.verdicts import Finding, Values, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import short
@@ -47,7 +47,8 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     yield rf"{re.escape(head)} .*", f"{head} {in_short(report)}"
     head = "claims, taken by us from the paper's text, tables and figures.**"
     yield rf"- \*\*\d+ {re.escape(head)}.*", f"- **{len(claims.claims())} {head} {claim_counts(report)}"
-    yield r"- \*\*Found so far \(NAS-Bench-201, CIFAR-10\): .*", f"- **Found so far (NAS-Bench-201, CIFAR-10): {found_so_far(report)}"
+    head = "- **Found so far (NAS-Bench-201, CIFAR-10).**"
+    yield rf"{re.escape(head)} .*", f"{head} {found_so_far(report)}"
     head = f"- **The paper's {len(report.findings)} printed numbers** are counted apart from the claims, and compared only at full scale."
     yield r"- \*\*The paper's \d+ printed numbers\*\*.*", f"{head} {number_counts(report)}"
 
@@ -65,9 +66,9 @@ def found_so_far(report: Report) -> str:
     """The first screen's comparison of accuracies at the laptop scale."""
     of = Comparison.of(report)
     if of is None:
-        return "nothing to compare yet.**"
+        return "nothing to compare yet."
     return (
-        f"DrNAS is {_verdict(of)}.** Test accuracy in %, mean ± standard deviation over n seeds: *DrNAS* {_beside(of.drnas)}; *random "
+        f"DrNAS is {of.verdict}. Test accuracy in %, mean ± standard deviation over n seeds: *DrNAS* {_beside(of.drnas)}; *random "
         f"search* {of.random.ours}, n = {of.random.n} (paper {of.random.number.printed}); *{of.name}*, the best of the other supernet "
         f"methods here, {_beside(of.best)}. DrNAS and {of.name} ran at laptop scale; random search trains nothing, so scale does not "
         "matter."
@@ -119,19 +120,19 @@ def in_short(report: Report) -> str:
         return "nothing to compare yet."
     few = " and ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
     more = f" A test that includes {few} has no interval (–), because an interval needs {FEWEST} runs." if few else ""
-    ours, queries = fmean(m.value for m in of.drnas.laptop), [f for f in shown(report) if f.number.row in LABELS.values()]
+    queries = [f for f in shown(report) if f.number.row in LABELS.values()]
     rivals = [f for f in shown(report) if not f.number.own and f not in queries]
+    over_queries, over_rivals = _lead(of.drnas.laptop, (f.full for f in queries)), _lead(of.drnas.laptop, (f.laptop for f in rivals))
     return (
-        f"Over the better of random search and REINFORCE it is {_lead(ours, queries)} points here and {_printed(of.drnas, queries)} in "
-        f"the paper; over the best other supernet method {_lead(ours, rivals)} here (over {of.name}) and {_printed(of.drnas, rivals)} in "
-        f"the paper.{more}"
+        f"Over the better of random search and REINFORCE it is {over_queries} points here and {_printed(of.drnas, queries)} in the paper; "
+        f"over the best other supernet method {over_rivals} here (over {of.name}) and {_printed(of.drnas, rivals)} in the paper.{more}"
     )
 
 
-def _lead(ours: float, others: list[Finding]) -> str:
-    """Of our mean over the best of theirs at the scale of the table: '+1.01'."""
-    best = max(fmean(m.value for m in values) for f in others if (values := f.full or f.laptop))
-    return f"{ours - best:+.2f}".replace("-", claims.MINUS)
+def _lead(ours: Values, others: Iterable[Values]) -> str:
+    """Of our mean over the best mean of the others that have runs: '+1.01'."""
+    best = max(fmean(m.value for m in values) for values in others if values)
+    return f"{fmean(m.value for m in ours) - best:+.2f}".replace("-", MINUS)
 
 
 def _printed(ours: Finding, others: list[Finding]) -> str:
@@ -140,23 +141,12 @@ def _printed(ours: Finding, others: list[Finding]) -> str:
     return f"{ours.number.value - best.number.value:+.2f} (over {short(best.number.row)})"
 
 
-def _compared(ours: Values, others: Values) -> Outcome:
-    """Our mean minus the other, and its interval."""
-    return judge("difference", {"above": 0}, [[m.value for m in ours]], [[m.value for m in others]])
-
-
 def _than(ours: Values, others: Values) -> str:
     """'better than', 'worse than', or 'not clearly different from' while the interval includes 0."""
-    found = _compared(ours, others)
+    found = judge("difference", {"above": 0}, [[m.value for m in ours]], [[m.value for m in others]])
     if found.low is None or found.high is None or found.low <= 0 <= found.high:
         return "not clearly different from"
     return "better than" if found.low > 0 else "worse than"
-
-
-def _verdict(of: "Comparison") -> str:
-    """'not clearly different from random search or SNAS'."""
-    rival, other = _than(of.drnas.laptop, of.random.full), _than(of.drnas.laptop, of.best.laptop)
-    return f"{rival} random search or {of.name}" if rival == other else f"{other} {of.name} and {rival} random search"
 
 
 @dataclass(frozen=True)
@@ -171,6 +161,12 @@ class Comparison:
     @property
     def name(self) -> str:
         return short(self.best.number.row)
+
+    @property
+    def verdict(self) -> str:
+        """'not clearly different from random search or SNAS'."""
+        rival, other = _than(self.drnas.laptop, self.random.full), _than(self.drnas.laptop, self.best.laptop)
+        return f"{rival} random search or {self.name}" if rival == other else f"{other} {self.name} and {rival} random search"
 
     @classmethod
     def of(cls, report: Report) -> Self | None:

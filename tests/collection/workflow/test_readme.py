@@ -21,7 +21,7 @@ def test_every_part_is_made_new(tmp_path):
     for part in (
         "0 of the 88 searches planned at this scale are done",
         "At full scale none is tested",
-        "(NAS-Bench-201, CIFAR-10): nothing to compare yet.**",
+        "(NAS-Bench-201, CIFAR-10).** nothing to compare yet.",
         "**DrNAS' lead.** nothing to compare yet.",
     ):
         assert part in empty, part
@@ -67,5 +67,8 @@ def test_the_laptop_scale_in_short(tmp_path):
         "Over the better of random search and REINFORCE it is −1.72 points here and +0.51 (over Reinforce) in the paper;"
     )
     assert "over the best other supernet method +1.00 here (over GDAS) and +0.95 (over PC-DARTS) in the paper." in said()
+    before = said()
+    paper_runs.search(tmp_path, 99.0, dataset="cifar10", method="gdas", protocol="paper")
+    assert said() == before, "a search at full scale is no rival of those at the laptop scale"
     assert said().endswith("A test that includes DARTS (2nd) and GDAS and DrNAS has no interval (–), because an interval needs 3 runs.")
     assert "DrNAS is not clearly different from random search or GDAS" in found_so_far(Report.read(tmp_path))
