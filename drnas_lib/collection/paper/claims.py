@@ -1,6 +1,7 @@
 """The claims of params/paper/claims.json beside the finished runs of each scale, with their verdicts, as tables and for the README."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,8 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import RunIndex
 
-HEADS = ("verdict", "claim of the paper", "test", "our value", INTERVAL, "n", "place in the paper")  # of the table in the README
+HEADS = ("verdict", "claim of the paper", "test", "our value", INTERVAL, "n")  # of the table in the README
+MEANT = ("claim", "place in the paper", "what is measured", "remark")  # of the table in docs/claims.md
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {
     ClaimVerdict.HOLDS.value: f"the whole {INTERVAL} of the statistic lies where the claim is true",
@@ -183,15 +185,29 @@ def _verdict(claim: Claim, result: ClaimResult) -> str:
 
 
 def markdown(found: Judged) -> list[str]:
-    """For the README: a table of what was judged at each scale, the decided claims first, and where those without runs stand."""
+    """For the README: a table of what was judged at each scale, the decided claims first, and the claims without runs."""
     lines, order = [], list(ClaimVerdict)
     for scale in SCALES:
         run = [(claim, scales[scale]) for claim, scales in found if scales[scale].has_runs]
-        lines += [f"At the {scale} scale:", "", f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}"] if run else []
+        lines += [f"At the {scale} scale:", "", *_head(HEADS)] if run else []
         for claim, result in sorted(run, key=lambda one: order.index(one[1].outcome.verdict)):
-            cells = _verdict(claim, result), claim.statement, claim.rule_text, result.value, result.interval, result.runs, claim.place
-            lines.append(f"| {' | '.join(cell or ABSENT for cell in cells)} |")
+            cells = _verdict(claim, result), claim.statement, claim.rule_text, result.value, result.interval, result.runs
+            lines.append(_row(cells))
         lines += [""] if run else []
     left = [claim for claim, scales in found if not any(result.has_runs for result in scales.values())]
-    listed = " ".join(f"({number}) {claim.statement}, {claim.place}." for number, claim in enumerate(left, start=1))
-    return [*lines, f"Claims not run yet: {listed or 'none.'}"]
+    listed = "; ".join(f"*{claim.statement}*" for claim in left)
+    return [*lines, f"Not run yet: {listed or 'none'}."]
+
+
+def meaning() -> list[str]:
+    """For docs/claims.md: a table of where each claim stands in the paper, and what is measured."""
+    rows = (_row((claim.statement, claim.place, claim.quantity, claim.note)) for claim in claims())
+    return [*_head(MEANT), *rows]
+
+
+def _head(names: Sequence[str]) -> list[str]:
+    return [_row(names), f"|{'---|' * len(names)}"]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell or ABSENT for cell in cells)} |"

@@ -119,9 +119,14 @@ class Finding:
         return f"{round(fmean(m.value for m in self.full) - self.number.value, places) + 0.0:+.{places}f}"  # never -0.00
 
     @property
+    def laptop_ours(self) -> str:
+        """'93.76 ± 0.12'."""
+        return self._shown(self.laptop)
+
+    @property
     def laptop_text(self) -> str:
         """'93.76 ± 0.12 (n = 4)'."""
-        return f"{self._shown(self.laptop)} (n = {len(self.laptop)})" if self.laptop else ""
+        return f"{self.laptop_ours} (n = {len(self.laptop)})" if self.laptop else ""
 
     @property
     def reduced_text(self) -> str:

@@ -2,14 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from statistics import fmean
-from typing import Self
+from collections.abc import Iterator
 
-from drnas_lib.benchmark.policies import LABELS
 from drnas_lib.collection.paper import claims
-from drnas_lib.collection.paper.claim_rules import FEWEST, MINUS, judge
+from drnas_lib.collection.paper.claim_rules import judge
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.paper.verdicts import Finding, Values, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import short
@@ -19,79 +15,75 @@ from drnas_lib.config.scales import FULL, LAPTOP
 from drnas_lib.runs.files import PROJECT, RunFolder, atomic_write
 
 README = PROJECT / "README.md"
+CLAIMS_PAGE = PROJECT / "docs" / "claims.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
-LAPTOP_SCALE = "[laptop scale](#terms) (a tenth of the images, half the epochs, a small network)"
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
-NO_TRAINING = (
-    "These {count} need no trained supernet: they are parameter counts or from the benchmark table, so they say nothing about our DrNAS."
-)
-RESERVED = "What holds there, with the reservations given in [Terms](#terms) and [Claims](#claims)"
+NO_TRAINING = "None of them needs a supernet: they are parameter counts, or read from the benchmark table."
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
 def updated(text: str, report: Report) -> str:
     """The README `text` with what the finished runs say now. Raises ValueError where a part of it cannot be found."""
     for pattern, new in _parts(report):
-        places = list(re.finditer(pattern, text))
-        if len(places) != 1:
-            raise ValueError(f"{README.name} needs one place for {pattern!r}, and has {len(places)}.")
-        text = text[: places[0].start()] + new + text[places[0].end() :]
+        text = _replaced(text, pattern, new)
     return text
+
+
+def explained(text: str) -> str:
+    """The `text` of docs/claims.md with its table as the claims' file has it. Raises ValueError where there is none."""
+    return _replaced(text, r"\| claim \|(.*\n)+?(?=\n)", "\n".join([*claims.meaning(), ""]))
+
+
+def _replaced(text: str, pattern: str, new: str) -> str:
+    places = list(re.finditer(pattern, text))
+    if len(places) != 1:
+        raise ValueError(f"The text needs one place for {pattern!r}, and has {len(places)}.")
+    return text[: places[0].start()] + new + text[places[0].end() :]
 
 
 def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
-    yield r"(At the \w+ scale:\n\n\| verdict \|(.*\n)+\n)*Claims not run yet: .*", "\n".join(claims.markdown(report.claims))
+    yield r"(At the \w+ scale:\n\n\| verdict \|(.*\n)+\n)*Not run yet: .*", "\n".join(claims.markdown(report.claims))
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
-    head = "**DrNAS' lead.**"
-    yield rf"{re.escape(head)} .*", f"{head} {in_short(report)}"
-    head = "claims, taken by us from the paper's text, tables and figures.**"
-    yield rf"- \*\*\d+ {re.escape(head)}.*", f"- **{len(claims.claims())} {head} {claim_counts(report)}"
-    head = "- **Found so far (NAS-Bench-201, CIFAR-10).**"
-    yield rf"{re.escape(head)} .*", f"{head} {found_so_far(report)}"
-    head = f"- **The paper's {len(report.findings)} printed numbers** are counted apart from the claims, and compared only at full scale."
-    yield r"- \*\*The paper's \d+ printed numbers\*\*.*", f"{head} {number_counts(report)}"
+    for head, part in (("Claims", claim_counts), ("Accuracy", found_so_far), ("Numbers", number_counts)):
+        yield rf"- \*{head}\.\* .*", f"- *{head}.* {part(report)}"
 
 
 def claim_counts(report: Report) -> str:
-    """How many claims have which verdict at each scale, how many laptop searches are done, and which claims hold."""
+    """How many claims have which verdict at each scale, and which ones hold; how many laptop searches are done, until all are."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    searches = f"{sum(done)} of the {len(done)} searches planned at this scale are done"
-    at_laptop = f"{claims.counted(of, LAPTOP)} ([table](#claims)); {searches}. {RESERVED}: {claims.held(of, LAPTOP)}"
-    return f"At full scale {claims.counted(of, FULL)}. At {LAPTOP_SCALE} {at_laptop}."
-
-
-def found_so_far(report: Report) -> str:
-    """The first screen's comparison of accuracies at the laptop scale."""
-    of = Comparison.of(report)
-    if of is None:
-        return "nothing to compare yet."
+    searches = "" if all(done) else f" So far {sum(done)} of the {len(done)} searches planned at this scale are done."
     return (
-        f"DrNAS is {of.verdict}. Test accuracy in %, mean ± standard deviation over n seeds: *DrNAS* {_beside(of.drnas)}; *random "
-        f"search* {of.random.ours}, n = {of.random.n} (paper {of.random.number.printed}); *{of.name}*, the best of the other supernet "
-        f"methods here, {_beside(of.best)}. DrNAS and {of.name} ran at laptop scale; random search trains nothing, so scale does not "
-        "matter."
+        f"We test {len(of)} claims of the paper. At full scale {claims.counted(of, FULL)} yet. At the laptop scale "
+        f"{claims.counted(of, LAPTOP)} ([table](#claims)). These pass our test there: {claims.held(of, LAPTOP)}.{searches}"
     )
 
 
-def _beside(finding: Finding) -> str:
-    """'93.61 ± 0.23, n = 4 (paper 94.36 ± 0.00)'."""
-    ours, _, rest = finding.laptop_text.partition(" (")
-    return f"{ours}, {rest.rstrip(')')} (paper {finding.number.printed})"
+def found_so_far(report: Report) -> str:
+    """The first screen's comparison of accuracies, at the largest scale at which DrNAS was run."""
+    column = {short(f.number.row): f for f in shown(report)}
+    drnas, random = column[OWN], column["Random"]
+    scale, ours, text = (FULL, drnas.full, drnas.ours) if drnas.full else (LAPTOP, drnas.laptop, drnas.laptop_ours)
+    if not (ours and random.full):
+        return "Nothing to compare yet."
+    return (
+        f"In NAS-Bench-201, on CIFAR-10, the cells that DrNAS finds at the {scale} scale have a test accuracy of {text} % ({len(ours)} "
+        f"seeds; paper {drnas.number.printed}), those of random search {random.ours} % ({random.n} seeds; paper {random.number.printed}). "
+        f"DrNAS is {_than(ours, random.full)} random search ([all methods](#results))."
+    )
 
 
 def number_counts(report: Report) -> str:
-    """How many numbers have no full-length value of ours, agree with ours, and differ; how many of those that agree are from our runs."""
+    """How many numbers have a full-length value of ours, agree with it, and differ; how many of those that agree are from our runs."""
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
-    differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    networks = f"For {trained} of those that agree we trained a network." if trained else NO_TRAINING.format(count=len(agree) + len(differ))
-    left = counted[Verdict.REDUCED_ONLY] + counted[Verdict.NOT_RUN]
+    networks = f"For {trained} of those that agree we trained a network." if trained else NO_TRAINING
+    differ = counted[Verdict.NOT_REPRODUCED]
     return (
-        f"For {left} there is no run at full scale yet. Of the other {len(agree) + len(differ)}, {len(agree)} [agree](#results), "
-        f"{counted[Verdict.REPRODUCED]} of them as printed, and {len(differ)} differ. {networks}"
+        f"The paper prints {len(report.findings)} numbers. For {len(agree) + differ} of them there is a value of ours at full scale: "
+        f"{len(agree)} agree, {differ} differ ([why](#results)). {networks}"
     )
 
 
@@ -108,37 +100,9 @@ def results(report: Report) -> list[str]:
         if f.full:
             cells = f.ours, f.n, FULL, f.verdict.value
         elif f.laptop:
-            cells = f.laptop_text.partition(" (")[0], str(len(f.laptop)), LAPTOP, ABSENT
+            cells = f.laptop_ours, str(len(f.laptop)), LAPTOP, ABSENT
         rows.append(f"| {f.number.row} | {f.number.printed} | {' | '.join(cells)} |")
     return rows
-
-
-def in_short(report: Report) -> str:
-    """By how much DrNAS leads at the laptop scale, and which methods have too few runs for an interval."""
-    of = Comparison.of(report)
-    if of is None:
-        return "nothing to compare yet."
-    few = " and ".join(short(f.number.row) for f in shown(report) if 0 < len(f.laptop) < FEWEST)
-    more = f" A test that includes {few} has no interval (–), because an interval needs {FEWEST} runs." if few else ""
-    queries = [f for f in shown(report) if f.number.row in LABELS.values()]
-    rivals = [f for f in shown(report) if not f.number.own and f not in queries]
-    over_queries, over_rivals = _lead(of.drnas.laptop, (f.full for f in queries)), _lead(of.drnas.laptop, (f.laptop for f in rivals))
-    return (
-        f"Over the better of random search and REINFORCE it is {over_queries} points here and {_printed(of.drnas, queries)} in the paper; "
-        f"over the best other supernet method {over_rivals} here (over {of.name}) and {_printed(of.drnas, rivals)} in the paper.{more}"
-    )
-
-
-def _lead(ours: Values, others: Iterable[Values]) -> str:
-    """Of our mean over the best mean of the others that have runs: '+1.01'."""
-    best = max(fmean(m.value for m in values) for values in others if values)
-    return f"{fmean(m.value for m in ours) - best:+.2f}".replace("-", MINUS)
-
-
-def _printed(ours: Finding, others: list[Finding]) -> str:
-    """Of the paper's number over its best other: '+0.95 (over PC-DARTS)'."""
-    best = max(others, key=lambda f: f.number.value)
-    return f"{ours.number.value - best.number.value:+.2f} (over {short(best.number.row)})"
 
 
 def _than(ours: Values, others: Values) -> str:
@@ -149,36 +113,7 @@ def _than(ours: Values, others: Values) -> str:
     return "better than" if found.low > 0 else "worse than"
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """The findings of DrNAS, of the supernet method with the best laptop searches beside it, and of random search."""
-
-    drnas: Finding
-    best: Finding
-    random: Finding
-    optimum: str  # accuracy of the best cell, as the paper prints it
-
-    @property
-    def name(self) -> str:
-        return short(self.best.number.row)
-
-    @property
-    def verdict(self) -> str:
-        """'not clearly different from random search or SNAS'."""
-        rival, other = _than(self.drnas.laptop, self.random.full), _than(self.drnas.laptop, self.best.laptop)
-        return f"{rival} random search or {self.name}" if rival == other else f"{other} {self.name} and {rival} random search"
-
-    @classmethod
-    def of(cls, report: Report) -> Self | None:
-        """None while one of the three has no run."""
-        column = {short(f.number.row): f for f in report.of(TABLE) if f.number.column == COLUMN}
-        others = [f for name, f in column.items() if name != OWN and f.laptop]
-        if not (column[OWN].laptop and others and column["Random"].full):
-            return None
-        best = max(others, key=lambda f: fmean(m.value for m in f.laptop))
-        return cls(column[OWN], best, column["Random"], column["optimal"].number.printed)
-
-
 if __name__ == "__main__":
     atomic_write(README, updated(README.read_text(encoding="utf-8"), Report.read()))
+    atomic_write(CLAIMS_PAGE, explained(CLAIMS_PAGE.read_text(encoding="utf-8")))
     print(f"{README.name} says what the finished runs say.")

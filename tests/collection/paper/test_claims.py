@@ -1,7 +1,5 @@
 """drnas_lib.collection.paper.claims: which runs speak of which claim at which scale, and how it is shown."""
 
-import re
-
 import pytest
 
 from drnas_lib.collection.paper.claim_rules import ClaimVerdict, Region
@@ -143,7 +141,7 @@ def test_the_tables_have_a_column_for_each_scale(tmp_path):
     runs(tmp_path, [94.0, 93.8, 93.9])
     runs(tmp_path, [50.0] * 3, lam=0)
     report = Report.read(tmp_path)
-    row = table(report.claims).loc["The l2 regulariser (λ = 0.001) finds better cells than none (λ = 0)"]
+    row = table(report.claims).loc["The regulariser helps"]
     assert (row["full scale"], row["laptop scale"], row.place) == ("not run", "holds", "Table 5")
     assert row["laptop scale: value"].startswith("43.90, 95 % interval 43.65 to 44.15")
     html = shown(report.claims).to_html()
@@ -156,23 +154,21 @@ def test_the_tables_have_a_column_for_each_scale(tmp_path):
     assert held(report.claims, "laptop") == f"*{holding.statement}*"
     assert held(report.claims, "full") == "nothing yet"
     said = "\n".join(claim_lines(report.claims))
-    assert "Table 5: The l2 regulariser" in said and "  laptop: holds (43.90" in said
+    assert "Table 5: The regulariser helps" in said and "  laptop: holds (43.90" in said
 
 
 def test_the_readmes_table_has_what_was_judged_and_the_decided_claims_first(tmp_path):
     runs(tmp_path, [94.0, 93.8, 93.9])
     runs(tmp_path, [50.0] * 3, lam=0)
     scale, _, heads, _, *rows, _, left = markdown(Report.read(tmp_path).claims)
+    assert scale == "At the laptop scale:" and heads == "| verdict | claim of the paper | test | our value | 95 % interval | n |"
+    assert {row.count("|") for row in rows} == {7}
     assert (
-        scale == "At the laptop scale:"
-        and heads == "| verdict | claim of the paper | test | our value | 95 % interval | n | place in the paper |"
+        rows[0].startswith("| holds | The regulariser helps") and "| (λ = 0.001) − (λ = 0) > 0 points | 43.90 | 43.65 to 44.15" in rows[0]
     )
-    assert {row.count("|") for row in rows} == {8}
-    assert rows[0].startswith("| holds | The l2 regulariser") and "| (λ = 0.001) − (λ = 0) > 0 points | 43.90 | 43.65 to 44.15" in rows[0]
-    assert rows[0].endswith("| 3 | Table 5 |")
+    assert rows[0].endswith("| 3 |")
     assert all(row.startswith(("| undecided |", "| undecided + |", "| undecided − |")) for row in rows[1:])
-    assert left.startswith("Claims not run yet: ") and left.count(", Table 5.") == 2
-    assert len(rows) + len(re.findall(r"\(\d+\) ", left)) == len(claims())
+    assert left.startswith("Not run yet: *") and len(rows) + len(left.split("; ")) == len(claims())
 
 
 def test_each_claim_stands_once_with_all_its_scales():
