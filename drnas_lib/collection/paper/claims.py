@@ -61,7 +61,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """The verdict on a claim at a scale; `runs` is how many a group has, '4', or '4 to 500' where they differ."""
+    """The verdict on a claim at a scale; `runs` is how many a group has, '4', or '4 and 500' where they differ."""
 
     outcome: Outcome
     runs: str
@@ -111,8 +111,7 @@ def judge_claims(results: RunIndex) -> Judged:
 def _judged(claim: Claim, scale: str, results: RunIndex) -> ClaimResult:
     of, against = ([_values(claim, scale, group, results) for group in side] for side in (claim.of, claim.against))
     counts = sorted({len(group) for group in (*of, *against)})
-    runs = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-    return ClaimResult(judge(claim.statistic, claim.rule, of, against), runs)
+    return ClaimResult(judge(claim.statistic, claim.rule, of, against), " and ".join(str(count) for count in counts))
 
 
 def _values(claim: Claim, scale: str, given: dict[str, Any], results: RunIndex) -> list[float]:

@@ -18,7 +18,7 @@ README = PROJECT / "README.md"
 CLAIMS_PAGE = PROJECT / "docs" / "claims.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
-NO_TRAINING = "None of them needs a supernet: they are parameter counts, or read from the benchmark table."
+NO_TRAINING = "These need no supernet: they are parameter counts, or come from the benchmark table."
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -55,8 +55,9 @@ def claim_counts(report: Report) -> str:
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
     searches = "" if all(done) else f" So far {sum(done)} of the {len(done)} searches planned at this scale are done."
     return (
-        f"We test {len(of)} claims of the paper. At full scale {claims.counted(of, FULL)} yet. At the laptop scale "
-        f"{claims.counted(of, LAPTOP)} ([table](#claims)). These pass our test there: {claims.held(of, LAPTOP)}.{searches}"
+        f"We test {len(of)} claims of the paper. At the laptop scale {claims.counted(of, LAPTOP)}; at full scale "
+        f"{claims.counted(of, FULL)} ([table](#claims)). Those that hold: {claims.held(of, LAPTOP)}. Of so many tests, one or two may be "
+        f"decided by chance.{searches}"
     )
 
 
@@ -68,9 +69,10 @@ def found_so_far(report: Report) -> str:
     if not (ours and random.full):
         return "Nothing to compare yet."
     return (
-        f"In NAS-Bench-201, on CIFAR-10, the cells that DrNAS finds at the {scale} scale have a test accuracy of {text} % ({len(ours)} "
-        f"seeds; paper {drnas.number.printed}), those of random search {random.ours} % ({random.n} seeds; paper {random.number.printed}). "
-        f"DrNAS is {_than(ours, random.full)} random search ([all methods](#results))."
+        f"On CIFAR-10 the cells that DrNAS finds at the {scale} scale have a test accuracy of {text} % ({len(ours)} seeds; paper "
+        f"{drnas.number.printed}). Random search, which trains no supernet but looks up about 100 cells and keeps that of the best validation accuracy, has "
+        f"{random.ours} % ({random.n} seeds; paper {random.number.printed}). So DrNAS is {_than(ours, random.full)} random search "
+        "here ([all methods](#results))."
     )
 
 
@@ -79,11 +81,11 @@ def number_counts(report: Report) -> str:
     counted = Counter(finding.verdict for finding in report.findings)
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    networks = f"For {trained} of those that agree we trained a network." if trained else NO_TRAINING
+    networks = f"For {trained} of those we trained a network." if trained else NO_TRAINING
     differ = counted[Verdict.NOT_REPRODUCED]
     return (
-        f"The paper prints {len(report.findings)} numbers. For {len(agree) + differ} of them there is a value of ours at full scale: "
-        f"{len(agree)} agree, {differ} differ ([why](#results)). {networks}"
+        f"At full scale we have {len(agree) + differ} of the {len(report.findings)} numbers that the paper prints. {networks} "
+        f"{len(agree)} agree and {differ} differ ([why](#results))."
     )
 
 

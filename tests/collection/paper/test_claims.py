@@ -73,7 +73,7 @@ def test_better_than_darts_with_three_seeds_of_each(tmp_path):
     runs(tmp_path, [84.0, 86.7, 85.0], method="darts", protocol="paper")
     runs(tmp_path, [90.0, 91.0], method="darts_2nd", protocol="paper")
     result = found(tmp_path, "better_than_darts")
-    assert (result.outcome.verdict, result.runs) == (UNDECIDED, "2 to 3") and "n = 2 to 3" in result.numbers
+    assert (result.outcome.verdict, result.runs) == (UNDECIDED, "2 and 3") and "n = 2 and 3" in result.numbers
     runs(tmp_path, [90.0, 91.0, 90.5, 90.6], method="darts_2nd", protocol="paper")
     result = found(tmp_path, "better_than_darts")
     assert result.outcome.verdict is HOLDS and "95 % interval" in result.numbers and result.outcome.value == pytest.approx(93.9 - 90.525)
