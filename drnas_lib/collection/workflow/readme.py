@@ -56,8 +56,8 @@ def claim_counts(report: Report) -> str:
     searches = "" if all(done) else f" So far {sum(done)} of the {len(done)} searches planned at this scale are done."
     return (
         f"We test {len(of)} claims of the paper. At the laptop scale {claims.counted(of, LAPTOP)}; at full scale "
-        f"{claims.counted(of, FULL)} ([table](#claims)). Those that hold: {claims.held(of, LAPTOP)}. In so many tests one or two "
-        f"verdicts may be due to chance.{searches}"
+        f"{claims.counted(of, FULL)} ([table](#claims)). Those that hold: {claims.held(of, LAPTOP)}. With so many tests, "
+        f"a verdict may be due to chance.{searches}"
     )
 
 
@@ -70,8 +70,8 @@ def found_so_far(report: Report) -> str:
         return "Nothing to compare yet."
     return (
         f"On CIFAR-10 the cells that DrNAS finds at the {scale} scale have a test accuracy of {text} % ({len(ours)} seeds; paper "
-        f"{drnas.number.printed}; ± is the standard deviation). Random search trains no supernet: it looks up the validation accuracy of "
-        "100 cells after 12 epochs of training, and keeps the best. It reaches "
+        f"{drnas.number.printed}; ± is the standard deviation). Random search needs no supernet: it looks up 100 cells in the benchmark "
+        "table and keeps the best by validation accuracy after 12 epochs. It reaches "
         f"{random.ours} % ({random.n} seeds; paper {random.number.printed}). So DrNAS is {_than(ours, random.full)} random search "
         "here ([all methods](#results))."
     )
