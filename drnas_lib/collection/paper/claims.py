@@ -195,7 +195,7 @@ def markdown(found: Judged) -> list[str]:
         lines += [""] if run else []
     left = [claim for claim, scales in found if not any(result.has_runs for result in scales.values())]
     listed = "; ".join(f"*{claim.statement}*" for claim in left)
-    return [*lines, f"Not run yet: {listed or 'none'}."]
+    return [*lines, f"Not run yet: {listed}.", ""] if listed else lines
 
 
 def meaning() -> list[str]:

@@ -15,6 +15,7 @@ from drnas_lib.collection.views.style import OTHER, OURS, REFERENCE, epoch_axis,
 METHODS = {"drnas": ("DrNAS", OURS), "darts": ("DARTS", OTHER), "darts_2nd": ("DARTS (2nd)", REFERENCE)}
 DISTRIBUTIONS = {"uniform": ("0.55", "s", "--"), "learnt distribution": (OURS, "o", "-")}
 EIGENVALUE = "dominant eigenvalue (nats per unit²)"
+ASIDE = 0.15  # of a seed, by which its cells stand beside each other
 Groups = Iterator[tuple[str, Any, pd.DataFrame]]  # label, colour and rows
 
 
@@ -103,11 +104,11 @@ def main_job(rows: pd.DataFrame, dataset: str) -> Figure:
     figure, ((ax,),) = new_figure(height=4.0)
     place = np.arange(len(rows))
     range_label = f"{rows.of_cells.max() - 1} random cells, lowest to highest"
-    ax.vlines(place, rows.random_least_pct, rows.random_most_pct, color="0.8", lw=8, label=range_label)
-    ax.plot(place, rows.random_median_pct, "_", color="0.3", ms=14, mew=2, label="their median")
-    ax.plot(place, rows.all_skip_pct, "x", color=REFERENCE, label="all-skip")
+    ax.vlines(place - ASIDE, rows.random_least_pct, rows.random_most_pct, color="0.8", lw=8, label=range_label)
+    ax.hlines(rows.random_median_pct, place - 2 * ASIDE, place + 2 * ASIDE, color="0.3", lw=1.5, label="their median")
+    ax.plot(place - ASIDE, rows.all_skip_pct, "x", color=REFERENCE, label="all-skip")
     found_label = "found cell ± 2 standard errors of the difference from the median"
-    ax.errorbar(place, rows.found_pct, rows.noise_points, fmt="o", color=OURS, capsize=3, label=found_label)
+    ax.errorbar(place + ASIDE, rows.found_pct, rows.noise_points, fmt="o", color=OURS, capsize=3, label=found_label)
     ax.set_xticks(place, rows.seed)
     ax.set(xlabel="seed of the search", ylabel=f"test accuracy on {dataset} (%)")
     legend(ax, "below", ncols=2)
