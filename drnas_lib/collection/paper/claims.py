@@ -19,7 +19,7 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import RunIndex
 
-HEADS = ("verdict", "claim of the paper", "test", "our value", INTERVAL, "n")  # of the table in the README
+HEADS = ("verdict", "claim of the paper", "test", "paper", "ours", INTERVAL, "n")  # of the table in the README
 MEANT = ("claim", "place in the paper", "what is measured", "remark")  # of the table in docs/claims.md
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {
@@ -45,6 +45,7 @@ class Claim:
     rule: dict[str, float]
     of: list[dict[str, Any]]
     against: list[dict[str, Any]] = field(default_factory=list)
+    paper: float | None = None  # the statistic of the paper's own numbers
     note: str = ""
     dataset: str = "cifar10"
 
@@ -74,13 +75,13 @@ class ClaimResult:
     @property
     def value(self) -> str:
         """'0.62', or empty."""
-        return "" if self.outcome.value is None else _rounded(self.outcome.value)
+        return _rounded(self.outcome.value)
 
     @property
     def interval(self) -> str:
         """'0.21 to 1.04', or empty."""
-        low, high = self.outcome.low, self.outcome.high
-        return "" if low is None or high is None else f"{_rounded(low)} to {_rounded(high)}"
+        ends = _rounded(self.outcome.low), _rounded(self.outcome.high)
+        return " to ".join(ends) if all(ends) else ""
 
     @property
     def numbers(self) -> str:
@@ -92,8 +93,10 @@ class ClaimResult:
 Judged = list[tuple[Claim, dict[str, ClaimResult]]]  # each claim with its result at each scale
 
 
-def _rounded(value: float) -> str:
-    """Two decimals, one digit of a value below 0.01; with a minus sign, which the difference of two names has too."""
+def _rounded(value: float | None) -> str:
+    """Two decimals, one digit of a value below 0.01, with a minus sign, which the difference of two names has too; empty for None."""
+    if value is None:
+        return ""
     return (f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1g}").replace("-", MINUS)
 
 
@@ -127,7 +130,13 @@ def table(found: Judged) -> pd.DataFrame:
     """A row for each claim: place, statistic and rule; at each scale the verdict and the numbers behind it."""
     rows = []
     for claim, scales in found:
-        row = {"claim": claim.statement, "place": claim.place, "statistic": claim.quantity, "rule": claim.rule_text}
+        row = {
+            "claim": claim.statement,
+            "place": claim.place,
+            "statistic": claim.quantity,
+            "rule": claim.rule_text,
+            "paper": _rounded(claim.paper),
+        }
         for scale, result in scales.items():
             row |= {f"{scale} scale": result.outcome.verdict.value, f"{scale} scale: value": result.numbers}
         rows.append(row | {"note": claim.note})
@@ -190,7 +199,15 @@ def markdown(found: Judged) -> list[str]:
         run = [(claim, scales[scale]) for claim, scales in found if scales[scale].has_runs]
         lines += [f"At the {scale} scale:", "", *_head(HEADS)] if run else []
         for claim, result in sorted(run, key=lambda one: order.index(one[1].outcome.verdict)):
-            cells = _verdict(claim, result), claim.statement, claim.rule_text, result.value, result.interval, result.runs
+            cells = (
+                _verdict(claim, result),
+                claim.statement,
+                claim.rule_text,
+                _rounded(claim.paper),
+                result.value,
+                result.interval,
+                result.runs,
+            )
             lines.append(_row(cells))
         lines += [""] if run else []
     left = [claim for claim, scales in found if not any(result.has_runs for result in scales.values())]

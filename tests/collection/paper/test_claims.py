@@ -1,8 +1,9 @@
 """drnas_lib.collection.paper.claims: which runs speak of which claim at which scale, and how it is shown."""
 
+import numpy as np
 import pytest
 
-from drnas_lib.collection.paper.claim_rules import ClaimVerdict, Region
+from drnas_lib.collection.paper.claim_rules import STATISTICS, ClaimVerdict, Region
 from drnas_lib.collection.paper.claims import (
     SCALES,
     Claim,
@@ -16,6 +17,7 @@ from drnas_lib.collection.paper.claims import (
     shown,
     table,
 )
+from drnas_lib.collection.paper.numbers import PAPER
 from drnas_lib.collection.paper.report import Report
 from drnas_lib.collection.workflow.campaign import Plan, files
 from drnas_lib.config.search import SearchConfig
@@ -54,6 +56,51 @@ def test_the_campaign_of_the_laptop_makes_every_run_that_a_claim_reads():
         for group in (*claim.of, *claim.against):
             if "lookup" not in group:
                 assert SearchConfig.of({**LAPTOP, **group}).settings().fingerprint in made, claim.name
+
+
+def rows(table, **given):
+    return [row for row in read_json(PAPER / f"table{table}.json")["rows"] if given.items() <= row.items()]
+
+
+def printed_groups():
+    """The groups of each claim of accuracy as the paper prints them."""
+    method = {row["method"].split(" (20")[0].rsplit(" (", 1)[0]: row["cifar10_test"]["mean"] for row in rows(4)}
+    k = {row["k"]: row for row in rows(1, dataset="cifar10")}
+    lam = {row["lam"]: row["test_accuracy_pct"] for row in rows(5)}
+    drnas, of_k, between = (
+        [method["DrNAS"]],
+        {name: row["test_accuracy_pct"]["mean"] for name, row in k.items()},
+        (0.0005, 0.001, 0.005, 0.01),
+    )
+    queries = [method["Random"], method["Reinforce"]]
+    darts = [method["DARTS (1st)"], method["DARTS (2nd)"]]
+    supernets = darts + [method[name] for name in ("RSPS", "ENAS", "GDAS", "SNAS", "DSNAS", "PC-DARTS")]
+    return {
+        "best_of_table_4": (drnas, supernets),
+        "better_than_lookups": (drnas, queries),
+        "better_than_darts": (drnas, darts),
+        "single_path_is_worse": ([method["SNAS"]], [method["GDAS"], method["DSNAS"]]),
+        "falls_with_k": ([of_k[one] for one in (1, 2, 4, 8)], []),
+        "progressive_recovers": ([of_k["ours"]], [of_k[1]]),
+        "progressive_is_cheap": ([k["ours"]["gpu_memory_mb"]], [k[8]["gpu_memory_mb"]]),
+        "insensitive_to_lambda": ([lam[one] for one in between], []),
+        "worse_outside": ([lam[one] for one in between], [lam[one] for one in (0, 0.1, 1)]),
+        "pull_beats_none": ([lam[0.001]], [lam[0]]),
+    }
+
+
+def test_the_papers_value_of_a_claim_is_the_statistic_of_its_printed_numbers():
+    groups = printed_groups()
+    (drnas,) = rows(4, method="DrNAS")
+    expected = {
+        "low_variance": drnas["cifar10_test"]["std"],
+        "darts_grows_sharp": read_json(PAPER / "text.json")["figure4"]["eigenvalue_growth_of_darts"],
+    }
+    for claim in claims():
+        if claim.name in groups:
+            means = [np.array(side)[:, None] for side in groups[claim.name]]
+            expected[claim.name] = STATISTICS[claim.statistic](*means).item()
+    assert {claim.name: claim.paper for claim in claims() if claim.paper is not None} == pytest.approx(expected)
 
 
 def test_claims_have_names_of_their_own_and_cover_the_issues_list():
@@ -161,10 +208,11 @@ def test_the_readmes_table_has_what_was_judged_and_the_decided_claims_first(tmp_
     runs(tmp_path, [94.0, 93.8, 93.9])
     runs(tmp_path, [50.0] * 3, lam=0)
     scale, _, heads, _, *rows, _, left, _ = markdown(Report.read(tmp_path).claims)
-    assert scale == "At the laptop scale:" and heads == "| verdict | claim of the paper | test | our value | 95 % interval | n |"
-    assert {row.count("|") for row in rows} == {7}
+    assert scale == "At the laptop scale:" and heads == "| verdict | claim of the paper | test | paper | ours | 95 % interval | n |"
+    assert {row.count("|") for row in rows} == {8}
     assert (
-        rows[0].startswith("| holds | The regulariser helps") and "| (λ = 0.001) − (λ = 0) > 0 points | 43.90 | 43.65 to 44.15" in rows[0]
+        rows[0].startswith("| holds | The regulariser helps")
+        and "| accuracy at λ = 0.001 − at λ = 0 > 0 points | 0.58 | 43.90 | 43.65 to 44.15" in rows[0]
     )
     assert rows[0].endswith("| 3 |")
     assert all(row.startswith(("| undecided |", "| undecided + |", "| undecided − |")) for row in rows[1:])
