@@ -19,7 +19,7 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import RunIndex
 
-HEADS = ("verdict", "claim of the paper", "test", "paper", "ours", INTERVAL, "n")  # of the table in the README
+HEADS = ("verdict at {} scale", "claim of the paper", "test", "paper", "ours", INTERVAL, "n")  # of the table in the README
 MEANT = ("claim", "place in the paper", "what is measured", "remark")  # of the table in docs/claims.md
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {
@@ -197,7 +197,7 @@ def markdown(found: Judged) -> list[str]:
     lines, order = [], list(ClaimVerdict)
     for scale in SCALES:
         run = [(claim, scales[scale]) for claim, scales in found if scales[scale].has_runs]
-        lines += [f"At the {scale} scale:", "", *_head(HEADS)] if run else []
+        lines += _head([head.format(scale) for head in HEADS]) if run else []
         for claim, result in sorted(run, key=lambda one: order.index(one[1].outcome.verdict)):
             cells = (
                 _verdict(claim, result),

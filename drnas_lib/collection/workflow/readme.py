@@ -43,7 +43,7 @@ def _replaced(text: str, pattern: str, new: str) -> str:
 
 def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
-    yield r"(At the \w+ scale:\n\n(\|.*\n)+\n|Not run yet: .*\n\n)+(?=\*Intervals)", "\n".join([*claims.markdown(report.claims), ""])
+    yield r"(\| verdict at .*\n(\|.*\n)+\n|Not run yet: .*\n\n)+(?=- \*Columns)", "\n".join([*claims.markdown(report.claims), ""])
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     for head, part in (("Claims", claim_counts), ("Accuracy", found_so_far), ("Numbers", number_counts)):
         yield rf"- \*{head}\.\* .*", f"- *{head}.* {part(report)}"
@@ -86,7 +86,8 @@ def number_counts(report: Report) -> str:
     differ = counted[Verdict.NOT_REPRODUCED]
     return (
         f"At full scale we have {len(agree) + differ} of the {len(report.findings)} numbers that the paper prints. {networks} "
-        f"{len(agree)} agree and {differ} differ ([why](#results))."
+        f"{len(agree)} agree, "
+        f"{counted[Verdict.REPRODUCED]} of them as printed, and {differ} differ ([why](#results))."
     )
 
 
