@@ -5,7 +5,7 @@ from drnas_lib.collection.studies import lambda_ablation
 from drnas_lib.collection.views import study_plots
 from drnas_lib.runs.files import PROJECT
 
-RUNS = [str(path) for path in sorted((PROJECT / "results" / "search").glob("nb201_cifar10_drnas_released_epochs10_*_lam*/seed0"))]
+RUNS = [str(path) for path in sorted((PROJECT / "results" / "search").glob("nb201_cifar10_drnas_released_laptop_lam*/seed0"))]
 
 
 def test_a_row_for_each_lambda_beside_the_paper(data_root):
