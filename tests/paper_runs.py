@@ -4,9 +4,10 @@ from pathlib import Path
 
 from drnas_lib.config.retrain import RetrainConfig
 from drnas_lib.config.search import SearchConfig
-from drnas_lib.runs.files import RunFolder, write_csv, write_json
+from drnas_lib.runs.files import RunFolder, read_json, write_csv, write_json
 
 ABOUT = {"data": {"name": "made up", "fingerprint": "0123456789abcdef"}, "device": "CPU, made up"}
+EIGENVALUES = "hessian_eta_literature_64_batch_float32.json"
 
 
 def search(root: Path, test_acc_pct: float = 94.0, gpu_mb: float | None = None, genotype: str = "made up", **given) -> RunFolder:
@@ -49,8 +50,10 @@ def training(root: Path, error_pct: float, cell: dict | None = None, **given) ->
 
 def eigenvalues(folder: RunFolder, dominant: list[float]) -> None:
     """What notebooks/hessian.ipynb leaves beside a search."""
-    rows = [{"epoch": 10 * e, "dominant": d, "least": 0.0, "ridge": 0.001, "images": 64} for e, d in enumerate(dominant, start=1)]
-    write_json(folder.file("hessian_eta_literature_64_batch_float32.json"), {"epochs": rows})
+    last = sum(stage["epochs"] for stage in read_json(folder.file("record.json"))["parameters"]["stages"])
+    epochs = [last - len(dominant) + number for number in range(1, len(dominant) + 1)]
+    rows = [{"epoch": e, "dominant": d, "least": 0.0, "ridge": 0.001, "images": 64} for e, d in zip(epochs, dominant)]
+    write_json(folder.file(EIGENVALUES), {"epochs": rows})
 
 
 def exploration(folder: RunFolder, ranges: list[float]) -> None:

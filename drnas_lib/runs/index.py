@@ -110,9 +110,16 @@ def _beside(folder: Path, record: dict, damaged: list[str]) -> Iterator[tuple[st
     for name, (pattern, read) in BESIDE.items():
         for path in sorted(folder.glob(pattern)):
             try:
-                yield name, read(integrity.checked(path, record))
+                table = read(integrity.checked(path, record))
             except (RecordError, OSError, ValueError, KeyError, TypeError) as error:
                 damaged.append(f"{path}: {error}. Delete it and repeat the run or study that made it.")
+            else:
+                if name != "eigenvalues" or table.epoch.iloc[-1] == _epochs(record):  # else the study was interrupted, and is not done
+                    yield name, table
+
+
+def _epochs(record: dict[str, Any]) -> int:
+    return sum(stage["epochs"] for stage in record["parameters"]["stages"])
 
 
 def _eigenvalues(path: Path) -> pd.DataFrame:

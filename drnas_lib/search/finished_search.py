@@ -1,6 +1,7 @@
 """A finished search, loaded for studies of its loss: the supernet of a snapshot, and the validation images that eta was learnt on."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -22,34 +23,42 @@ from drnas_lib.runs.snapshots import Snapshot
 
 @dataclass(frozen=True)
 class FinishedSearch:
-    """A finished search: `record` is record.json, `dataset` has the images of the run, checked by their fingerprint."""
+    """A finished search: `record` is record.json."""
 
     folder: RunFolder
     record: dict
-    dataset: Dataset
 
     @classmethod
     def read(cls, path: str | Path) -> "FinishedSearch":
-        """The run in the folder `path`. Raises RecordError if it is not finished or its images have changed, MissingData, DamagedData."""
+        """The run in the folder `path`. Raises RecordError if it is not finished, or if its images are read file by file."""
         folder = RunFolder(path)
         folder.must_be_done("search")
         record = integrity.record(folder)
-        settings = record["parameters"]
-        if settings["dataset"] not in DATASETS:
-            allowed = f"Allowed are searches on {', '.join(DATASETS)}"
-            raise RecordError(f"{folder.path} searched {settings['dataset']}, and this study holds all images in memory. {allowed}.")
-        images = settings["data_folder"] and resolve(settings["data_folder"])
-        dataset = load(settings["dataset"], data_root(), images, settings["image_size"])
-        if changed := image_differences(record["data"], described(dataset)):
+        if record["parameters"]["dataset"] not in DATASETS:
+            searched, allowed = record["parameters"]["dataset"], f"Allowed are searches on {', '.join(DATASETS)}"
+            raise RecordError(f"{folder.path} searched {searched}, and this study holds all images in memory. {allowed}.")
+        return cls(folder, record)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The images of the run, read when they are first needed. Raises RecordError if they have changed, MissingData, DamagedData."""
+        images = self.settings["data_folder"] and resolve(self.settings["data_folder"])
+        dataset = load(self.settings["dataset"], data_root(), images, self.settings["image_size"])
+        if changed := image_differences(self.record["data"], described(dataset)):
             raise RecordError(
-                f"{folder.path} searched other images of {dataset.name}: {changed[0]}. Let DRNAS_DATA, or the folder, have the images of "
-                "the search, or search again."
+                f"{self.folder.path} searched other images of {dataset.name}: {changed[0]}. Let DRNAS_DATA, or the folder, have the images "
+                "of the search, or search again."
             )
-        return cls(folder, record, dataset)
+        return dataset
 
     @property
     def settings(self) -> dict:
         return self.record["parameters"]
+
+    @property
+    def epochs(self) -> int:
+        """The number of the last epoch, of which there is always a snapshot."""
+        return sum(stage["epochs"] for stage in self.settings["stages"])
 
     def snapshots(self) -> list[Path]:
         """The files, oldest first. Raises SnapshotError if there is none."""
@@ -58,7 +67,7 @@ class FinishedSearch:
     @property
     def identity(self) -> str:
         """The key of settings and images in its snapshots and studies."""
-        return f"{self.settings['fingerprint']}-{self.dataset.fingerprint}"
+        return f"{self.settings['fingerprint']}-{self.record['data']['fingerprint']}"
 
     def snapshot(self, path: Path, device: torch.device) -> Snapshot:
         """The snapshot in the file `path`. Raises SnapshotError."""

@@ -173,7 +173,8 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
     if kept["run"] != run.identity:
         raise RecordError(f"{file} is of another run. Delete it, and the eigenvalues are measured again.")
     known = {row["epoch"] for row in kept["epochs"]}
-    there = snapshots.list_snapshots(run.folder.path) if known else run.snapshots()  # a measured run needs its snapshots no more
+    # A run that was measured to its last epoch needs its snapshots no more.
+    there = snapshots.list_snapshots(run.folder.path) if run.epochs in known else run.snapshots()
     missing = [snapshot for snapshot in there if snapshots.epoch(snapshot) not in known]
     batches = run.validation(protocol.images, min(BATCH, protocol.images), PRECISIONS[protocol.precision], device) if missing else []
     with run.folder.lock() if missing else nullcontext(), reproducible(device):

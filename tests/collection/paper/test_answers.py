@@ -152,6 +152,10 @@ def test_eigenvalues_are_compared_with_those_of_darts_made_alike(tmp_path, found
     paper_runs.eigenvalues(paper_runs.search(tmp_path, dataset="cifar10", epochs=[10]), [0.1, 0.05])
     assert values(found(*growth).full) == [pytest.approx(9.91, abs=0.01)] and found(*growth).verdict is Verdict.REPRODUCED
     assert found(*ratio).verdict is Verdict.NOT_RUN  # a reduced search is not held against a full one
+    interrupted = paper_runs.search(tmp_path, dataset="cifar10", seed=1)
+    paper_runs.eigenvalues(interrupted, [0.1, 0.501])
+    measured = read_json(interrupted.file(paper_runs.EIGENVALUES))
+    write_json(interrupted.file(paper_runs.EIGENVALUES), {"epochs": measured["epochs"][:-1]})
     paper_runs.eigenvalues(paper_runs.search(tmp_path, dataset="cifar10"), [0.1, 0.501])
     assert values(found(*ratio).full) == [pytest.approx(0.5)] and found(*ratio).verdict is Verdict.REPRODUCED
 

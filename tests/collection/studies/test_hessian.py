@@ -12,8 +12,10 @@ from drnas_lib.collection.studies.config import HessianConfig
 from drnas_lib.collection.studies.hessian import HessianError, Protocol
 from drnas_lib.nets.layers import freeze
 from drnas_lib.nets.nb201 import Nb201SuperNet
+from drnas_lib.runs import integrity
 from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.runs.snapshots import SnapshotError
+from drnas_lib.search import finished_search
 from drnas_lib.search.run import run
 from drnas_lib.spaces import SPACES
 
@@ -130,6 +132,16 @@ def test_a_study_measures_each_snapshot_once_and_continues(searched, monkeypatch
     assert hessian.study(str(searched.path), protocol, "cpu").equals(table), "what was measured is read without snapshots"
     with pytest.raises(SnapshotError, match="snapshots"):
         hessian.study(str(searched.path), Protocol.of(HessianConfig(measure="exact")), "cpu")
+    integrity.write(searched.file(f"{protocol.stem}.json"), kept | {"epochs": kept["epochs"][:1]})
+    with pytest.raises(SnapshotError, match="snapshots"):
+        hessian.study(str(searched.path), protocol, "cpu")
+
+
+def test_what_was_measured_is_read_without_the_images(searched, monkeypatch):
+    protocol = Protocol.of(HessianConfig(images=32))
+    table = hessian.study(str(searched.path), protocol, "cpu")
+    monkeypatch.setattr(finished_search, "load", lambda *_: pytest.fail("read the images"))
+    assert hessian.study(str(searched.path), protocol, "cpu").equals(table)
 
 
 def test_literature_adds_lambda_and_single_precision_agrees_with_double(searched):
