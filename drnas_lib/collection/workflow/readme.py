@@ -53,7 +53,7 @@ def claim_counts(report: Report) -> str:
     """How many claims have which verdict at each scale, and which ones hold; how many laptop searches are done, until all are."""
     of, plan = report.claims, Plan(results=str(report.results.root))
     done = [RunFolder(plan.search(file, seed).folder).done for file in files(plan) for seed in plan.seeds]
-    searches = "" if all(done) else f" So far {sum(done)} of the {len(done)} searches planned at this scale are done."
+    searches = "" if all(done) else f" {len(done) - sum(done)} of the {len(done)} searches planned at this scale are still to be made."
     return (
         f"We test {len(of)} claims of the paper. At the laptop scale {claims.counted(of, LAPTOP)}; at full scale "
         f"{claims.counted(of, FULL)} ([table](#claims)). Those that hold: {claims.held(of, LAPTOP)}. With so many tests, "
