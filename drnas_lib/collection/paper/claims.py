@@ -47,6 +47,7 @@ class Claim:
     against: list[dict[str, Any]] = field(default_factory=list)
     paper: float | None = None  # the statistic of the paper's own numbers
     note: str = ""
+    in_readme: bool = False  # whether README.md shows it
     dataset: str = "cifar10"
 
     def __post_init__(self):
@@ -193,7 +194,7 @@ def _verdict(claim: Claim, result: ClaimResult) -> str:
 
 
 def markdown(found: Judged) -> list[str]:
-    """For the README: a table of what was judged at each scale, the decided claims first, and the claims without runs."""
+    """For README.md and docs/claims.md: a table of what was judged at each scale, the decided claims first, and the claims without runs."""
     lines, order = [], list(ClaimVerdict)
     for scale in SCALES:
         run = [(claim, scales[scale]) for claim, scales in found if scales[scale].has_runs]

@@ -19,6 +19,7 @@ CLAIMS_PAGE = PROJECT / "docs" / "claims.md"
 TABLE, COLUMN = "Table 4", "cifar10_test"  # shown in the README; the report has all tables
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
 NO_TRAINING = "These need no supernet: they are parameter counts, or come from the benchmark table."
+VERDICTS = r"(\| verdict at .*\n(\|.*\n)+\n|Not run yet: .*\n\n)+(?=- )"  # the table, or tables, and the list after it
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -29,8 +30,9 @@ def updated(text: str, report: Report) -> str:
     return text
 
 
-def explained(text: str) -> str:
-    """The `text` of docs/claims.md with its table as the claims' file has it. Raises ValueError where there is none."""
+def explained(text: str, report: Report) -> str:
+    """The `text` of docs/claims.md with all verdicts, and what each claim measures. Raises ValueError where a table cannot be found."""
+    text = _replaced(text, VERDICTS, "\n".join([*claims.markdown(report.claims), ""]))
     return _replaced(text, r"\| claim \|(.*\n)+?(?=\n)", "\n".join([*claims.meaning(), ""]))
 
 
@@ -43,7 +45,7 @@ def _replaced(text: str, pattern: str, new: str) -> str:
 
 def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
-    yield r"(\| verdict at .*\n(\|.*\n)+\n|Not run yet: .*\n\n)+(?=- \*Columns)", "\n".join([*claims.markdown(report.claims), ""])
+    yield VERDICTS, "\n".join([*claims.markdown([one for one in report.claims if one[0].in_readme]), ""])
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
     for head, part in (("Claims", claim_counts), ("Accuracy", found_so_far), ("Numbers", number_counts)):
         yield rf"- \*{head}\.\* .*", f"- *{head}.* {part(report)}"
@@ -118,6 +120,7 @@ def _than(ours: Values, others: Values) -> str:
 
 
 if __name__ == "__main__":
-    atomic_write(README, updated(README.read_text(encoding="utf-8"), Report.read()))
-    atomic_write(CLAIMS_PAGE, explained(CLAIMS_PAGE.read_text(encoding="utf-8")))
+    report = Report.read()
+    atomic_write(README, updated(README.read_text(encoding="utf-8"), report))
+    atomic_write(CLAIMS_PAGE, explained(CLAIMS_PAGE.read_text(encoding="utf-8"), report))
     print(f"{README.name} says what the finished runs say.")
