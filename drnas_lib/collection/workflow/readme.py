@@ -58,8 +58,8 @@ def claim_counts(report: Report) -> str:
     searches = "" if all(done) else f" {len(done) - sum(done)} of the {len(done)} searches planned at this scale are still to be made."
     return (
         f"We test {len(of)} claims of the paper. At the laptop scale {claims.counted(of, LAPTOP)}; at full scale "
-        f"{claims.counted(of, FULL)} ([table](#claims)). Those that hold, at this scale only: {claims.held(of, LAPTOP)}. With so many tests, "
-        f"a verdict may be due to chance.{searches}"
+        f"{claims.counted(of, FULL)} ([table](#claims)). Those that hold, at this scale only: {claims.held(of, LAPTOP)}. With so many "
+        f"tests, a verdict may be due to chance.{searches}"
     )
 
 
