@@ -20,6 +20,11 @@ def test_a_row_for_each_lambda_beside_the_paper(data_root):
     assert f"Best is λ = {best.lam:g} with {best.test_acc_pct:.2f} % (rank {standing.rank:,}, better than" in said and "94.37 %" in said
 
 
+def test_of_a_single_lambda_nothing_is_called_best_or_worst(data_root):
+    said = lambda_ablation.conclusion(lambda_ablation.accuracies(RUNS[:1]), [])
+    assert said.startswith("**The regulariser has one strength here, λ = 0 with ") and "orst" not in said and "In the paper" not in said
+
+
 def test_without_the_table_the_cells_are_not_judged(tmp_path, monkeypatch):
     monkeypatch.setenv("DRNAS_DATA", str(tmp_path))
     runs = lambda_ablation.accuracies(RUNS)
