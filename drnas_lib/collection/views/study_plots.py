@@ -121,7 +121,7 @@ def lambda_accuracy(beside: pd.DataFrame, accuracy_on: str, reduced: bool) -> Fi
     place = np.arange(len(beside))
     label = f"ours{', reduced runs' if reduced else ''} ({accuracy_on})"
     ax.errorbar(place, beside.ours_mean_pct, beside.ours_std_pct.fillna(0.0), color=OURS, marker="o", capsize=3, label=label)
-    ax.plot(place, beside.paper_pct, color=REFERENCE, marker="D", ls="--", label="paper (cifar10, full runs)")
+    ax.plot(place, beside.paper_pct, color=REFERENCE, marker="D", ls="--", label="paper (l2, cifar10, full runs)")
     ax.set_xticks(place, [f"{lam:g}" for lam in beside.index])
     ax.set(xlabel="λ, strength of the regulariser", ylabel="benchmark test accuracy (%)")
     legend(ax)
