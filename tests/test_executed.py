@@ -57,14 +57,14 @@ def test_a_long_search_stays_one_small_display(tmp_path):
 @pytest.mark.parametrize("space, cells, ks", [("nb201", 1, [4]), ("darts", 3, [4])])
 def test_speed(tmp_path, space, cells, ks):
     out = tmp_path / "out.ipynb"
-    small = dict(space=space, cells=cells, repeats=1, batch_size=8, ks=ks, images=64, at_once=[1, 2], results=str(tmp_path))
+    small = dict(space=space, cells=cells, channels=8, repeats=1, batch_size=8, ks=ks, images=64, at_once=[1, 2], results=str(tmp_path))
     papermill.execute_notebook(PROJECT / "notebooks" / "speed.ipynb", out, small, cwd=PROJECT, **QUIET)
     assert len(outputs(out, "image/png")) == 6, "arithmetic, operators, whole steps, memory, company, profile"
     said = "".join("".join(text) for text in outputs(out, "text/markdown"))
     steps = "The arithmetic of a step takes", "launches more operators", "From the batch to the metrics"
     for part in (*steps, "activations kept", "Searches at once", "GFLOP"):
         assert part in said
-    stem = f"{space}_cpu_batch8_cells{cells}_channels16_float32"
+    stem = f"{space}_cpu_batch8_cells{cells}_channels8_float32"
     kept = [f"{stem}{ending}" for ending in (".json", "_company.csv", "_profile.csv", "_profile.png", "_steps.csv", "_whole.csv")]
     assert sorted(path.name for path in tmp_path.glob(f"{stem}*")) == kept
 

@@ -27,7 +27,7 @@ CONCLUSIONS = {
     "robust_spaces": (0, ""),
     "exploration": (2, "cells are distinct after epoch"),
     "hessian": (3, "about ×10 for DARTS in 100 epochs"),
-    "lambda_ablation": (3, "in the paper every λ"),
+    "lambda_ablation": (3, "the dominant eigenvalue of the loss is"),
     "theory": (4, "The premise"),
     "constrained": (2, "Of the hypervolume of the best possible front"),
     "report": (6, PLACES[0]),
