@@ -110,27 +110,28 @@ def _beside(folder: Path, record: dict, damaged: list[str]) -> Iterator[tuple[st
     for name, (pattern, read) in BESIDE.items():
         for path in sorted(folder.glob(pattern)):
             try:
-                table = read(integrity.checked(path, record))
+                table = read(integrity.checked(path, record), record)
             except (RecordError, OSError, ValueError, KeyError, TypeError) as error:
                 damaged.append(f"{path}: {error}. Delete it and repeat the run or study that made it.")
             else:
-                if name != "eigenvalues" or table.epoch.iloc[-1] == _epochs(record):  # else the study was interrupted, and is not done
+                if table is not None:
                     yield name, table
 
 
-def _epochs(record: dict[str, Any]) -> int:
-    return sum(stage["epochs"] for stage in record["parameters"]["stages"])
+def _csv(path: Path, record: dict[str, Any]) -> pd.DataFrame:
+    return pd.read_csv(path)
 
 
-def _eigenvalues(path: Path) -> pd.DataFrame:
-    """One row per epoch, with the columns of the study of eigenvalues."""
+def _eigenvalues(path: Path, record: dict[str, Any]) -> pd.DataFrame | None:
+    """One row per epoch, with the columns of the study of eigenvalues. None if the study was interrupted before the last epoch."""
     rows = pd.DataFrame(integrity.read(path)["epochs"]).sort_values("epoch", ignore_index=True)
-    return rows[["epoch", "dominant", "least", "ridge", "images"]]
+    rows = rows[["epoch", "dominant", "least", "ridge", "images"]]
+    return rows if rows.epoch.iloc[-1] == sum(stage["epochs"] for stage in record["parameters"]["stages"]) else None
 
 
-BESIDE: dict[str, tuple[str, Callable[[Path], pd.DataFrame]]] = {
-    "seeds": ("seeds.csv", pd.read_csv),
-    "exploration": ("exploration_accuracy.csv", pd.read_csv),
+BESIDE: dict[str, tuple[str, Callable[[Path, dict[str, Any]], pd.DataFrame | None]]] = {
+    "seeds": ("seeds.csv", _csv),
+    "exploration": ("exploration_accuracy.csv", _csv),
     "eigenvalues": ("hessian_eta_literature_*.json", _eigenvalues),  # if there are several files, the last by name
 }
 

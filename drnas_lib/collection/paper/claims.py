@@ -19,7 +19,7 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import RunIndex
 
-HEADS = ("verdict at {} scale", "claim of the paper", "test", "paper", "ours", INTERVAL, "n")  # of the table in the README
+HEADS = ("verdict at {} scale", "claim of the paper", "test", "paper", "ours", INTERVAL, "n")  # of the table of verdicts
 MEANT = ("claim", "place in the paper", "what is measured", "remark")  # of the table in docs/claims.md
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {

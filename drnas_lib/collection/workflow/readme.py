@@ -39,7 +39,9 @@ def explained(text: str, report: Report) -> str:
 def _replaced(text: str, pattern: str, new: str) -> str:
     places = list(re.finditer(pattern, text))
     if len(places) != 1:
-        raise ValueError(f"The text needs one place for {pattern!r}, and has {len(places)}.")
+        raise ValueError(
+            f"The page needs one place for {pattern!r}, and has {len(places)}. Restore this part with git, and repeat the command."
+        )
     return text[: places[0].start()] + new + text[places[0].end() :]
 
 
@@ -73,9 +75,8 @@ def found_so_far(report: Report) -> str:
     return (
         f"On CIFAR-10 the cells that DrNAS finds at the {scale} scale have a test accuracy of {text} % ({len(ours)} seeds; paper "
         f"{drnas.number.printed}; ± is the standard deviation). Random search needs no supernet: it looks up 100 cells in the benchmark "
-        "table and keeps the best by validation accuracy after 12 epochs. It reaches "
-        f"{random.ours} % ({random.n} seeds; paper {random.number.printed}). So DrNAS is {_than(ours, random.full)} random search "
-        "here ([all methods](#results))."
+        f"table and keeps the best by validation accuracy after 12 epochs. It reaches {random.ours} % ({random.n} seeds; paper "
+        f"{random.number.printed}). So DrNAS is {_than(ours, random.full)} random search here ([all methods](#results))."
     )
 
 
@@ -88,8 +89,7 @@ def number_counts(report: Report) -> str:
     differ = counted[Verdict.NOT_REPRODUCED]
     return (
         f"At full scale we have {len(agree) + differ} of the {len(report.findings)} numbers that the paper prints. {networks} "
-        f"{len(agree)} agree, "
-        f"{counted[Verdict.REPRODUCED]} of them as printed, and {differ} differ ([why](#results))."
+        f"{len(agree)} agree, {counted[Verdict.REPRODUCED]} of them as printed, and {differ} differ ([why](#results))."
     )
 
 
@@ -123,4 +123,4 @@ if __name__ == "__main__":
     report = Report.read()
     atomic_write(README, updated(README.read_text(encoding="utf-8"), report))
     atomic_write(CLAIMS_PAGE, explained(CLAIMS_PAGE.read_text(encoding="utf-8"), report))
-    print(f"{README.name} says what the finished runs say.")
+    print(f"{README.name} and {CLAIMS_PAGE.name} say what the finished runs say.")

@@ -1,5 +1,6 @@
 """drnas_lib.collection.workflow.readme: the README says of claims and results what the committed files say."""
 
+import re
 import shutil
 
 import pytest
@@ -21,6 +22,18 @@ def test_the_page_of_the_claims_says_what_their_file_and_the_runs_say(committed,
     assert explained(text.replace("Figure 5", "Figure 6").replace("| holds |", "| fails |"), report) == text
     empty = explained(text, Report.read(tmp_path))
     assert "Not run yet: " in empty and "verdict at" not in empty and empty.count("## ") == text.count("## ")
+
+
+def test_numbers_in_sentences_are_those_of_the_runs(committed):
+    """What README.md and docs/claims.md say by hand: mean eigenvalues of both methods, and the spread of RSPS."""
+    report = Report.read(committed)
+    (result,) = [scales["laptop"] for claim, scales in report.claims if claim.name == "drnas_stays_flat"]
+    (rsps,) = [row for row in results(report) if row.startswith("| RSPS")]
+    for page in (README, CLAIMS_PAGE):
+        ours, darts = map(float, re.search(r"are ([\d.]+) for DrNAS and ([\d.]+) for DARTS", page.read_text(encoding="utf-8")).groups())
+        assert ours - darts == pytest.approx(result.outcome.value, abs=0.01), page
+    (spread,) = re.findall(r"such as RSPS, (± [\d.]+)", README.read_text(encoding="utf-8"))
+    assert f"{spread} |" in rsps
 
 
 def test_every_part_is_made_new(tmp_path):
