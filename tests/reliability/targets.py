@@ -49,7 +49,7 @@ from tests.reliability.runs import retrain_settings, search_settings
 CPU = torch.device("cpu")
 OF_A_RUN = (CheckpointError, RecordError, UnknownCell)
 NOT_READ = {"done.json", "weights.pt"}  # the one only has to be there, the other is for whoever wants the network
-MEASURED = Protocol.of(HessianPart(images=32))
+MEASURED = Protocol.of(HessianPart(images=8))
 
 
 def stopped(run, settings, epochs: int) -> Path:
@@ -90,7 +90,7 @@ def read_back(run, settings, report) -> Callable[[], object]:
 
 
 def of_searches(place: Path) -> dict[str, Target]:
-    run, kept = search_run.run, {"snapshots": 1}
+    run, kept = search_run.run, {"snapshots": 2}
     half, only, whole = (search_settings(place / name, epochs=[4], **kept) for name in ("half", "only", "whole"))
     at_two, at_one, done = stopped(run, half, 2), stopped(run, only, 1), finished(run, whole)
     other = finished(run, search_settings(place / "other", epochs=[4], seed=1, **kept))

@@ -19,7 +19,7 @@ from drnas_lib.collection.views.tables import ABSENT
 from drnas_lib.runs.files import read_json
 from drnas_lib.runs.index import RunIndex
 
-HEADS = ("verdict at {} scale", "claim of the paper", "test", "paper", "ours", INTERVAL, "n")  # of the table of verdicts
+HEADS = ("claim of the paper", "test", "paper", "ours", INTERVAL, "n", "verdict at {} scale")  # of the table of verdicts
 MEANT = ("claim", "place in the paper", "what is measured", "remark")  # of the table in docs/claims.md
 PLURAL = {ClaimVerdict.HOLDS: "hold", ClaimVerdict.DOES_NOT_HOLD: "do not hold", ClaimVerdict.UNDECIDED: "are undecided"}
 MEANINGS = {
@@ -185,31 +185,19 @@ def claim_lines(found: Judged) -> list[str]:
     return lines
 
 
-def _verdict(claim: Claim, result: ClaimResult) -> str:
-    """The verdict; of an undecided claim also whether the value itself meets the bound, + or −."""
-    said, value = result.outcome.verdict.value, result.outcome.value
-    if result.outcome.verdict is not ClaimVerdict.UNDECIDED or value is None:
-        return said
-    return f"{said} {'+' if Region(**claim.rule).verdict(value, value) is ClaimVerdict.HOLDS else '−'}"
+def markdown(found: Judged, heads: Sequence[str] = HEADS) -> list[str]:
+    """For README.md and docs/claims.md: a table of what was judged at each scale, the decided claims first, and the claims without runs.
 
-
-def markdown(found: Judged) -> list[str]:
-    """For README.md and docs/claims.md: a table of what was judged at each scale, the decided claims first, and the claims without runs."""
+    `heads` are those of HEADS that the table shows.
+    """
     lines, order = [], list(ClaimVerdict)
     for scale in SCALES:
         run = [(claim, scales[scale]) for claim, scales in found if scales[scale].has_runs]
-        lines += _head([head.format(scale) for head in HEADS]) if run else []
+        lines += _head([head.format(scale) for head in heads]) if run else []
         for claim, result in sorted(run, key=lambda one: order.index(one[1].outcome.verdict)):
-            cells = (
-                _verdict(claim, result),
-                claim.statement,
-                claim.rule_text,
-                _rounded(claim.paper),
-                result.value,
-                result.interval,
-                result.runs,
-            )
-            lines.append(_row(cells))
+            paper, verdict = _rounded(claim.paper), result.outcome.verdict.value
+            cells = claim.statement, claim.rule_text, paper, result.value, result.interval, result.runs, verdict
+            lines.append(_row([cell for head, cell in zip(HEADS, cells) if head in heads]))
         lines += [""] if run else []
     left = [claim for claim, scales in found if not any(result.has_runs for result in scales.values())]
     listed = "; ".join(f"*{claim.statement}*" for claim in left)

@@ -17,12 +17,16 @@ def short(label: str) -> str:
     return " (".join(label.split(" (")[: 2 if label.startswith("DARTS (") else 1])
 
 
-def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[str]) -> Figure:
-    """Test accuracy of every seed, a panel per data set, a line per method: ours as dots (hollow: reduced), the paper's as diamonds."""
+def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[str], closer: tuple[float, float] | None = None) -> Figure:
+    """Test accuracy of every seed, a panel per data set, a line per method: ours as dots (hollow: reduced), the paper's as diamonds.
+
+    `closer` are the limits in per cent of further panels, which enlarge a part of the others.
+    """
     datasets, published = runs.dataset.unique(), {row["method"]: row for row in paper}
     labels = [label for label in labels if label != "optimal"]
-    figure, axes = new_figure(1, len(datasets), 3.6 * len(datasets) + 3.6, 0.36 * len(labels) + 1.4)
-    for ax, dataset in zip(axes[0], datasets):
+    panels = [(dataset, limits) for dataset in datasets for limits in ((None, closer) if closer else (None,))]
+    figure, axes = new_figure(1, len(panels), 3.6 * len(panels) + 3.6, 0.36 * len(labels) + 1.4)
+    for ax, (dataset, limits) in zip(axes[0], panels):
         for place, label in enumerate(labels):
             if value := published.get(label, {}).get(f"{dataset}_test"):
                 ax.errorbar(value["mean"], place, xerr=value["std"] or 0, fmt="D", color=OTHER, ms=5, lw=1.2, capsize=2.5, zorder=3)
@@ -33,14 +37,15 @@ def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[st
                 ax.plot(seeds.test_acc_pct, heights, "o", mfc="none" if reduced else OURS, mec=OURS, **size)
         if best := published["optimal"].get(f"{dataset}_test"):
             ax.axvline(best["mean"], color=REFERENCE, ls="--", lw=1.2, zorder=0)
-        ax.set(xlabel=f"{dataset} test accuracy (%)", ylim=(len(labels) - 0.5, -0.5))
+        enlarged = ", enlarged" if limits else ""
+        ax.set(xlabel=f"{dataset} test accuracy (%){enlarged}", xlim=limits, ylim=(len(labels) - 0.5, -0.5))
         ax.set_yticks(range(len(labels)), [*map(short, labels)] if ax is axes[0, 0] else [])
         ax.grid(axis="y", color="0.92")
         ax.set_axisbelow(True)
     in_paper, reduced = any(f"{dataset}_test" in paper[0] for dataset in datasets), runs.reduced != ""
     key = {  # label -> how it looks, and whether it is there
         "ours, one seed": (dict(color=OURS, marker="o"), not reduced.all()),
-        "ours, one seed of a reduced run": (dict(mfc="none", mec=OURS, marker="o"), reduced.any()),
+        "ours, one seed of a smaller search": (dict(mfc="none", mec=OURS, marker="o"), reduced.any()),
         "paper, mean ± std": (dict(color=OTHER, marker="D"), in_paper),
         "best cell of the benchmark": (dict(color=REFERENCE, ls="--"), in_paper),
     }
