@@ -82,7 +82,8 @@ def found_so_far(report: Report) -> str:
     return (
         f"DrNAS reaches {text} % at the {scale} scale (mean ± standard deviation over seeds, n = {len(ours)}), in the paper "
         f"{drnas.number.printed}. Random search, which looks up 100 cells and keeps the best by validation accuracy, reaches "
-        f"{random.ours} % (n = {random.n}), in the paper {random.number.printed}. So here DrNAS is {_than(ours, random.full)} random search."
+        f"{random.ours} % (n = {random.n}), in the paper {random.number.printed}. So here DrNAS is {_than(ours, random.full)} "
+        "random search."
     )
 
 
