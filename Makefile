@@ -4,7 +4,7 @@
 # make laptop   the paper's searches, tables, figures and claims at a size for two cores, in hours; make laptop ARGS=-n lists the jobs
 # make paper    every table and figure of the paper, for a GPU; make table1 ... table6, figure1 ... figure5 one of them
 # make dag      what stands on what: results/figures/dag.png
-# make report  every number beside the paper's, from all finished runs: results/notebooks/report.ipynb, and what README.md and docs/claims.md quote
+# make report  every number beside the paper's, from all finished runs: results/notebooks/report.ipynb, and what README.md (with its picture) and docs/claims.md quote
 # make site    the executed notebooks as pages that a browser opens: site/index.html
 # make soak     the long reliability campaign: results/soak/counts.csv; a part of it: make soak ARGS="kill --of search --count 20"
 # make clean    remove the environment and what builds and tests left; results stay

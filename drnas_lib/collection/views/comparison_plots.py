@@ -17,14 +17,14 @@ def short(label: str) -> str:
     return " (".join(label.split(" (")[: 2 if label.startswith("DARTS (") else 1])
 
 
-def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[str], closer: tuple[float, float] | None = None) -> Figure:
+def seeds_against_optimum(runs: pd.DataFrame, paper: list[dict], labels: list[str], zoom: tuple[float, float] | None = None) -> Figure:
     """Test accuracy of every seed, a panel per data set, a line per method: ours as dots (hollow: reduced), the paper's as diamonds.
 
-    `closer` are the limits in per cent of further panels, which enlarge a part of the others.
+    `zoom` is a range in per cent that a second panel of each data set enlarges.
     """
     datasets, published = runs.dataset.unique(), {row["method"]: row for row in paper}
     labels = [label for label in labels if label != "optimal"]
-    panels = [(dataset, limits) for dataset in datasets for limits in ((None, closer) if closer else (None,))]
+    panels = [(dataset, limits) for dataset in datasets for limits in ((None, zoom) if zoom else (None,))]
     figure, axes = new_figure(1, len(panels), 3.6 * len(panels) + 3.6, 0.36 * len(labels) + 1.4)
     for ax, (dataset, limits) in zip(axes[0], panels):
         for place, label in enumerate(labels):

@@ -22,11 +22,11 @@ README = PROJECT / "README.md"
 CLAIMS_PAGE = PROJECT / "docs" / "claims.md"
 PICTURE = PROJECT / "results" / "figures" / "table_4.png"
 TABLE, DATASET, COLUMN = "Table 4", "cifar10", "cifar10_test"  # shown in the README; the report has all tables
-ENLARGED = (92.0, 94.5)  # per cent: where most methods of the paper lie
+ZOOM = (92.0, 94.5)  # per cent: where most methods of the paper lie
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
 NO_TRAINING = "They need no supernet: they are parameter counts, or accuracies that are looked up."
 VERDICTS = r"(\| claim of the paper .*\n(\|.*\n)+\n|Not run yet: .*\n\n)+(?=- )"  # the table, or tables, and the list after it
-IN_README = (*(head for head in claims.HEADS if head != "n"),)
+IN_README = tuple(head for head in claims.HEADS if head != "n")
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
 
 
@@ -126,7 +126,7 @@ def picture(report: Report) -> Figure:
         for f in shown(report)
         for measured in f.full or f.laptop
     ]
-    return seeds_against_optimum(pd.DataFrame(rows), paper_table(4)["rows"], [f.number.row for f in shown(report)], ENLARGED)
+    return seeds_against_optimum(pd.DataFrame(rows), paper_table(4)["rows"], [f.number.row for f in shown(report)], ZOOM)
 
 
 def _than(ours: Values, others: Values) -> str:

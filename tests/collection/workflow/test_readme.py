@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from drnas_lib.collection.paper.report import Report
-from drnas_lib.collection.workflow.readme import CLAIMS_PAGE, README, explained, found_so_far, number_counts, results, updated
+from drnas_lib.collection.workflow.readme import CLAIMS_PAGE, README, explained, found_so_far, number_counts, picture, results, updated
 from drnas_lib.runs.files import PROJECT
 from tests import paper_runs
 
@@ -34,6 +34,13 @@ def test_numbers_in_sentences_are_those_of_the_runs(committed):
         assert ours - darts == pytest.approx(result.outcome.value, abs=0.01), page
     (spread,) = re.findall(r"such as RSPS \((± [\d.]+)\)", README.read_text(encoding="utf-8"))
     assert f"{spread} |" in rsps
+
+
+def test_the_picture_has_every_seed_of_the_table_and_enlarges_a_part(committed):
+    whole, enlarged = picture(Report.read(committed)).axes
+    seeds = [len(line.get_xdata()) for line in whole.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert seeds == [int(row.split(" | ")[3]) for row in results(Report.read(committed))[2:]]
+    assert enlarged.get_xlim() == (92.0, 94.5) and whole.get_xlim()[0] < 54
 
 
 def test_every_part_is_made_new(tmp_path):
