@@ -23,11 +23,10 @@ def outputs(path, kind):
     return [o.data[kind] for cell in cells for o in cell.get("outputs", ()) if kind in o.get("data", {})]
 
 
-@pytest.mark.parametrize("where", [".", "notebooks"], ids=["papermill at the root", "JupyterLab in notebooks"])
-def test_search_end_to_end(tmp_path, where):
-    out = tmp_path / "out.ipynb"
-    source = PROJECT / "notebooks" / "search.ipynb"
-    papermill.execute_notebook(source, out, SEARCH | {"results": str(tmp_path / "runs")}, cwd=PROJECT / where, **QUIET)
+def test_search_end_to_end(tmp_path):
+    """In the folder of the notebooks, as JupyterLab runs it; tests/collection/workflow/test_laptop.py runs it at the root."""
+    out, notebooks = tmp_path / "out.ipynb", PROJECT / "notebooks"
+    papermill.execute_notebook(notebooks / "search.ipynb", out, SEARCH | {"results": str(tmp_path / "runs")}, cwd=notebooks, **QUIET)
     (folder,) = (tmp_path / "runs").glob("*/seed0")
     assert {"record.json", "history.csv", "eta.csv", "genotype.json", "done.json"} <= {path.name for path in folder.iterdir()}
     assert len(outputs(out, "image/png")) == 5, "live display, trajectory, concentrations, cell, accuracy"
@@ -59,13 +58,13 @@ def test_speed(tmp_path, space, cells, ks):
     out = tmp_path / "out.ipynb"
     small = dict(space=space, cells=cells, channels=8, repeats=1, batch_size=8, ks=ks, images=64, at_once=[1, 2], results=str(tmp_path))
     papermill.execute_notebook(PROJECT / "notebooks" / "speed.ipynb", out, small, cwd=PROJECT, **QUIET)
-    assert len(outputs(out, "image/png")) == 6, "arithmetic, operators, whole steps, memory, company, profile"
+    assert len(outputs(out, "image/png")) == 6, "arithmetic, operators, whole steps, memory, searches at once, profile"
     said = "".join("".join(text) for text in outputs(out, "text/markdown"))
     steps = "The arithmetic of a step takes", "launches more operators", "From the batch to the metrics"
     for part in (*steps, "activations kept", "Searches at once", "GFLOP"):
         assert part in said
     stem = f"{space}_cpu_batch8_cells{cells}_channels8_float32"
-    kept = [f"{stem}{ending}" for ending in (".json", "_company.csv", "_profile.csv", "_profile.png", "_steps.csv", "_whole.csv")]
+    kept = [f"{stem}{ending}" for ending in (".json", "_at_once.csv", "_profile.csv", "_profile.png", "_steps.csv", "_whole.csv")]
     assert sorted(path.name for path in tmp_path.glob(f"{stem}*")) == kept
 
 

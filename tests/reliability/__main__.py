@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from drnas_lib.data.image_files import scan
-from tests.reliability import clocks, company, crafted, damage, disks, fuzz, kills, not_finite, targets, writes
+from tests.reliability import clocks, crafted, damage, disks, fuzz, kills, not_finite, targets, two_processes, writes
 from tests.reliability.counts import Count, keep
 from tests.reliability.processes import heed_interrupts
 from tests.reliability.runs import search_settings
@@ -58,8 +58,8 @@ def fuzzes(of: str, count: int, seed: int, folder: Path) -> Iterator[Count]:
 CAMPAIGNS: dict[str, Campaign] = {
     **{how: one(partial(kills.campaign, how=how)) for how in kills.SIGNALS},
     "writes": one(writes.campaign),
-    "two": one(company.two_at_once),
-    "kernel": one(company.interrupted_kernel),
+    "two": one(two_processes.two_at_once),
+    "kernel": one(two_processes.interrupted_kernel),
     "disk": one(disks.campaign),
     "read-only": one(disks.turned_read_only),
     "clock": one(clocks.campaign),

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from drnas_lib.runs.files import PROJECT
-from tests.reliability import company, kills, writes
+from tests.reliability import kills, two_processes, writes
 from tests.reliability.processes import await_end, children
 
 WATCHED = """
@@ -33,7 +33,7 @@ def test_killed_between_two_writes(tmp_path):
 
 
 def test_an_interrupted_kernel_runs_the_cell_again(tmp_path):
-    assert company.interrupted_kernel("search", 1, 0, tmp_path).faults == []
+    assert two_processes.interrupted_kernel("search", 1, 0, tmp_path).faults == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that its parent has ended")

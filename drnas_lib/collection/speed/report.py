@@ -78,12 +78,12 @@ def measure(config: SpeedConfig) -> Speed:
     """Measure as configured, and keep tables, the profile's figure and the circumstances in `results`, by device and size."""
     device = choose(config.device, config.precision)
     with reproducible(device, PRECISIONS[config.precision]):
-        steps, whole, several = supernet_steps(config, device), whole_steps(config, device), at_once(config, device)
+        steps, whole, together = supernet_steps(config, device), whole_steps(config, device), at_once(config, device)
         share = share_of_peak(config, device, float(whole[whole.implementation == "ours"].step_ms.iloc[0]))
-        found = Speed(steps, whole, several, share, profiled(config, device), describe(device))
+        found = Speed(steps, whole, together, share, profiled(config, device), describe(device))
     sizes = f"batch{config.batch_size}_cells{config.cells}_channels{config.channels}_{config.precision}"
     folder, stem = resolve(config.results), f"{config.space}_{device.type}_{sizes}"
-    for name, table in {"steps": steps, "whole": whole, "company": several, "profile": found.profile}.items():
+    for name, table in {"steps": steps, "whole": whole, "at_once": together, "profile": found.profile}.items():
         write_csv(folder / f"{stem}_{name}.csv", table.to_dict("records"))
     plots.profile(found.profile, found.device).savefig(folder / f"{stem}_profile.png")
     of_search = {"protocol": settings(config, config.ks[0]).protocol, "seed": 0, "data": "random pixels of CIFAR-10's shape"}
