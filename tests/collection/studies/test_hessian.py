@@ -21,6 +21,7 @@ from drnas_lib.spaces import SPACES
 
 SPACE = SPACES["nb201"]
 METHODS = tuple(hessian.VARIABLES)
+SOME = slice(0, None, 4)  # rows of the Hessian: of every edge and every operation of the whole space
 CASES = [("drnas", name) for name in hessian.OF_DIRICHLET] + [("darts", name) for name in hessian.OF_SOFTMAX]
 
 
@@ -55,10 +56,10 @@ def test_the_dense_hessian_is_that_of_central_differences(method, name, pruned):
     ours, whole, step = dense(net, batches, of, eta, mask), of.start(eta, mask), 1e-5
     rows = [
         (gradient_at(net, batches, of, whole, whole[mask] + unit, mask) - gradient_at(net, batches, of, whole, whole[mask] - unit, mask))
-        for unit in step * torch.eye(int(mask.sum())).double()
+        for unit in step * torch.eye(int(mask.sum())).double()[SOME]
     ]
     differences = torch.stack(rows) / (2 * step)
-    assert (ours - differences).norm() / differences.norm() <= 1e-5
+    assert (ours[SOME] - differences).norm() / differences.norm() <= 1e-5
     theta = of.theta(of.start(eta, mask), mask)
     slope, _ = hessian.pull_back(of, eta, mask, *hessian.in_theta(net, batches[:1], theta, mask)[1:])
     torch.testing.assert_close(slope, gradient_at(net, batches[:1], of, whole, whole[mask], mask))
@@ -112,11 +113,19 @@ def test_what_does_not_exist_is_named():
         hessian.find_variable("gdas", "eta")
 
 
-@pytest.fixture
-def searched(settings):
-    these = settings(epochs=[2], snapshots=1)
+def snapshots_of(these):
     list(run(these))
     return RunFolder(these.folder)
+
+
+@pytest.fixture
+def searched(settings):
+    return snapshots_of(settings(epochs=[2], snapshots=1))
+
+
+@pytest.fixture
+def one_snapshot(settings):
+    return snapshots_of(settings(epochs=[1], snapshots=1))
 
 
 def test_a_study_measures_each_snapshot_once_and_continues(searched, monkeypatch):
@@ -137,17 +146,17 @@ def test_a_study_measures_each_snapshot_once_and_continues(searched, monkeypatch
         hessian.study(str(searched.path), protocol, "cpu")
 
 
-def test_what_was_measured_is_read_without_the_images(searched, monkeypatch):
+def test_what_was_measured_is_read_without_the_images(one_snapshot, monkeypatch):
     protocol = Protocol.of(HessianConfig(images=32))
-    table = hessian.study(str(searched.path), protocol, "cpu")
+    table = hessian.study(str(one_snapshot.path), protocol, "cpu")
     monkeypatch.setattr(finished_search, "load", lambda *_: pytest.fail("read the images"))
-    assert hessian.study(str(searched.path), protocol, "cpu").equals(table)
+    assert hessian.study(str(one_snapshot.path), protocol, "cpu").equals(table)
 
 
-def test_literature_adds_lambda_and_single_precision_agrees_with_double(searched):
+def test_literature_adds_lambda_and_single_precision_agrees_with_double(one_snapshot):
     base = dict(images=32)
     of = {
-        name: hessian.study(str(searched.path), Protocol.of(HessianConfig(**base, **more)), "cpu").dominant
+        name: hessian.study(str(one_snapshot.path), Protocol.of(HessianConfig(**base, **more)), "cpu").dominant
         for name, more in {"plain": dict(measure="exact"), "single": dict(measure="exact", precision="float32"), "ridge": {}}.items()
     }
     np.testing.assert_allclose(of["single"], of["plain"], rtol=1e-3, atol=1e-6)
@@ -167,8 +176,8 @@ def test_endpoints_stand_beside_the_paper_s():
     assert found.loc["S1"].tolist() == [0.0392, pytest.approx(0.2)] and found.ours.isna().tolist() == [False, True, True, True]
 
 
-def test_the_lambda_study_takes_lambda_off(searched):
+def test_the_lambda_study_takes_lambda_off(one_snapshot):
     protocol = Protocol.of(HessianConfig(images=32))
-    with_ridge = hessian.study(str(searched.path), protocol, "cpu")
-    of_loss = lambda_ablation.eigenvalues([str(searched.path)], protocol, "cpu")
+    with_ridge = hessian.study(str(one_snapshot.path), protocol, "cpu")
+    of_loss = lambda_ablation.eigenvalues([str(one_snapshot.path)], protocol, "cpu")
     np.testing.assert_allclose(with_ridge.dominant - of_loss.dominant, 1e-3, rtol=1e-6)
