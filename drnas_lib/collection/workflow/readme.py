@@ -96,8 +96,8 @@ def number_counts(report: Report) -> str:
     counts = sum(finding.number.column == "params_m" for finding in differ)
     return (
         f"The paper prints {len(report.findings)} numbers. At full scale we have {len(agree) + len(differ)} of them. {networks} "
-        f"{len(agree)} agree with the paper: the same after rounding, or no further away than the spread over seeds. {len(differ)} differ, "
-        f"{counts} of them counts of parameters ([why](#results))."
+        f"{len(agree)} agree with the paper: the same after rounding, or no further away than the paper's standard deviation or two "
+        f"standard errors of the difference. {len(differ)} differ, {counts} of them counts of parameters ([why](#results))."
     )
 
 
