@@ -11,7 +11,7 @@ from drnas_lib.runs.files import PROJECT
 
 QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}
 FIGURES = {"exploration": 3, "main_job": 2}  # with the live display
-SAID = {"exploration": "cells are distinct after epoch", "main_job": "points above the median of the random cells"}
+SAID = {"exploration": "cells are distinct after epoch", "main_job": "between the found cell and the median of the random cells"}
 
 
 @pytest.mark.parametrize("name", FIGURES)

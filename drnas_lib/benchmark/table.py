@@ -46,7 +46,7 @@ class Standing:
     best_pct: float
 
     def __str__(self) -> str:
-        return f"{self.accuracy_pct:.2f} %: {place(self.rank, self.below_pct)}; best {self.best_pct:.2f}"
+        return f"{self.accuracy_pct:.2f} %: {place(self.rank, self.below_pct)}; the best cell has {self.best_pct:.2f} %"
 
     @property
     def short(self) -> str:

@@ -87,9 +87,13 @@ class TrainedCells:
         )
         if ALL_SKIP in self.accuracies:
             text += f"; all-skip, {self.against(ALL_SKIP)}"
-        noise = f"Noise hides how it differs from {_counted(hidden, 'random cell')}." if hidden else "It differs from every random cell."
-        of = "seeds and" if self.seeds > 1 else "the seed, whose part one alone does not show, and"
-        return f"**{text}. {noise}** Noise is twice the standard error of a difference, of {of} {self.images:,} test images."
+        beyond = "The difference to every random cell is more than the noise."
+        noise = f"The difference to {_counted(hidden, 'random cell')} is within the noise." if hidden else beyond
+        seeds = "the spread over seeds and" if self.seeds > 1 else "not the spread over seeds, since there is one seed, but"
+        return (
+            f"**{text}. {noise}** Noise is twice the standard error of a difference. It covers {seeds} the limited number of test images "
+            f"({self.images:,})."
+        )
 
 
 def _counted(count: int, thing: str) -> str:

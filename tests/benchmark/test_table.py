@@ -151,7 +151,9 @@ def test_equal_cells_share_the_best_rank_and_none_is_below_another(frame):
 def test_a_standing_says_accuracy_rank_share_and_best(frame):
     frame.loc[[1, 2, 3], "cifar10_test"] = [94.368, 93.7633, 92.0]
     benchmark = Benchmark(frame)
-    assert str(benchmark.standing(93.7633, "cifar10", "test")) == "93.76 %: rank 2, better than 99.9 % of all cells; best 94.37"
+    assert (
+        str(benchmark.standing(93.7633, "cifar10", "test")) == "93.76 %: rank 2, better than 99.9 % of all cells; the best cell has 94.37 %"
+    )
     several = benchmark.median_standing([93.7633, 92.0, float("nan")], "cifar10", "test")
     assert (several.rank, several.short) == (2.5, "2.5 (99.9 %)") and several.accuracy_pct == pytest.approx((93.7633 + 92) / 2)
     assert benchmark.median_standing([], "cifar10", "test") is benchmark.median_standing([90.0], "digits", "test") is None
@@ -170,7 +172,7 @@ def test_the_drnas_cell_is_the_best_on_cifar100_and_stands_high_on_cifar10(real)
     assert real.standing(real.accuracy(DRNAS, "cifar100", "test"), "cifar100", "test").rank == 1
     standing = real.standing(real.accuracy(DRNAS, "cifar10", "test"), "cifar10", "test")
     better = (real.frame.cifar10_test > standing.accuracy_pct).sum()
-    assert str(standing) == f"94.36 %: rank {better + 1}, better than 99.9 % of all cells; best 94.37"
+    assert str(standing) == f"94.36 %: rank {better + 1}, better than 99.9 % of all cells; the best cell has 94.37 %"
 
 
 def test_other_columns_are_refused(frame):

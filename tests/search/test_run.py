@@ -204,7 +204,7 @@ def test_real_cifar10_and_the_table(settings, data_root):
     standing = Standing.from_record(evaluation, "cifar10_test")
     assert standing == Benchmark.load().standing(evaluation["cifar10_test_acc_pct"], "cifar10", "test")
     said = SearchReport.read(these.folder).conclusion().data
-    assert f"the cell reaches {standing}, in test accuracy on cifar10" in said and "rank" in said and "of all cells; best 94.37" in said
+    assert f"the test accuracy of the cell on cifar10 is {standing}." in said and "of all cells; the best cell has 94.37 %" in said
     without = evaluation.keys() - {f"cifar10_{split}_{what}" for split in ("valid", "test") for what in ("rank", "below_pct")}
     report = SearchReport.read(these.folder)
     old = replace(report, record=report.record | {"evaluation": {key: evaluation[key] for key in without}})

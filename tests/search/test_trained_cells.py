@@ -44,7 +44,7 @@ def test_more_seeds_or_images_make_less_noise_and_images_do_not_go_away():
 def test_one_seed_leaves_the_error_of_the_test_images():
     one = TrainedCells({cell: values[:1] for cell, values in ACCURACIES.items()}, 2500, 5)
     assert one.standard_error("derived") == pytest.approx(math.sqrt(80 * 20 / 2500))
-    assert "of the seed, whose part one alone does not show, and 2,500 test images" in one.sentence("digits")
+    assert "not the spread over seeds, since there is one seed, but the limited number of test images (2,500)." in one.sentence("digits")
 
 
 def test_a_difference_within_the_noise_is_called_so():
@@ -57,12 +57,12 @@ def test_the_sentence():
     assert CELLS.sentence("digits") == (
         "**Trained alike for 5 epochs with 3 seeds each, the found cell reaches 82.0 % test accuracy on digits: rank 2 of 4, beside "
         "3 random cells of 62.0 to 83.0 %. Their median, 72.0 %, is 10.0 points lower, more than the noise of 4.0; all-skip, 50.0 %, is "
-        "32.0 points lower, more than the noise of 3.4. Noise hides how it differs from 1 random cell.** Noise is twice the standard "
-        "error of a difference, of seeds and 2,500 test images."
+        "32.0 points lower, more than the noise of 3.4. The difference to 1 random cell is within the noise.** Noise is twice the "
+        "standard error of a difference. It covers the spread over seeds and the limited number of test images (2,500)."
     )
     apart = TrainedCells({"derived": [90.0, 90.0], "random_1": [10.0, 10.0]}, 2500, 1)
     assert "for 1 epoch with 2 seeds" in apart.sentence("digits") and "all-skip" not in apart.sentence("digits")
-    assert "It differs from every random cell." in apart.sentence("digits")
+    assert "The difference to every random cell is more than the noise." in apart.sentence("digits")
 
 
 def test_the_figure_shows_every_seed_of_every_cell_the_best_on_top():

@@ -85,17 +85,18 @@ class Report:
         return pd.crosstab(found.place, found.verdict).reindex(index=PLACES, columns=[v.value for v in Verdict], fill_value=0)
 
     def verdict(self, place: str) -> str:
-        """A whole table or figure in words: '5 reproduced, 12 within spread, 42 not run (nothing can make 6 of them)'."""
+        """A whole table or figure in words: '5 reproduced, 12 within spread, 42 not run (for 6 of them there is nothing to run)'."""
         counted = Counter(finding.verdict for finding in self.of(place))
         said = ", ".join(f"{counted[v]} {v.value}" for v in Verdict if counted[v])
         never = sum(finding.missing and not finding.commands for finding in self.of(place))
-        return said + (f" (nothing can make {never} of them)" if never else "")
+        return said + (f" (for {never} of them there is nothing to run)" if never else "")
 
     def sentence(self, place: str) -> Markdown:
         """The conclusion under a table or figure."""
         wrong = [f for f in self.of(place) if f.verdict is Verdict.NOT_REPRODUCED]
-        names = "; ".join(f"{f.number.row}, {f.number.quantity.label}: {f.ours} for {f.number.printed}" for f in wrong)
-        return Markdown(f"**{place}: {self.verdict(place)}.**" + (f" Not reproduced: {names}." if wrong else ""))
+        names = "; ".join(f"{f.number.row}: {f.number.quantity_text} {f.ours}, printed {f.number.printed}" for f in wrong)
+        numbers = f"{len(self.of(place))} number{'s' if len(self.of(place)) > 1 else ''}"
+        return Markdown(f"**{place}, {numbers}: {self.verdict(place)}.**" + (f" Not reproduced: {names}." if wrong else ""))
 
     def opening(self) -> Markdown:
         """How many numbers have which verdict, and what could not be read."""

@@ -32,46 +32,46 @@ class Speed:
         return plots.ratios(self.steps, "activation_mb", "activations kept for backward (MB)")
 
     def steps_sentence(self) -> str:
-        return f"**The arithmetic of a step takes the plain supernet longer by {_ratios(self.steps)}.**"
+        return f"**The arithmetic of a step takes the plain supernet longer, by a factor of {_ratios(self.steps)}.**"
 
     def launches_sentence(self) -> str:
-        return f"**The plain supernet launches more operators by {_ratios(self.steps, 'operators')}.**"
+        return f"**The plain supernet launches more operators, by a factor of {_ratios(self.steps, 'operators')}.**"
 
     def whole_sentence(self) -> str:
         first = self.whole[self.whole.implementation == "ours"].iloc[0]
         return (
-            f"**From the batch to the metrics the plain search takes longer by {_ratios(self.whole)}. At K={first.k} ours does "
-            f"{first.images_per_s:.0f} images/s, which makes an epoch of {first.epoch_s:.3g} s and "
-            f"{first.search_s / first.epoch_s:.0f} epochs of {first.search_s / 3600:.3g} hours (extrapolated from {first.timed_steps} "
-            "timed steps).**"
+            f"**From the batch to the metrics the plain search takes longer, by a factor of {_ratios(self.whole)}. At K={first.k} "
+            f"ours processes {first.images_per_s:.0f} images/s: {first.epoch_s:,.0f} s for an epoch and {first.search_s / 3600:.3g} hours "
+            f"for {first.search_s / first.epoch_s:.0f} epochs (extrapolated from {first.timed_steps} timed steps).**"
         )
 
     def memory_sentence(self) -> str:
         ours = self.steps[self.steps.implementation == "ours"].set_index("k").activation_mb
         least, most = ours.index.max(), ours.index.min()
-        said = f"At K={least} the activations kept for the backward pass are {ours[least]:.0f} MB"
+        said = f"The plain supernet keeps more activations for the backward pass, by a factor of {_ratios(self.steps, 'activation_mb')}. "
+        said += f"Ours: the activations kept at K={least} are {ours[least]:.0f} MB"
         said += f", {ours[least] / ours[most]:.2f} of those at K={most}" if least != most else ""
-        said += "; the paper's GPU memory in NAS-Bench-201 is 949 / 2437 = 0.39 from K=1 to K=8."
+        said += ". In the paper the GPU memory at K=8 is 949 / 2437 = 0.39 of that at K=1, in NAS-Bench-201."
         peaks = self.whole[self.whole.implementation == "ours"].dropna(subset=["gpu_peak_mb", "paper_gpu_mb"])
         beside = ", ".join(f"{row.gpu_peak_mb:.0f} MB at K={row.k} (paper {row.paper_gpu_mb:.0f})" for row in peaks.itertuples())
         return f"**{said}{f' Peak GPU memory: {beside}.' if beside else ' Peak GPU memory was not measured: no GPU.'}**"
 
     def at_once_sentence(self) -> str:
-        said = ", ".join(f"{row.searches}: ×{row.over_one:.2f}" for row in self.at_once.iloc[1:].itertuples())
-        return f"**Searches at once, and their time over that of one: {said or 'only one was measured'}.**"
+        said = ", ".join(f"{row.searches} take {row.over_one:.2f} times as long as one" for row in self.at_once.iloc[1:].itertuples())
+        return f"**Searches at once: {said or 'only one was measured'}.**"
 
     def share_sentence(self) -> str:
         s = self.share
         return (
-            f"**A step at K={s['k']} is {s['gflop']:.3g} GFLOP and at least {s['gbyte']:.3g} GB in {s['operators']} operators: "
-            f"{100 * s['flops_share']:.0f} % of the FLOP/s that a large product reaches here ({s['peak_flops'] / 1e9:.4g} GFLOP/s), and "
+            f"**A step at K={s['k']} computes {s['gflop']:.3g} GFLOP and moves at least {s['gbyte']:.3g} GB in {s['operators']} operators. "
+            f"It reaches {100 * s['flops_share']:.0f} % of the FLOP/s of a large product ({s['peak_flops'] / 1e9:.4g} GFLOP/s) and "
             f"{100 * s['bytes_share']:.0f} % of the bytes/s of a large copy ({s['peak_bytes'] / 1e9:.3g} GB/s).**"
         )
 
 
 def _ratios(table: pd.DataFrame, value: str = "step_ms") -> str:
     wide = table.pivot(index="k", columns="implementation", values=value)
-    return ", ".join(f"×{ratio:.2f} at K={k}" for k, ratio in (wide.plain / wide.ours).items())
+    return ", ".join(f"{ratio:.2f} at K={k}" for k, ratio in (wide.plain / wide.ours).items())
 
 
 def measure(config: SpeedConfig) -> Speed:

@@ -179,18 +179,19 @@ class Study:
         of_first, of_best = (f"{cell.accuracy_pct:.2f} % ({place(cell['rank'], cell.below_pct)})" for cell in (first, best))
         limit = "without a budget" if config.budget is None else f"within {config.budget:g} {self.unit}"
         said = (
-            f"The most probable cell drawn {limit} reaches {of_first} on {config.accuracy_on} at {first.cost:.4g} {self.unit} "
-            f"(probability {100 * np.exp(first.log_probability):.3f} %, {100 / 15_625:.4f} % when flat); the best one drawn, known only "
-            f"with the benchmark, {of_best} at {best.cost:.4g}."
+            f"The most probable cell drawn {limit} has {of_first} on the {config.split} images of {config.accuracy_on} at "
+            f"{first.cost:.4g} {self.unit}; its probability is {100 * np.exp(first.log_probability):.3f} %, and would be "
+            f"{100 / 15_625:.4f} % if all cells were equally likely. The best cell drawn, which only the benchmark shows, has {of_best} at "
+            f"{best.cost:.4g} {self.unit}."
         )
         if self.shares is None:
             return said
         by_draws = self.shares.groupby(["samples", "distribution"]).share_pct.agg(["mean", "std"])
         spread = {key: f"{mean:.1f} ± {std:.1f} %" for key, mean, std in by_draws.itertuples()}
-        parts = [f"with {count:,} draws {spread[count, LEARNT]} (uniform {spread[count, UNIFORM]})" for count in config.samples]
+        parts = [f"{spread[count, LEARNT]} with {count:,} draws (uniform draws: {spread[count, UNIFORM]})" for count in config.samples]
         return (
-            f"{said} Of the hypervolume of the best possible front, drawing recovers {', '.join(parts)}; mean ± deviation of "
-            f"{config.repeats} repeats."
+            f"{said} Of the hypervolume of the best possible front, the learnt distribution recovers {', '.join(parts)}; mean ± standard "
+            f"deviation of {config.repeats} repeats."
         )
 
 

@@ -19,7 +19,6 @@ from drnas_lib.collection.views.tables import OPTIMUM
 
 RESNET = "ResNet (He et al., 2016)"
 ABSENT_TABLE = "no NAS-Bench-201 table; the conclusion says how to get it"
-REDUCED = " These are reduced runs: their accuracies belong in no column of the paper. The report judges its claims at the laptop scale."
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -32,6 +31,16 @@ def _styled(table: pd.DataFrame) -> Styler:
     style = style.set_properties(subset=notes, **{"white-space": "normal", "min-width": "11em", "font-size": "85%"})
     weights = {"paper": "opacity: 0.65", "ours": "font-weight: bold"}
     return style.apply(lambda row: [weights.get(row.name[1], "")] * len(row), axis=1)
+
+
+def _caution(runs: pd.DataFrame) -> str:
+    """What a reader of reduced runs has to know; empty where none is reduced."""
+    reduced = runs.reduced != ""
+    which = "These" if reduced.all() else "Some of these"
+    said = (
+        f" {which} are reduced runs: their accuracies belong in no column of the paper. The report judges its claims at the laptop scale."
+    )
+    return said if reduced.any() else ""
 
 
 def _note(why: str) -> str:
@@ -113,9 +122,7 @@ class Table4Report(TableReport):
         if self.benchmark is not None and dataset in DATASETS:
             best = self.benchmark.optimum(dataset, "test")[1]
             said += f" Ranks are those of the median seed, with the share of all cells below it; the best cell has {best:.2f} %."
-        if found.reduced.any():
-            said += REDUCED
-        return said
+        return said + _caution(found)
 
     def cost(self) -> Figure | Markdown:
         """Time and memory of each search."""
@@ -165,23 +172,32 @@ class Table1Report(TableReport):
         return comparison_plots.memory_by_stage(self.runs, self.paper) if len(self.runs) else Markdown("Nothing was searched yet.")
 
     def conclusion(self) -> Markdown:
-        """A sentence on memory for each data set, and why other runs are missing."""
+        """A sentence on accuracy and memory for each data set, and why other runs are missing."""
         if self.runs.empty:
             return self._conclusion(["**Nothing to compare yet.**"])
-        sentences = [_memory_sentence(dataset, of_set) for dataset, of_set in self.runs.groupby("dataset", sort=False)]
-        return self._conclusion(sentences, REDUCED if self.runs.reduced.any() else "")
+        sentences = [_lost_and_saved(dataset, of_set) for dataset, of_set in self.runs.groupby("dataset", sort=False)]
+        return self._conclusion(sentences, _caution(self.runs))
 
 
-def _memory_sentence(dataset: str, runs: pd.DataFrame) -> str:
-    first, last = runs.iloc[0], runs[runs.row != "ours"].iloc[-1]
+def _lost_and_saved(dataset: str, runs: pd.DataFrame) -> str:
+    """Accuracy and memory of the smallest and the largest K, and of the progressive search; means over seeds."""
+    constant, progressive = runs[runs.row != "ours"], runs[runs.row == "ours"]
+    if constant.empty:
+        return f"**{dataset}: no search with one K yet.**"
+    first, last = (constant[constant.label == label] for label in (constant.label.iloc[0], constant.label.iloc[-1]))
+    before, after = first.activation_mb.mean(), last.activation_mb.mean()
+    accuracies = [tables.measured(of.test_acc_pct.astype(float)) for of in (first, last)]
+    known = constant.test_acc_pct.notna().any()
+    accuracy = f"the test accuracy of the found cells goes from {' to '.join(accuracies)} %, and " if known else ""
     said = (
-        f"**{dataset}: from {first.label} to {last.label} the activations that a step keeps fall from {first.activation_mb:.1f} to "
-        f"{last.activation_mb:.1f} MB, {first.activation_mb / last.activation_mb:.1f} times.**"
+        f"**{dataset}: from {first.label.iloc[0]} to {last.label.iloc[0]} {accuracy}the activations that a step keeps fall from "
+        f"{before:.1f} to {after:.1f} MB, by a factor of {before / after:.1f}.**"
     )
-    progressive = runs[runs.row == "ours"]
     if progressive.empty:
         return said
     stages = ", then ".join(
-        f"{s['activation_mb']:.1f} MB at K = {s['k']} with {s['operations_kept']} operations" for s in progressive.iloc[0].stage_memory
+        f"{stage.activation_mb:.1f} MB at K = {stage.k} with {stage.operations_kept} operations"
+        for stage in tables.by_stage(progressive).itertuples()
     )
-    return f"{said} The progressive search needs {stages}, against {first.activation_mb:.1f} MB of {first.label}."
+    reaches = f"reaches {tables.measured(progressive.test_acc_pct.astype(float))} % and needs" if known else "needs"
+    return f"{said} The progressive search {reaches} {stages}, against {before:.1f} MB of {first.label.iloc[0]}."

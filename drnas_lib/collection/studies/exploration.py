@@ -203,17 +203,18 @@ class Exploration:
         reduced = self.report.record["reduced"]
         said = (
             f"Of {self.config.samples} draws, {first.distinct_cells} cells are distinct after epoch {first.epoch} and "
-            f"{last.distinct_cells} after epoch {last.epoch}; the distribution is as wide as {first.effective_choices:,.0f} and "
-            f"{last.effective_choices:,.0f} equally likely choices."
+            f"{last.distinct_cells} after epoch {last.epoch}; the distribution is as wide as {first.effective_choices:,.0f} equally likely "
+            f"cells at first and {last.effective_choices:,.0f} at last."
         )
         if self.accuracy is not None:
             of = self.accuracy[self.accuracy.dataset == (dataset if dataset in DATASETS else DATASETS[0])]
             start, end = of.iloc[0], of.iloc[-1]
             before, after = (f"{of.mean_cell_pct:.1f} % ({place(of.mean_cell_rank, of.mean_cell_below_pct)})" for of in (start, end))
             said += (
-                f" The range of their accuracy on {start.dataset} goes from {start.q0_pct:.1f} to {start.q100_pct:.1f} % at first, to "
-                f"{end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (half of the draws within {end.q25_pct:.1f} to {end.q75_pct:.1f} %), "
-                f"and the cell of the mean from {before} to {after}; the best cell of all has {self.optima[start.dataset]:.2f} %. "
+                f" The accuracy of the draws on the {self.config.split} images of {start.dataset} spans {start.q0_pct:.1f} to "
+                f"{start.q100_pct:.1f} % at first and {end.q0_pct:.1f} to {end.q100_pct:.1f} % at last (middle half: {end.q25_pct:.1f} to "
+                f"{end.q75_pct:.1f} %). That of the cell of the mean goes from {before} to {after}; the best cell of all has "
+                f"{self.optima[start.dataset]:.2f} %. "
                 "The paper's Figure 1 draws the same range and line, and its text states no values."
             )
         return f"**{said}**" + (f" This was a reduced run ({'; '.join(reduced)}), not the paper's." if reduced else "")

@@ -18,7 +18,9 @@ from torch.nn import functional as F
 
 from drnas_lib.architecture import dirichlet
 from drnas_lib.collection.studies.config import HessianPart
+from drnas_lib.collection.views.comparison_plots import short
 from drnas_lib.collection.views.published import paper_text
+from drnas_lib.config.method_presets import METHODS
 from drnas_lib.errors import UserError
 from drnas_lib.runs import integrity, snapshots
 from drnas_lib.runs.device import choose, describe, reproducible
@@ -238,14 +240,22 @@ def endpoints(table: pd.DataFrame) -> pd.DataFrame:
 def conclusion(table: pd.DataFrame) -> str:
     """The growth of the dominant eigenvalue for each method, beside the paper's."""
     parts = [
-        f"{method} on {space} (n = {row.runs:.0f}): from {row['first']:.4g} to {row['last']:.4g}"
-        + (f", ×{row.growth:.2f}" if row["first"] > 0 else "")
+        f"{short(METHODS[method].label)} on {space} (n = {row.runs:.0f}) {row['first']:.4g} and {row['last']:.4g}"
+        + (f", ratio of the means {row.growth:.2f}" if row["first"] > 0 else "")
         for (space, method), row in growth(table).iterrows()
     ]
     paper, reduced = paper_text()["figure4"], sorted(set(table.reduced) - {""})
     return (
-        f"**Dominant eigenvalue, first to last snapshot: {'; '.join(parts)}. Largest symmetry defect {table.symmetry_defect.max():.1e}.** "
+        f"**Dominant eigenvalue, mean over the runs, after the first and the last snapshot (epochs {table.epoch.min()} and "
+        f"{table.epoch.max()}): {'; '.join(parts)}.** The Hessians are symmetric up to {table.symmetry_defect.max():.1e} "
+        "of their largest entry. "
         f"The paper: about ×{paper['eigenvalue_growth_of_darts']} for DARTS in {paper['epochs']} epochs on CIFAR-10 "
         f"(mean of {paper['runs']} runs), while DrNAS stays low."
         + (f" These were reduced runs ({' | '.join(reduced)}), not the paper's." if reduced else "")
     )
+
+
+def least_sentence(table: pd.DataFrame) -> str:
+    """In how many snapshots the loss is not convex in the variable, and how far at most."""
+    negative, lowest = (table.least < 0).sum(), table.least.min()
+    return f"**The least eigenvalue is negative in {negative} of {len(table)} snapshots; the lowest is {lowest:.3g}.**"

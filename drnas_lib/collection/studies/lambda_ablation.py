@@ -9,6 +9,7 @@ from drnas_lib.benchmark.table import DATASETS, Benchmark, Standing, place
 from drnas_lib.collection.studies.hessian import Protocol, study_all
 from drnas_lib.collection.views.published import paper_table
 from drnas_lib.collection.views.search_report import SearchReport
+from drnas_lib.collection.views.tables import mean_std_text
 from drnas_lib.genotype import Nb201Genotype
 
 UNKNOWN = Standing(math.nan, math.nan, math.nan, math.nan)
@@ -58,15 +59,17 @@ def conclusion(runs: pd.DataFrame, reduced: list[str]) -> str:
     if runs.test_acc_pct.isna().all():
         return f"**How good these cells are is unknown here:** {runs.unknown.iloc[0]}"
     by_lam = runs.groupby("lam")
-    ours, places = by_lam.test_acc_pct.mean(), by_lam[["rank", "below_pct"]].median()
-    best, worst = (f"λ = {lam:g} with {ours[lam]:.2f} % ({place(*places.loc[lam])})" for lam in (ours.idxmax(), ours.idxmin()))
-    spread, n = ours.max() - ours.min(), by_lam.seed.size().min()
+    ours, std, places = by_lam.test_acc_pct.mean(), by_lam.test_acc_pct.std(), by_lam[["rank", "below_pct"]].median()
+    with_accuracy = lambda lam: f"λ = {lam:g} with {mean_std_text(ours[lam], std[lam])} % ({place(*places.loc[lam])})"
+    best, worst, n = with_accuracy(ours.idxmax()), with_accuracy(ours.idxmin()), by_lam.seed.size().min()
     found = (
-        f"Best is {best}, worst {worst}, {spread:.2f} points apart" if len(ours) > 1 else f"The regulariser has one strength here, {best}"
+        f"Best is {best}, worst {worst}, {ours.max() - ours.min():.2f} points apart"
+        if len(ours) > 1
+        else f"The only strength here is {best}"
     )
     said = (
-        f"{found}; the best cell of all has {runs.best_pct.iloc[0]:.2f} % on {runs.accuracy_on.iloc[0]} (n = {n} seeds each, ranks are "
-        f"their medians; regulariser {runs.regulariser.iloc[0]})."
+        f"{found}. The best cell of all has {runs.best_pct.iloc[0]:.2f} % on {runs.accuracy_on.iloc[0]}. Each λ has {n} "
+        f"{'seed' if n == 1 else 'seeds (mean ± standard deviation; ranks are medians)'}; the regulariser is {runs.regulariser.iloc[0]}."
     )
     if len(ours) > 1:
         said += " In the paper every λ from 0.001 to 0.01 reaches 94.36 %, and none falls below 93.76 %."
@@ -77,4 +80,5 @@ def eigenvalue_sentence(table: pd.DataFrame) -> str:
     """The dominant eigenvalue after the last epoch for each lambda, in a sentence."""
     last = table[table.epoch == table.epoch.max()].groupby("lam").dominant.mean()
     parts = ", ".join(f"{value:.4g} at λ = {lam:g}" for lam, value in last.items())
-    return f"**After the last epoch the dominant eigenvalue of the loss is {parts}. The paper draws Figure 5 and states no values.**"
+    said = f"After the last epoch the dominant eigenvalue of the Hessian of the loss, mean over the seeds, is {parts}."
+    return f"**{said} The paper draws Figure 5 and states no values.**"

@@ -41,11 +41,12 @@ def _row(report: SearchReport) -> dict:
 def sentence(rows: pd.DataFrame) -> str:
     """The mean difference between the found cells and the median of their random cells, over the seeds of the search."""
     above, noise, n = rows.above_median_points, rows.noise_points, len(rows)
-    mean = f"{above.mean():.1f}" + (f" ± {above.sem():.1f}" if n > 1 else "")
+    mean = f"{above.mean():+.1f}" + (f" ± {above.sem():.1f}" if n > 1 else "")
     return (
-        f"**Over {n} {'seed' if n == 1 else 'seeds'} of the search the found cell is {mean} points above the median of the random cells "
-        f"trained beside it{' (mean and standard error)' if n > 1 else ''}: by more than noise above it in {(above > noise).sum()} of {n}, "
-        f"by more than noise below it in {(-above > noise).sum()}. Its mean rank is {rows['rank'].mean():.1f} of {rows.of_cells.max()}, "
+        f"**Over {n} {'seed' if n == 1 else 'seeds'} of the search the difference between the found cell and the median of the random "
+        f"cells trained beside it is {mean} points{' (mean and standard error)' if n > 1 else ''}. The found cell is above the median in "
+        f"{(above > 0).sum()} of {n}, by more than the noise in {(above > noise).sum()}; it is below by more than the noise in "
+        f"{(-above > noise).sum()}. Its mean rank is {rows['rank'].mean():.1f} of {rows.of_cells.max()}, "
         f"its mean accuracy {rows.found_pct.mean():.1f} %; all-skip has {rows.all_skip_pct.mean():.1f} %, and random cells lie between "
         f"{rows.random_least_pct.min():.1f} and {rows.random_most_pct.max():.1f} %.**"
     )

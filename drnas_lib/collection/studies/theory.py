@@ -127,22 +127,22 @@ def laplace_sentence(table: pd.DataFrame) -> str:
     nearest = (wide.index.to_series() - 1.0).abs().idxmin()
     noise = (wide["Monte Carlo"] / wide["exact"] - 1).abs().max()
     return (
-        f"**At β ≈ {nearest:g}, where every search starts, the Laplace approximation gives {100 * ratio[nearest]:.0f} % of the exact "
-        f"variance, at β ≈ {wide.index.max():g} {100 * ratio.iloc[-1]:.0f} %, at β ≈ {wide.index.min():g} {100 * ratio.iloc[0]:.0f} %. "
-        f"Monte Carlo agrees with the exact moments within {100 * noise:.1f} %.**"
+        f"**The Laplace approximation gives {100 * ratio[nearest]:.0f} % of the exact variance at β ≈ {nearest:g}, near where every search "
+        f"starts, {100 * ratio.iloc[-1]:.0f} % at β ≈ {wide.index.max():g} and {100 * ratio.iloc[0]:.0f} % at β ≈ {wide.index.min():g}. "
+        f"Monte Carlo agrees with the exact variances within {100 * noise:.1f} %.**"
     )
 
 
 def kl_sentence(table: pd.DataFrame) -> str:
-    """The ratio of the two penalties near and far from the anchor."""
+    """The ratio of the two penalties near η = 0 and far from it."""
     one = table[table.direction == "one operation"].set_index("eta")
     near, high, low = (one.iloc[(one.index.to_series() - at).abs().argmin()] for at in (0.2, one.index.max(), one.index.min()))
     ratio = {row.name: row.kl_nats / row.l2 for row in (near, high, low)}
     return (
-        f"**Near the anchor both are quadratic, with KL {ratio[near.name]:.2f} times the l2 penalty at η = {near.name:.1f}; at "
-        f"η = {high.name:.0f} it is {ratio[high.name]:.2f} and at η = {low.name:.0f} {ratio[low.name]:.2f} times, so beside l2 it holds "
-        f"β back harder {'below' if ratio[low.name] > ratio[high.name] else 'above'} 1. The paper (A.5) names KL as the alternative "
-        "and finds the l2 penalty good enough.**"
+        f"**Near η = 0 (β = 1) both are quadratic, and at η = {near.name:.1f} KL is {ratio[near.name]:.2f} times the l2 penalty. It is "
+        f"{ratio[high.name]:.2f} times the l2 penalty at η = {high.name:.0f} and {ratio[low.name]:.2f} times at η = {low.name:.0f}: KL "
+        f"pulls harder than l2 where β is {'below' if ratio[low.name] > ratio[high.name] else 'above'} 1. The paper (A.5) names KL as the "
+        "alternative and finds the l2 penalty good enough.**"
     )
 
 

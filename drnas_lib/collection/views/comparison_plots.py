@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from drnas_lib.collection.views.style import OTHER, OURS, REFERENCE, legend, new_figure
+from drnas_lib.collection.views.tables import by_stage
 
 MANY = 20  # seeds, from which on dots are small
 
@@ -81,14 +82,12 @@ def cost(runs: pd.DataFrame, labels: list[str]) -> Figure:
 
 
 def memory_by_stage(runs: pd.DataFrame, paper: list[dict]) -> Figure:
-    """A bar for every stage of every search; the paper's figure as a diamond where ours is a GPU's peak as well."""
-    key, name = _memory_column(runs)
-    stages = runs.drop_duplicates(["dataset", "row"]).explode("stage_memory", ignore_index=True)
+    """A bar for every stage of every search, the mean over seeds; the paper's as a diamond where ours is a GPU's peak as well."""
+    (key, name), stages = _memory_column(runs), by_stage(runs)
     several = stages.duplicated(["dataset", "row"], keep=False)
-    memory = stages.stage_memory.map(lambda stage: stage[key])
-    labels = stages.dataset + ", " + stages.label + stages.stage_memory.map(lambda stage: f", stage {stage['stage']}").where(several, "")
+    labels = stages.dataset + ", " + stages.label + (", stage " + stages.stage.astype(str)).where(several, "")
     figure, ((ax,),) = new_figure(width=8, height=0.34 * len(stages) + 1.2)
-    bars = ax.barh(labels, memory, color=[OTHER if row == "ours" else OURS for row in stages.row])
+    bars = ax.barh(labels, stages[key], color=[OTHER if row == "ours" else OURS for row in stages.row])
     ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
     if key == "gpu_peak_memory_mb":
         published = {(row["dataset"], str(row["k"])): row["gpu_memory_mb"] for row in paper}

@@ -76,7 +76,7 @@ def accuracy_by_epoch(accuracy: pd.DataFrame, optimum: float, dataset: str) -> F
     """Benchmark test accuracy of the derived cell after each epoch, columns `epoch` and `test_acc_pct`, and that of the best cell."""
     figure, ((ax,),) = new_figure(width=9.0, height=3.2)
     ax.axhline(optimum, color=REFERENCE, ls="--", label=f"best cell of the benchmark: {optimum:.2f} %")
-    ax.step(accuracy.epoch, accuracy.test_acc_pct, where="mid", color=OURS, label="cell of the Dirichlet mean")
+    ax.step(accuracy.epoch, accuracy.test_acc_pct, where="mid", color=OURS, label="cell after each epoch")
     epoch_axis(ax, f"{dataset} test accuracy (%)")
     legend(ax)
     return figure

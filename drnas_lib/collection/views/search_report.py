@@ -56,12 +56,14 @@ class SearchReport(RunReport):
     def trajectory_sentence(self) -> Markdown:
         first, last = self.history.iloc[0], self.history.iloc[-1]
         gap = last.train_acc_pct - last.valid_acc_pct
-        training = f"Training batches went from {first.train_acc_pct:.1f} % to {last.train_acc_pct:.1f} % in {len(self.history)} epochs"
-        side = "below" if gap > 0 else "above"
-        validation = f"in the last, validation batches reached {last.valid_acc_pct:.1f} %, {abs(gap):.1f} points {side} them. Both"
+        side = "lower" if gap > 0 else "higher"
+        validation = f"In the last epoch it was {last.valid_acc_pct:.1f} % on validation batches, {abs(gap):.1f} points {side}."
         if math.isnan(gap):  # a method that computes no validation batch while it trains
-            validation = "no validation batch moves η here. These"
-        return Markdown(f"{training}; {validation} are batch averages of a supernet, not the accuracy of a cell.")
+            validation = "No validation batch moves η here."
+        return Markdown(
+            f"The accuracy on training batches went from {first.train_acc_pct:.1f} to {last.train_acc_pct:.1f} % in {len(self.history)} "
+            f"epochs. {validation} These are averages over batches of the supernet, not the accuracy of a cell."
+        )
 
     def concentrations(self) -> Figure:
         return plots.concentrations(self.eta)
@@ -110,8 +112,8 @@ def _table_conclusion(report: SearchReport) -> str:
     standing, (table, _) = Standing.from_record(found, key), Benchmark.load_if_available()
     if standing is None and table is not None:  # records of before ranks were kept
         standing = table.standing(found[f"{key}_acc_pct"], report.dataset, "test")
-    reached = standing or f"{found[f'{key}_acc_pct']:.2f} %; best {found[f'optimum_{key}_acc_pct']:.2f}"
-    said = f"In the benchmark (200 epochs, mean of its seeds) the cell reaches {reached}, in test accuracy on {report.dataset}."
+    reached = standing or f"{found[f'{key}_acc_pct']:.2f} %; the best cell has {found[f'optimum_{key}_acc_pct']:.2f} %"
+    said = f"In the benchmark (200 epochs, mean of its seeds) the test accuracy of the cell on {report.dataset} is {reached}."
     return f"**{said}**{report.caution}"
 
 

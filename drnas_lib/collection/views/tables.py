@@ -67,6 +67,15 @@ def against(ours: pd.Series, published: dict | None) -> str:
     return ABSENT if published is None or ours.isna().all() else f"{round(ours.mean() - published['mean'], 2) + 0.0:+.2f}"
 
 
+def by_stage(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row for each stage of each search: dataset, row, label, stage, k, operations_kept, and its memory in MB, the mean over seeds."""
+    runs = runs.explode("stage_memory", ignore_index=True)
+    stages = pd.concat([runs[["dataset", "row", "label"]], pd.DataFrame([*runs.stage_memory])], axis="columns")
+    memory = ["activation_mb", "gpu_peak_memory_mb"]  # None where no GPU measured it
+    stages[memory] = stages[memory].astype(float)
+    return stages.groupby(["dataset", "row", "label", "stage", "k", "operations_kept"], sort=False, as_index=False)[memory].mean()
+
+
 def memory(runs: pd.DataFrame) -> str:
     """The peak on a GPU where it was measured; otherwise the activations that a step keeps, which is another, smaller quantity."""
     for column, text in (("gpu_peak_memory_mb", "{:.0f} MB GPU peak"), ("activation_mb", "{:.1f} MB activations")):

@@ -104,7 +104,7 @@ def test_of_nothing_everything_is_not_run_but_what_is_counted(tmp_path):
     report = Report.read(tmp_path)
     kinds = {finding.verdict for finding in report.findings if not (finding.full and finding.full[0].run is None)}
     assert kinds == {Verdict.NOT_RUN}
-    assert report.verdict("Table 1") == "20 not run" and report.verdict("Table 3").endswith("(nothing can make 45 of them)")
+    assert report.verdict("Table 1") == "20 not run" and report.verdict("Table 3").endswith("(for 45 of them there is nothing to run)")
     assert report.reduced_runs().empty
 
 
@@ -116,7 +116,8 @@ def test_damaged_runs_are_named_in_the_opening(tmp_path):
 
 def test_the_sentence_names_what_was_not_reproduced(report):
     said = report.sentence("Table 2").data
-    assert said.startswith("**Table 2: 7 reproduced") and "NASNet-A (Zoph et al., 2018), parameters: 3.831 for 3.3" in said
+    assert said.startswith("**Table 2, 56 numbers: 7 reproduced")
+    assert "NASNet-A (Zoph et al., 2018): parameters (M) 3.831, printed 3.3" in said
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -82,7 +82,7 @@ def test_the_study_of_a_run_with_a_measured_latency(data_root, tmp_path):
     first, said = study.picked.iloc[0], study.conclusion()
     standing = Benchmark.load().standing(first.accuracy_pct, "cifar10", "test")
     assert (first["rank"], first.below_pct) == (standing.rank, standing.below_pct)
-    assert f"The most probable cell drawn without a budget reaches {first.accuracy_pct:.2f} % (rank {standing.rank:,}, better than" in said
+    assert f"The most probable cell drawn without a budget has {first.accuracy_pct:.2f} % (rank {standing.rank:,}, better than" in said
 
 
 def test_without_the_table_the_cells_are_counted_and_not_judged(tmp_path, monkeypatch):

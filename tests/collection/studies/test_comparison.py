@@ -11,7 +11,7 @@ from drnas_lib.benchmark.table import Benchmark, how_to_get
 from drnas_lib.collection.studies.comparison import RUN_COLUMNS, ComparisonConfig, PartialChannelsConfig, runs
 from drnas_lib.collection.studies.comparison_report import Table1Report, Table4Report, sensitivity
 from drnas_lib.collection.studies.searches import look_up_missing, run_missing
-from drnas_lib.collection.views.tables import table1, table4
+from drnas_lib.collection.views.tables import by_stage, table1, table4
 from drnas_lib.config import method_presets
 from drnas_lib.config.method_presets import METHODS, MethodRow
 from drnas_lib.config.parameters import ParameterError
@@ -202,4 +202,8 @@ def test_partial_channels_report(tmp_path):
     memory = report.runs.set_index("row").activation_mb
     assert memory["4"] < memory["1"] and len(report.runs.set_index("row").stage_memory["ours"]) == 2
     assert "progressive" in report.table().to_html() and report.memory().axes
-    assert "times" in report.conclusion().data
+    assert "by a factor of" in report.conclusion().data
+    more = report.runs.stage_memory.map(lambda stages: [stage | {"activation_mb": 3 * stage["activation_mb"]} for stage in stages])
+    one, two = by_stage(report.runs), by_stage(pd.concat([report.runs, report.runs.assign(stage_memory=more)]))
+    assert len(one) == 4 and one[one.row == "ours"].stage.tolist() == [1, 2]
+    assert two.activation_mb.tolist() == pytest.approx((2 * one.activation_mb).tolist()), "the mean over seeds"

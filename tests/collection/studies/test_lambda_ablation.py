@@ -22,7 +22,7 @@ def test_a_row_for_each_lambda_beside_the_paper(data_root):
 
 def test_of_a_single_lambda_nothing_is_called_best_or_worst(data_root):
     said = lambda_ablation.conclusion(lambda_ablation.accuracies(RUNS[:1]), [])
-    assert said.startswith("**The regulariser has one strength here, λ = 0 with ") and "orst" not in said and "In the paper" not in said
+    assert said.startswith("**The only strength here is λ = 0 with ") and "orst" not in said and "In the paper" not in said
 
 
 def test_without_the_table_the_cells_are_not_judged(tmp_path, monkeypatch):

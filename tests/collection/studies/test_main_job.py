@@ -55,7 +55,7 @@ def test_the_sentence_counts_what_is_above_and_below_by_more_than_noise(studied)
     _, rows = studied
     told = rows.assign(above_median_points=[4.0, -6.0], noise_points=[3.0, 5.0])
     said = main_job.sentence(told)
-    assert "Over 2 seeds of the search the found cell is -1.0 ± 5.0 points above" in said
-    assert "above it in 1 of 2, by more than noise below it in 1" in said
-    assert "Over 1 seed of the search the found cell is 4.0 points above" in main_job.sentence(told[:1])
+    assert "Over 2 seeds of the search the difference" in said and "is -1.0 ± 5.0 points (mean and standard error)" in said
+    assert "above the median in 1 of 2, by more than the noise in 1; it is below by more than the noise in 1." in said
+    assert "Over 1 seed" in main_job.sentence(told[:1]) and "is +4.0 points." in main_job.sentence(told[:1])
     assert study_plots.main_job(rows, "digits").axes
