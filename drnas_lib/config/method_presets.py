@@ -25,6 +25,7 @@ class MethodRow:
     options: Mapping[str, dict] = field(default_factory=dict)  # parameters that only some methods read
     steps: tuple[str, ...] = GRADIENT_STEPS  # values of `step` that suit it; the first is its default
     progressive: bool = False  # whether it uses the protocol's stages by default
+    softmax_of_eta: bool = True  # whether a cell can be derived from softmax(eta)
 
 
 # The NAS-Bench-201 baselines' code: Nesterov and a decay of 5e-4 for the weights, Adam with a decay of 1e-3 for eta.
@@ -42,6 +43,7 @@ METHODS: dict[str, MethodRow] = {
         {"paper": OFFICIAL | dict(epochs=250, step="weights_only")},
         {"paper": CANDIDATES | dict(candidate_batch=512)},
         WEIGHTS_ONLY,
+        softmax_of_eta=False,
     ),
     "enas": MethodRow(
         "drnas_lib.methods.enas:ENAS",
@@ -51,6 +53,7 @@ METHODS: dict[str, MethodRow] = {
                                   lr_half_period=10)},
         {"paper": CANDIDATES | dict(controller_lr=1e-3, controller_updates=50, controller_samples=20)},
         WEIGHTS_ONLY,
+        softmax_of_eta=False,
     ),
     "darts": MethodRow(
         "drnas_lib.methods.darts:DARTS",
@@ -88,6 +91,7 @@ METHODS: dict[str, MethodRow] = {
             "released": dict(k=4),
         },
         {"paper": dict(edge_normalisation=True, none_in_cell=False), "released": dict(edge_normalisation=False, none_in_cell=True)},
+        softmax_of_eta=False,
     ),
     "drnas": MethodRow("drnas_lib.methods.drnas:DrNAS", "DrNAS", progressive=True),
 }  # fmt: skip
@@ -123,8 +127,11 @@ def problems(method: str, protocol: str, given: dict, settings: dict) -> Iterato
         yield f"{name}={given[name]} with method={method!r}: only {', '.join(readers)} read it. Leave it out."
     if settings["step"] not in row.steps:
         yield f"step={settings['step']!r} with method={method!r}: allowed are {', '.join(row.steps)}."
-    if settings["step"] == "single_level" and settings["bilevel"] == "second":
-        yield "step='single_level' with bilevel='second': that looks one step ahead, on another batch. Allowed is bilevel='first'."
+    if settings["step"] in ("single_level", "weights_only") and settings["bilevel"] == "second":
+        why = "the second order looks ahead where η moves on a validation batch of its own"
+        yield f"step={settings['step']!r} with bilevel='second': {why}. Allowed is bilevel='first'."
+    if settings["derive"] == "softmax" and not row.softmax_of_eta:
+        yield f"derive='softmax' with method={method!r}: its cell does not follow from softmax(η). Allowed is derive='mean'."
     if row.steps == WEIGHTS_ONLY and min(keep) < max(keep):
         yield f"keep={keep} with method={method!r}: it learns nothing to prune by. Leave it out."
     if min(keep) == 1 and (usual | given).get("none_in_cell") is False:

@@ -4,7 +4,7 @@ This file alone defines the scales, for every space and for trainings.
 
 full    the published length; on embedded data and on a folder of one's own, the length that the project chose for them.
 laptop  the paper's searches at a size that two CPU cores repeat with several seeds in an afternoon. Its results are judged by the
-        paper's claims (claims.py) and never stand beside its numbers.
+        paper's claims (claims.py) and never compared with its numbers.
 smoke   every step in seconds, for tests.
 
 All methods share one size, so that they are compared on equal terms. The rest follows the method's own protocol: each stage keeps its
@@ -39,7 +39,7 @@ SEARCHES: dict[str, dict[tuple[str, str], dict[str, int]]] = {
         **{(space, family): dict(epochs=2, channels=8, cells=3, **BRIEFLY) for space in ROBUST_SPACES for family in IN_MEMORY},
     },
 }
-# (network, whether images are read as they are needed) -> the same; the networks are those of retrain.MACROS.
+# (network, whether images are read as they are needed) -> the same; the networks are those of presets.MACROS.
 TRAININGS: dict[str, dict[tuple[str, bool], dict[str, int]]] = {
     LAPTOP: {
         ("cifar", False): dict(epochs=20, channels=8, cells=8, subset=5000),

@@ -1,6 +1,7 @@
 """`DeviceImages`: a data set on the device, its batches, and the `Share` of each process; `MemoryFeed`: those of a training."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -130,6 +131,12 @@ class MemoryFeed:
         self.tests = DeviceImages(dataset.test, replace(augment, pad=0), device)  # they are never augmented
         self.steps = full_batches(len(self.images), batch_size)
         self.unreadable: list[str] = []
+
+    def with_seed(self, seed: int) -> "MemoryFeed":
+        """The batches of another seed, from the same images on the device."""
+        other = copy(self)
+        other.seed = seed
+        return other
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The augmented training batches of an epoch."""

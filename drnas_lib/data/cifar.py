@@ -6,6 +6,7 @@ The functions that need torchvision import it: that takes two seconds, for which
 import contextlib
 import hashlib
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def _published(name: str, root: Path, looked_for: list[Path]) -> Loaded:
     folder = root / reader.base_folder
     there = folder.exists()
     if not there:
-        print(f"Downloading {reader.url} to {root}", flush=True)
+        print(f"Downloading {reader.url} to {root}", file=sys.stderr, flush=True)  # a run on several processes reads their output
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # its progress bar would fill the notebook
             parts = [reader(root, train=part, download=True) for part in (True, False)]

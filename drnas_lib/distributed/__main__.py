@@ -37,8 +37,11 @@ TIMEOUT = timedelta(minutes=10)  # for a process that does not answer; one that 
 GO_ON = "Nothing is lost but the epoch in progress: start the same command again, it continues from the last epoch."
 
 
-class LostProcess(UserError, RuntimeError):
-    """Another process of the run has ended; the message says how to go on."""
+class LostProcess(UserError):
+    """Another process of the run has ended; the message says how to go on.
+
+    It is no Exception: SIGTERM raises it anywhere, also where the code takes any Exception for a damaged file.
+    """
 
 
 def parameters(arguments: list[str] | None = None) -> tuple[str, dict]:

@@ -22,7 +22,8 @@ from drnas_lib.search import run as search_run
 from drnas_lib.search.evaluation import TrainingEpoch
 from drnas_lib.search.loop import Epoch, SearchError
 
-LINES_KEPT = 200  # of the error streams of the processes
+LINES_KEPT = 200  # of what the processes print besides their progress
+START = '{"kind": '  # of a line of progress
 Config = SearchConfig | RetrainConfig
 Progress = search_run.Progress | retrain_run.Progress
 
@@ -101,7 +102,12 @@ def _several(name: str, processes: int, file: Path) -> Iterator[Progress]:
     reader = Thread(target=errors.extend, args=(torchrun.stderr,), daemon=True)
     reader.start()
     try:
-        yield from map(ProgressLines().decode, torchrun.stdout)
+        lines = ProgressLines()
+        for line in torchrun.stdout:
+            if line.startswith(START):
+                yield lines.decode(line)
+            else:  # of a library, such as NCCL
+                errors.append(line)
         code = torchrun.wait()
     finally:
         torchrun.terminate()  # does nothing to a process that has ended

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.methods.method import Batch, Method, MethodContext
+from drnas_lib.data.batches import Batch
+from drnas_lib.methods.method import Method, MethodContext, one_hot
 from drnas_lib.nets.single_path import SinglePathNet
 
 
@@ -52,11 +52,7 @@ class BestOfCandidates(Method):
 
     def scores(self) -> Tensor:
         """One-hot at the best cell so far."""
-        return self.one_hot(self.best)
-
-    def one_hot(self, chosen: Tensor) -> Tensor:
-        """Operations (..., E) as one-hot cells (..., E, O) in the type of eta."""
-        return F.one_hot(chosen, self.variables.eta.shape[-1]).to(self.variables.eta.dtype)
+        return one_hot(self.best, self.variables.eta)
 
     def after_epoch(self, context: MethodContext, last: bool) -> None:
         """Make the best of the candidates, the first of equals, the answer."""
@@ -79,7 +75,7 @@ class RSPS(BestOfCandidates):
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         eta = self.variables.eta
-        return self.one_hot(torch.randint(eta.shape[-1], (count, *eta.shape[:2]), generator=generator, device=eta.device))
+        return one_hot(torch.randint(eta.shape[-1], (count, *eta.shape[:2]), generator=generator, device=eta.device), eta)
 
     def batches(self, context: MethodContext, count: int) -> Iterator[Batch]:
         return context.plain(self.candidate_batch, count)

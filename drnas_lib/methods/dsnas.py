@@ -14,15 +14,10 @@ from torch.autograd.function import once_differentiable
 
 from drnas_lib.architecture.variables import ArchVariables
 from drnas_lib.methods.gumbel import gumbel
-from drnas_lib.methods.method import Method, MethodContext
+from drnas_lib.methods.method import Method, MethodContext, one_hot
 from drnas_lib.nets.single_path import SinglePathNet
 
 FIXING_MARGIN = 0.3  # the difference of the two largest probabilities at which an edge is fixed
-
-
-def one_hot(chosen: Tensor, like: Tensor) -> Tensor:
-    """(G, E, O) in the type of `like`, 1 at `chosen` (G, E). F.one_hot synchronises to check its input."""
-    return torch.zeros_like(like).scatter_(-1, chosen[..., None], 1)
 
 
 class _Drawn(torch.autograd.Function):

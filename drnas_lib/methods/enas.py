@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.architecture.variables import ArchVariables
+from drnas_lib.data.batches import Batch
 from drnas_lib.methods.candidates import BestOfCandidates, accuracies
-from drnas_lib.methods.method import Batch, MethodContext
+from drnas_lib.methods.method import MethodContext, one_hot
 
 BETAS, EPS, CLIP = (0.0, 0.999), 1e-3, 5.0
 ENTROPY_WEIGHT = 1e-4
@@ -79,7 +80,7 @@ class ENAS(BestOfCandidates):
 
     def _cells(self, chosen: Tensor) -> Tensor:
         """(N, G E) -> one-hot (N, G, E, O) on the CPU, where the network decides which operations to launch."""
-        return self.one_hot(chosen.view(-1, *self.best.shape))
+        return one_hot(chosen.view(-1, *self.best.shape), self.variables.eta)
 
     @torch.no_grad()
     def draw(self, count: int, generator: torch.Generator) -> Tensor:

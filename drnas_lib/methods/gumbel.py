@@ -4,17 +4,16 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.methods.method import Method
+from drnas_lib.methods.method import Method, one_hot
 from drnas_lib.nets.single_path import SinglePathNet
 
 
 def gumbel(like: Tensor, generator: torch.Generator) -> Tensor:
     """Standard Gumbel noise in the shape of `like`: argmax(logits + noise) is a draw from softmax(logits)."""
-    uniform = torch.empty_like(like, requires_grad=False).exponential_(generator=generator)
-    return -uniform.clamp_min(torch.finfo(like.dtype).tiny).log()
+    waits = torch.empty_like(like, requires_grad=False).exponential_(generator=generator)
+    return -waits.clamp_min(torch.finfo(like.dtype).tiny).log()
 
 
 TAU_LINES: dict[str, Callable[[int, int], float]] = {  # the share of the way from tau_start to tau_end, of (epoch, epochs)
@@ -57,5 +56,5 @@ class GDAS(GumbelSoftmax):
 
     def sample(self, generator: torch.Generator) -> Tensor:
         soft = self.relaxed(generator)
-        hard = F.one_hot(soft.argmax(-1), soft.shape[-1]).to(soft.dtype)
+        hard = one_hot(soft.argmax(-1), soft.detach())
         return hard + (soft - soft.detach())  # soft - soft is exactly zero, so that the value stays one-hot

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from drnas_lib.architecture.variables import ArchVariables
-from drnas_lib.data.batches import DeviceImages
+from drnas_lib.data.batches import Batch, DeviceImages
 from drnas_lib.nets.nb201 import Nb201SuperNet
-
-Batch = tuple[Tensor, Tensor]  # x (B, C, H, W), y (B,)
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,11 @@ class MethodContext:
         """`count` random augmented batches of the search's own size."""
         plan = self.images.plan(self.batch_size, self.image_generator, steps=count)
         return (self.images.batch(plan, i) for i in range(count))
+
+
+def one_hot(chosen: Tensor, like: Tensor) -> Tensor:
+    """(..., E, O) in the type of `like` (G, E, O), 1 at the operations `chosen` (..., E). F.one_hot synchronises to check its input."""
+    return like.new_zeros(*chosen.shape, like.shape[-1]).scatter_(-1, chosen[..., None], 1)
 
 
 class Method(nn.Module, ABC):

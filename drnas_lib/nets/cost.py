@@ -56,7 +56,7 @@ def macs(net: nn.Module, input_shape: tuple[int, ...]) -> int:
 
 
 def nb201_cost(genotype: Nb201Genotype, resolution: int = 32, **sizes: int) -> Cost:
-    """The cost of `DiscreteNetwork(genotype, **sizes)` on images of `resolution` x `resolution`: each edge adds its operation's."""
+    """The cost of `Nb201Network(genotype, **sizes)` on images of `resolution` x `resolution`: each edge adds its operation's."""
     costs = [_with_one_edge(operation, resolution, **sizes) for operation in genotype.operations]
     empty, others = _with_one_edge("none", resolution, **sizes), len(costs) - 1
     return Cost(sum(c.parameters for c in costs) - others * empty.parameters, sum(c.macs for c in costs) - others * empty.macs)

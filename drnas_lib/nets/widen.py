@@ -1,7 +1,8 @@
 """From one stage's supernet to the next: fewer operations, more channels (Net2Net, eq. 7 and 8).
 
 Every kept operation of the new supernet has the old channels, in order, followed by copies of old channels drawn at random with
-replacement. Input and output channels are drawn independently for each convolution, except inside one operation, where they must fit.
+replacement. Input and output channels are drawn independently for each convolution, except that a pointwise convolution reads the channels
+of the depthwise one before it, and statistics follow their convolution.
 Nothing is divided by the number of copies, so the function is not preserved exactly; the paper says so too.
 """
 

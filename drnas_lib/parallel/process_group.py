@@ -1,5 +1,8 @@
 """The processes of a run: gradients averaged over them (`mean`; DDP in `wrap`), sums and names. A single process exchanges nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.distributed
 from torch import Tensor, nn
@@ -50,6 +53,15 @@ class ProcessGroup:
         if self.is_distributed:
             torch.distributed.all_gather_object(parts, names)
         return sorted({name for part in parts for name in part})
+
+    @contextmanager
+    def rank_zero_first(self) -> Iterator[None]:
+        """Run the block in the process of rank zero, then in the others."""
+        if not self.is_rank_zero:
+            self.barrier()
+        yield
+        if self.is_rank_zero:
+            self.barrier()
 
     def barrier(self) -> None:
         """Return when all processes have come here."""

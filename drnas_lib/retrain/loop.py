@@ -17,6 +17,7 @@ from drnas_lib.retrain.schedule import drop_path, learning_rate
 from drnas_lib.runs import checkpoint
 from drnas_lib.runs.files import RunFolder
 from drnas_lib.runs.identity import Identity
+from drnas_lib.runs.memory import advice_where_memory_runs_out
 from drnas_lib.runs.precision import FLOAT32, Precision
 from drnas_lib.runs.seeds import seeded
 
@@ -88,16 +89,13 @@ class Trainer:
         if len(self.history) == self.recipe.epochs:
             yield self.history[-1]
         for epoch in range(len(self.history), self.recipe.epochs):
-            try:
-                with seeded(self.device, self.seed, epoch, self.process_group.share.rank):  # drop path and noise
-                    row = self._epoch(epoch, on_step)
-            except RuntimeError as error:
-                if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):  # on a GPU, on a CPU
-                    raise RetrainError(
-                        f"epoch {epoch + 1}: the memory of {self.device} is not enough for batch_size={self.recipe.batch_size} "
-                        f"({str(error).splitlines()[0]}). Lower batch_size, channels or cells; the epochs before are kept."
-                    ) from error
-                raise
+            when = f"in epoch {epoch + 1} with batch_size={self.recipe.batch_size}"
+            advice = "Lower batch_size, channels or cells; the epochs before are kept."
+            with (
+                advice_where_memory_runs_out(RetrainError, when, advice),
+                seeded(self.device, self.seed, epoch, self.process_group.share.rank),  # drop path and noise
+            ):
+                row = self._epoch(epoch, on_step)
             self.history.append(row)
             self.unreadable = self.process_group.union([*self.unreadable, *self.feed.unreadable])
             self._save(folder)

@@ -57,7 +57,8 @@ def run(
         if not rerun and not process_group.is_distributed and _finished(folder, settings):  # by another process in the meantime
             return
         device = choose(settings.device, settings.precision)
-        data = read(settings)
+        with process_group.rank_zero_first():  # it may download the images
+            data = read(settings)
         try:
             images = feed(data, settings, device, process_group.share)
         except ValueError as error:  # fewer images than a batch, or than the subset asked for

@@ -122,7 +122,7 @@ def fitting(folder: Path) -> Iterator[None]:
     """Restore a loaded state within the block. Raises CheckpointError if the state does not fit this version of the project."""
     try:
         yield
-    except CheckpointError:
+    except UserError:
         raise
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(

@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 DONE = "done.json"
 LOCK, HOLDER = "run.lock", "holder.lock"
 LEFTOVERS = "*.tmp"  # of a writer that was killed
-CODE = ("drnas_lib", "notebooks", "pyproject.toml", "setup.py", "constraints.txt")  # besides its parameters a result depends on these
+CODE = ("drnas_lib", "notebooks", "pyproject.toml", "constraints.txt")  # besides its parameters a result depends on these
 PACKAGES = ("torch", "torchvision", "numpy", "pandas", "papermill", "nbclient", "matplotlib")
 NAME_ONE = "Name the folder of one seed, like results/search/NAME/seed0"
 

@@ -1,6 +1,7 @@
-"""The memory that a training step keeps for its backward pass: equal on every device, so it can be compared without a GPU."""
+"""The memory that a step keeps for its backward pass, equal on every device; and what to do where memory runs out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -23,3 +24,14 @@ def activation_bytes(forward: Callable[[], Tensor], exclude: list[Tensor]) -> in
         output = forward()
     del output
     return sum(saved.values())
+
+
+@contextmanager
+def advice_where_memory_runs_out(error: type[Exception], when: str, advice: str) -> Iterator[None]:
+    """Raise `error` with this advice in place of PyTorch's own error, on a GPU and on a CPU."""
+    try:
+        yield
+    except RuntimeError as cause:
+        if isinstance(cause, torch.OutOfMemoryError) or "can't allocate memory" in str(cause):  # on a GPU, on a CPU
+            raise error(f"out of memory {when} ({str(cause).splitlines()[0]}). {advice}") from cause
+        raise

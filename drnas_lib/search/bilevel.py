@@ -43,6 +43,8 @@ class SearchStep:
     net in the precision of the search and gives float32 logits. `capturable`: a CUDA graph can replay a step.
     """
 
+    reads_valid = True  # whether a step that moves eta reads a validation batch
+
     def __init__(
         self,
         net: nn.Module,
@@ -97,7 +99,7 @@ class SearchStep:
 
     def arch_step(self, train: Batch, valid: Batch | None) -> None:
         """Move eta down the gradient of the validation loss; the weights get no gradient and stay."""
-        assert valid is not None, "only steps that leave eta have no validation batch"
+        assert valid is not None, "only a step that moves eta on a validation batch comes here"
         gradient, loss, logits = self.arch_gradient(train, valid)
         self.meter.add(1, loss, logits, valid[1])
         self.arch_optimiser.step(gradient)
@@ -177,7 +179,9 @@ class WeightsFirst(SearchStep):
 
 
 class SingleLevel(SearchStep):
-    """Weights and architecture at once, by one theta, one training batch and one loss; the validation batch is not used."""
+    """Weights and architecture at once, by one theta, one training batch and one loss."""
+
+    reads_valid = False
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
         if not moves_eta:
@@ -191,6 +195,8 @@ class SingleLevel(SearchStep):
 
 class WeightsOnly(SearchStep):
     """The weights alone; the method learns between the epochs."""
+
+    reads_valid = False
 
     def advance(self, train: Batch, valid: Batch | None, moves_eta: bool) -> None:
         self.weight_step(train)

@@ -52,6 +52,7 @@ def run_concurrently(
 class _Run:
     settings: SearchSettings
     progress: Generator[Launched | Progress, None, None]
+    threads: int  # that PyTorch computes with for this run
     epochs: int = 0  # whose steps have all been launched
 
 
@@ -65,11 +66,13 @@ def _turns(
         while waiting or running:
             while waiting and len(running) < limit.allowed:
                 settings = waiting.popleft()
-                running.append(_Run(settings, run_stepwise(settings, rerun, shared)))
+                running.append(_Run(settings, run_stepwise(settings, rerun, shared), torch.get_num_threads()))
             for run in list(running):
                 shared.searches = len(running)
                 try:
-                    progress = next(run.progress, None)
+                    with using_threads(run.threads):  # each run sets its own number, and restores it when it ends
+                        progress = next(run.progress, None)
+                        run.threads = torch.get_num_threads()
                 except Exception as error:
                     failed.append(error)
                     progress = None

@@ -45,7 +45,7 @@ class GraphedSteps:
     def epoch(self, train: Plan, valid: Plan, moves_eta: bool) -> Iterator[int]:
         """Launch every step of the plans; yields the number launched so far. Reading the meter waits for them."""
         self.train.begin(train)
-        if moves_eta:
+        if moves_eta and self.step.reads_valid:
             self.valid.begin(valid)
         self.number.zero_()
         if self.captures:
@@ -59,13 +59,13 @@ class GraphedSteps:
     def run_step(self, moves_eta: bool) -> None:
         """Run the step at `number` eagerly and add 1 to `number`: the same launches, shapes and addresses every time."""
         batch = self.train.batch(self.number)
-        self.step.advance(batch, self.valid.batch(self.number) if moves_eta else None, moves_eta)
+        self.step.advance(batch, self.valid.batch(self.number) if moves_eta and self.step.reads_valid else None, moves_eta)
         self.number.add_(1)
 
     def _arrive(self, moves_eta: bool) -> None:
         """Move the images of the next step to their place on the device."""
         self.train.fetch()
-        if moves_eta:
+        if moves_eta and self.step.reads_valid:
             self.valid.fetch()
 
     def _replayed(self, steps: int, moves_eta: bool) -> Iterator[int]:

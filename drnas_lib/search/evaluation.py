@@ -22,12 +22,13 @@ from drnas_lib.retrain import loop as retrain
 from drnas_lib.runs import integrity
 from drnas_lib.runs.files import RunFolder, read_json
 from drnas_lib.runs.identity import Identity
+from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.seeds import build_seeded
 from drnas_lib.search.trained_cells import ALL_SKIP, FOUND, RANDOM, by_seed
 from drnas_lib.spaces import SPACES
 from drnas_lib.spaces.space import Space
 
-TRAINING_FOLDER_PREFIX = "train_"  # with cell and seed, in the run's folder: checkpoints of a training
+TRAINING_FOLDER_PREFIX = "train_"  # with cell, seed and length, in the run's folder: checkpoints of a training
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,14 @@ class TrainingEpoch:
 
 def is_evaluated(record: dict, settings: SearchSettings) -> bool:
     """Whether the record of a search has the evaluation that `settings` ask for. What is unknown is looked up once the table is there."""
-    evaluation, wanted = record.get("evaluation", {}), {"kind": settings.evaluate, **_length(settings)}
+    evaluation = record.get("evaluation", {})
     if "unknown" in evaluation and Benchmark.load_if_available()[0]:
         return False
+    return settings.evaluate == "none" or _is_asked_for(evaluation, settings)
+
+
+def _is_asked_for(evaluation: dict, settings: SearchSettings) -> bool:
+    wanted = {"kind": settings.evaluate, **_length(settings)}
     return all(evaluation.get(name) == value for name, value in wanted.items())
 
 
@@ -73,13 +79,19 @@ def training_folders(run: RunFolder) -> list[RunFolder]:
 
 
 def evaluate(context: RunContext) -> Iterator[TrainingEpoch]:
-    """Judge the found cell as the settings ask, and add the result to the record."""
+    """Judge the found cell as the settings ask, and add the result to the record. Trained cells of another length stay there too."""
     began, record = time.perf_counter(), integrity.record(context.folder)
     genotype = genotype_from_json(read_json(integrity.checked(context.folder.file("genotype.json"), record)))
-    result = yield from EVALUATIONS[context.settings.evaluate](context, genotype)
+    known = [record.get("evaluation", {}), *record.get("earlier_evaluations", [])]
+    result = next((evaluation for evaluation in known if _is_asked_for(evaluation, context.settings)), None)
+    if result is None or "unknown" in result:
+        found = yield from EVALUATIONS[context.settings.evaluate](context, genotype)
+        record["metrics"]["evaluation_s"] = found.pop("train_s", time.perf_counter() - began)
+        result = {"kind": context.settings.evaluate, **found}
     if context.process_group.is_rank_zero:
-        record["evaluation"] = {"kind": context.settings.evaluate, **result}
-        record["metrics"]["evaluation_s"] = time.perf_counter() - began
+        record["evaluation"] = result
+        others = [evaluation for evaluation in known if evaluation.get("cells") and not _is_asked_for(evaluation, context.settings)]
+        record |= {"earlier_evaluations": others} if others else {}
         integrity.write(context.folder.file(integrity.RECORD), record)
 
 
@@ -118,25 +130,27 @@ def _train(context: RunContext, genotype: Genotype) -> Generator[TrainingEpoch, 
     recipe = RECIPES["nb201"]
     lr = recipe.lr * (batch_size / recipe.batch_size) ** 0.5  # smaller batches have noisier gradients than those of the published rate
     recipe = replace(recipe, epochs=settings.train_epochs, batch_size=batch_size, lr=lr)
-    feeds = {seed: MemoryFeed(used, recipe.batch_size, recipe.cutout, seed, device, share) for seed in seeds}
+    feed, precision = MemoryFeed(used, recipe.batch_size, recipe.cutout, settings.seed, device, share), PRECISIONS[settings.precision]
     image, key = tuple(dataset.train.images.shape[1:]), f"{settings.dataset}_test_acc_pct"
     found: list[dict] = []
-    number, trainings = 0, len(cells) * len(seeds)
+    number, trainings, seconds = 0, len(cells) * len(seeds), 0.0
     for name, cell in cells.items():
         accuracies = []
         for seed in seeds:
             number += 1
             net = build_seeded(seed, partial(network, cell, settings, dataset.classes, image[0]))
-            folder = RunFolder(context.folder.path / f"{TRAINING_FOLDER_PREFIX}{name}_{seed}")
+            folder = RunFolder(context.folder.path / f"{TRAINING_FOLDER_PREFIX}{name}_{seed}_{recipe.epochs}epochs")
             folder.path.mkdir(parents=True, exist_ok=True)
             identity = Identity.of(settings, described(dataset), cell, recipe, seed)
-            training = retrain.Trainer(net, feeds[seed], recipe, seed, device, identity, context.process_group)
+            training = retrain.Trainer(net, feed.with_seed(seed), recipe, seed, device, identity, context.process_group, precision)
             for row in training.run(folder):
                 yield TrainingEpoch(name, seed, row, training.history, recipe.epochs, number, trainings)
             accuracies.append(row["test_acc_pct"])
+            seconds += sum(row["seconds"] for row in training.history)  # also before an interrupt
         cost = {"parameters": parameters(net), "macs": macs(net, image)}
         found.append({"cell": name, "genotype": str(cell), key: mean(accuracies), by_seed(key): accuracies} | cost)
-    return _length(settings) | {"train_images": len(used.train.labels), "test_images": len(dataset.test.labels), "cells": found}
+    images = {"train_images": len(used.train.labels), "test_images": len(dataset.test.labels)}
+    return _length(settings) | images | {"train_s": seconds, "cells": found}
 
 
 def comparison_cells(space: Space, settings: SearchSettings) -> dict[str, Genotype]:

@@ -26,7 +26,7 @@ from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.runs import checkpoint, snapshots
 from drnas_lib.runs.files import RunFolder
 from drnas_lib.runs.identity import Identity
-from drnas_lib.runs.memory import activation_bytes
+from drnas_lib.runs.memory import activation_bytes, advice_where_memory_runs_out
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.runs.seeds import build_seeded, derive_seed
 from drnas_lib.search.bilevel import STEPS
@@ -34,6 +34,8 @@ from drnas_lib.search.cuda_graph import GraphedSteps, restoring
 from drnas_lib.search.optimisers import Adam, Sgd
 from drnas_lib.search.schedule import EpochPosition, epoch_positions, learning_rate, linear
 from drnas_lib.spaces import SPACES
+
+MORE_MEMORY = "Raise k (fewer channels are mixed), lower batch_size, or use the progressive schedule. The last checkpoint is kept."
 
 
 class SearchError(UserError, RuntimeError):
@@ -120,6 +122,7 @@ class Search:
             self.step, self.train, self.valid, self.theta_generator, self.capture and self.method.network.capturable
         )
         self.activation = self.activation_mb()
+        self.most_at_once = 1  # searches that shared the device in this stage
         if self.device.type == "cuda":  # replays allocate nothing, so the peak of a stage is that of its capture
             torch.cuda.reset_peak_memory_stats(self.device)
 
@@ -181,21 +184,16 @@ class Search:
         """Yield each step as it is launched and each epoch as it ends; the last epoch of a checkpoint comes first."""
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
-            with checkpoint.fitting(folder.path):
+            with checkpoint.fitting(folder.path), advice_where_memory_runs_out(SearchError, "at the last checkpoint", MORE_MEMORY):
                 self.restore(saved)
             del saved  # or its tensors would stay on the device for the rest of the run
             if self.history:
                 yield self._report()
         for position in self.positions[len(self.history) :]:
-            if position.stage != self.stage:
-                self.prune_and_widen(position.stage)
-            try:
+            with advice_where_memory_runs_out(SearchError, f"in epoch {position.epoch + 1}", MORE_MEMORY):
+                if position.stage != self.stage:
+                    self.prune_and_widen(position.stage)
                 row = yield from self._epoch(position, shared)
-            except torch.OutOfMemoryError as error:
-                raise SearchError(
-                    f"out of memory in epoch {position.epoch + 1}: {error}. Raise k (fewer channels are mixed), lower batch_size, or use "
-                    "the progressive schedule. The last checkpoint is kept."
-                ) from error
             self.history.append(row)
             self.trace.append(self.variables.eta.tolist())
             if self.process_group.is_rank_zero:
@@ -229,6 +227,7 @@ class Search:
             cast(DartsSuperNet, self.step.net).set_drop_path(linear(epoch, epochs, s.drop_path))
         moves_eta = position.epoch_in_stage >= stage.arch_warmup
         for launched in self.launcher.epoch(train.part(share), valid.part(share), moves_eta):
+            self.most_at_once = max(self.most_at_once, shared.searches)
             yield Launched(launched, steps)
         self.unreadable = self.process_group.union([*self.unreadable, *self.train.unreadable, *self.valid.unreadable])
         if self.unreadable and isinstance(self.dataset, StreamedDataset):
@@ -262,7 +261,7 @@ class Search:
             "images_per_s": steps * s.batch_size / (time.perf_counter() - began),
             "activation_mb": self.activation,
             "peak_memory_mb": torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None,
-            "searches_at_once": shared.searches,
+            "searches_at_once": self.most_at_once,
             "seconds": time.perf_counter() - began,
         }
 
@@ -287,5 +286,5 @@ class Search:
         with restoring(list(net.buffers()), self.theta_generator):
             for _ in range(draws):
                 theta = self.method.sample(chance).detach()
-                used += activation_bytes(partial(net, x, theta), [x, theta, *self.step.parameters]) / draws
+                used += activation_bytes(partial(self.step.forward, x, theta), [x, theta, *self.step.parameters]) / draws
         return used / 1e6

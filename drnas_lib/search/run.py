@@ -13,10 +13,11 @@ from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
 from drnas_lib.runs import checkpoint, integrity
 from drnas_lib.runs.device import choose, describe, reproducible, threads_for, using_threads
 from drnas_lib.runs.files import RunFolder, data_root, environment, resolve, write_csv, write_json
+from drnas_lib.runs.memory import advice_where_memory_runs_out
 from drnas_lib.runs.precision import PRECISIONS
 from drnas_lib.search import evaluation
 from drnas_lib.search.evaluation import RunContext, TrainingEpoch
-from drnas_lib.search.loop import Epoch, Launched, Search, SearchError, SharedDevice
+from drnas_lib.search.loop import MORE_MEMORY, Epoch, Launched, Search, SearchError, SharedDevice
 from drnas_lib.spaces import SPACES
 
 Progress = Epoch | TrainingEpoch
@@ -54,7 +55,9 @@ def run_stepwise(
             return
         searched = folder.done and not rerun
         device = choose(settings.device, settings.precision)
-        context = RunContext(folder, settings, _dataset(settings, shared), device, process_group)
+        with process_group.rank_zero_first():  # it may download the images
+            dataset = _dataset(settings, shared)
+        context = RunContext(folder, settings, dataset, device, process_group)
         if rerun and process_group.is_rank_zero:
             for place in (folder, *evaluation.training_folders(folder)):
                 place.clear()
@@ -99,7 +102,8 @@ def _clear_checkpoints(folder: RunFolder) -> None:
 def _search(context: RunContext, shared: SharedDevice) -> Iterator[Launched | Epoch]:
     """A function of its own, so that the memory of the supernet is free before cells are trained."""
     try:
-        search = Search(context.settings, context.dataset, context.device, process_group=context.process_group)
+        with advice_where_memory_runs_out(SearchError, "at the start", MORE_MEMORY):
+            search = Search(context.settings, context.dataset, context.device, process_group=context.process_group)
     except ValueError as error:  # fewer images than a batch or than `subset`
         raise SearchError(str(error)) from error
     yield from search.run(context.folder, shared)
@@ -148,7 +152,7 @@ def _write_search(context: RunContext, search: Search) -> None:
 
 
 def _memory_by_stage(history: list[dict]) -> list[dict]:
-    """A row for each stage; the GPU's peak is that of the epochs in which no other search shared the GPU."""
+    """A row for each stage; the GPU's peak is that of the epochs up to which no other search shared the GPU in the stage."""
     last = {row["stage"]: row for row in history}
     alone = [row for row in history if row["peak_memory_mb"] is not None and row["searches_at_once"] == 1]
     return [

@@ -34,6 +34,8 @@ BAD = [
     ({"method": "gdas", "step": "weights_only"}, ["step='weights_only' with method='gdas'", "allowed are arch_first"]),
     ({"method": "rsps", "step": "arch_first"}, ["step='arch_first' with method='rsps'", "allowed are weights_only"]),
     ({"method": "snas", "step": "single_level", "bilevel": "second"}, ["step='single_level' with bilevel='second'"]),
+    ({"method": "rsps", "bilevel": "second"}, ["step='weights_only' with bilevel='second'"]),
+    *(({"method": method, "derive": "softmax"}, ["derive='softmax' with method"]) for method in ("rsps", "enas", "pc_darts")),
     ({"method": "enas"} | TWO_STAGES, ["method='enas'", "learns nothing to prune by"]),
     ({"candidates": 0}, ["candidates=0", "from 1 to 1000000"]),
     ({"split": "half"}, ["split='half'", "allowed are halves, test_half"]),

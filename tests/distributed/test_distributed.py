@@ -13,8 +13,9 @@ from drnas_lib.config.cells import find
 from drnas_lib.config.parameters import ParameterError
 from drnas_lib.config.recipes import RECIPES
 from drnas_lib.config.retrain import RetrainConfig
+from drnas_lib.data.batches import Share
 from drnas_lib.distributed import launch
-from drnas_lib.distributed.__main__ import for_process, main, parameters
+from drnas_lib.distributed.__main__ import LostProcess, _stopped, for_process, main, parameters
 from drnas_lib.distributed.launch import start
 from drnas_lib.nets.darts_network import DartsNetwork
 from drnas_lib.parallel.process_group import SINGLE_PROCESS, ProcessGroup
@@ -102,6 +103,24 @@ def test_parameters_of_a_file_and_of_the_command(tmp_path):
     assert found == ("retrain", {"epochs": 5, "lr": "1e-2", "name": "mine"})
 
 
+@pytest.mark.parametrize("rank, expected", [(0, ["block", "barrier"]), (1, ["barrier", "block"])])
+def test_rank_zero_reads_first(rank, expected, monkeypatch):
+    process_group, order = ProcessGroup(Share(rank, 2)), []
+    monkeypatch.setattr(process_group, "barrier", lambda: order.append("barrier"))
+    with process_group.rank_zero_first():
+        order.append("block")
+    assert order == expected
+
+
+def test_sigterm_is_no_exception_that_a_reader_of_files_takes_for_damage(monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(LostProcess, match="start the same command again"):
+        try:
+            _stopped(signal.SIGTERM, None)
+        except Exception:
+            pytest.fail("swallowed")
+
+
 def test_from_a_notebook_on_two_processes(tmp_path):
     config = RetrainConfig.of(SMALL | {"results": str(tmp_path), "processes": 2, "epochs": 1})
     (progress,) = start(config)
@@ -112,7 +131,7 @@ def test_from_a_notebook_on_two_processes(tmp_path):
 
 def test_what_a_process_says_reaches_the_notebook(tmp_path, monkeypatch):
     line = '{"kind": "retrain", "row": {"epoch": 1}, "history": [{"epoch": 1}], "epochs": 3}'
-    says = f"import sys; print('{line}'); print('noise', file=sys.stderr); sys.exit('process 1: no space left')"
+    says = f"import sys; print('NCCL INFO'); print('{line}'); print('noise', file=sys.stderr); sys.exit('process 1: no space left')"
     monkeypatch.setattr(launch, "command", lambda name, processes, file: [sys.executable, "-c", says])
     epochs = start(RetrainConfig.of(SMALL | {"results": str(tmp_path), "processes": 2}))
     assert next(epochs).row == {"epoch": 1}

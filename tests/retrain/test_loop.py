@@ -232,7 +232,7 @@ def test_memory_that_is_not_enough_names_the_batch_size(tmp_path):
 
     recipe = replace(RECIPES["drnas"], epochs=1, drop_path=0.0)
     training = Trainer(Huge(), Lines(batches()), recipe, 0, CPU, Identity("id"))
-    with pytest.raises(RetrainError, match="not enough for batch_size=64 .*Lower batch_size"):
+    with pytest.raises(RetrainError, match="out of memory in epoch 1 with batch_size=64 .*Lower batch_size"):
         list(training.run(RunFolder(tmp_path)))
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from drnas_lib.runs import checkpoint
-from drnas_lib.runs.files import RunFolder, RunLocked
+from drnas_lib.runs.files import RunFolder, RunLocked, read_json
+from drnas_lib.search import run as search_run
 from drnas_lib.search.concurrent import RunLimit, run_concurrently
 from drnas_lib.search.loop import SearchError
 from drnas_lib.search.run import run
@@ -39,6 +40,24 @@ def test_they_take_turns_and_say_how_many_they_are(settings):
     assert steps[:4] == [(0, 1, 4), (1, 1, 4), (0, 2, 4), (1, 2, 4)]
     with open(RunFolder(these[0].folder).file("history.csv")) as file:
         assert [row["searches_at_once"] for row in csv.DictReader(file)] == ["2", "2"]
+
+
+def test_each_keeps_its_own_number_of_threads(settings, monkeypatch):
+    """Also after the first of them has ended: the number changes the last digits."""
+    monkeypatch.setattr(search_run, "threads_for", lambda device, batch_size, channels, pixels: 2 if channels == 16 else 3)
+    short, long = settings(channels=16, epochs=[1], name="short"), settings(channels=8, epochs=[3], name="long")
+    before = torch.get_num_threads()
+    list(run_concurrently([short, long], at_once=2))
+    assert [read_json(RunFolder(these.folder).file("record.json"))["threads"] for these in (short, long)] == [2, 3]
+    assert torch.get_num_threads() == before
+
+
+def test_the_most_searches_at_once_in_a_stage_are_recorded(settings):
+    """One that ends a stage alone has not been alone in it, and the peak of the GPU is that of all."""
+    short, long = settings(epochs=[1], name="short"), settings(epochs=[3], name="long")
+    list(run_concurrently([short, long], at_once=2))
+    with open(RunFolder(long.folder).file("history.csv")) as file:
+        assert [row["searches_at_once"] for row in csv.DictReader(file)] == ["2", "2", "2"]
 
 
 def test_interrupted_and_continued_ends_with_the_same_bits(settings):

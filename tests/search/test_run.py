@@ -15,7 +15,7 @@ from drnas_lib.runs.checkpoint import CheckpointError
 from drnas_lib.runs.files import RecordError, RunFolder, RunLocked, read_json
 from drnas_lib.search import bilevel
 from drnas_lib.search import run as search_run
-from drnas_lib.search.loop import SearchError
+from drnas_lib.search.loop import Search, SearchError
 from drnas_lib.search.run import run
 from tests.conftest import SMALL, SMALL_STAGES, leaves_no_checkpoint_after_the_next_start, run_with_stops
 
@@ -144,9 +144,20 @@ def test_out_of_memory_stops_with_advice(settings, monkeypatch):
     def out(self, batch):
         raise torch.OutOfMemoryError("tried to allocate")
 
-    monkeypatch.setattr(bilevel.SearchStep, "weight_step", out)
-    with pytest.raises(SearchError, match="Raise k.*lower batch_size"):
+    with monkeypatch.context() as patch, pytest.raises(SearchError, match="in epoch 1 .*Raise k.*lower batch_size"):
+        patch.setattr(bilevel.SearchStep, "weight_step", out)
         list(run(settings()))
+    with monkeypatch.context() as patch, pytest.raises(SearchError, match="at the start .*Raise k"):
+        patch.setattr(Search, "activation_mb", lambda self: out(self, None))
+        list(run(settings()))
+    these = settings(SMALL_STAGES)
+    with monkeypatch.context() as patch, pytest.raises(SearchError, match="in epoch 3 .*Raise k"):
+        patch.setattr(Search, "prune_and_widen", lambda self, stage: out(self, None))
+        list(run(these))
+    with monkeypatch.context() as patch, pytest.raises(SearchError, match="at the last checkpoint .*Raise k"):
+        patch.setattr(Search, "restore", lambda self, state: out(self, None))
+        list(run(these))
+    assert len(list(run(these))) == 3, "the checkpoint is still there: its epoch, and the two that are left"
 
 
 def test_arch_warmup_holds_eta_and_stages_prune_and_widen(settings):
@@ -193,6 +204,31 @@ def test_a_finished_search_is_judged_in_another_way_without_searching_again(sett
     assert list(run(settings(**asked))) == []
     again = list(run(settings(**asked | {"random_cells": 2})))
     assert [(progress.cell, progress.number, progress.trainings) for progress in again][-2:] == [("random_2", 3, 4), ("all_skip", 4, 4)]
+
+
+def test_trained_cells_are_kept_when_a_search_is_judged_anew(settings):
+    asked = dict(evaluate="train", train_epochs=1, random_cells=1, train_seeds=1)
+    list(run(settings(**asked)))
+    file = RunFolder(settings().folder).file("record.json")
+    first = read_json(file)
+    assert list(run(settings())) == [] and read_json(file) == first, "evaluate='none' asks for nothing"
+    list(run(settings(**asked | {"train_epochs": 2})))
+    record = read_json(file)
+    assert record["evaluation"]["epochs"] == 2 and record["earlier_evaluations"] == [first["evaluation"]]
+    assert list(run(settings(**asked))) == [], "nothing is trained again"
+    assert read_json(file)["evaluation"] == first["evaluation"] and read_json(file)["earlier_evaluations"] == [record["evaluation"]]
+
+
+def test_an_interrupted_evaluation_goes_on_with_another_length(settings):
+    asked = dict(evaluate="train", train_epochs=3, random_cells=1, train_seeds=1)
+    generator = run(settings(**asked))
+    while not isinstance(next(generator), search_run.TrainingEpoch):
+        pass
+    generator.close()
+    list(run(settings(**asked | {"train_epochs": 1})))
+    folder = RunFolder(settings().folder)
+    assert read_json(folder.file("record.json"))["evaluation"]["epochs"] == 1
+    assert not list(folder.path.glob("*/checkpoint-*"))
 
 
 def test_real_cifar10_and_the_table(settings, data_root):

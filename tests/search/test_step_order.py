@@ -81,6 +81,13 @@ def test_single_level_moves_both_by_one_loss_on_the_training_batch():
 
 
 @pytest.mark.parametrize("order", STEPS)
+def test_validation_batches_are_made_only_where_they_are_read(order):
+    step, (train, valid) = made(order), batches()
+    step.advance(train, valid if step.reads_valid else None, True)
+    assert step.reads_valid == (order in ("arch_first", "weights_first"))
+
+
+@pytest.mark.parametrize("order", STEPS)
 def test_eta_rests_when_it_should(order):
     step, (train, valid) = made(order), batches()
     eta, weights = values(step)

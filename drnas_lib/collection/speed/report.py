@@ -16,7 +16,7 @@ from drnas_lib.runs.precision import PRECISIONS
 
 @dataclass(frozen=True)
 class Speed:
-    """Tables `steps` (of supernet_steps), `whole` and `at_once` (steps.py) and `profile`, and the counts `share` (share.py)."""
+    """Tables `steps` (of supernet_steps), `whole` and `at_once` (steps.py) and `profile`, and the counts `share` (roofline.py)."""
 
     steps: pd.DataFrame
     whole: pd.DataFrame
