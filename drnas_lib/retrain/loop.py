@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -162,10 +163,15 @@ class Trainer:
         loss, correct, among, images = self.process_group.all_reduce_sum(sums).tolist()
         return dict(zip(TESTED, (loss / images, 100 * correct / images, 100 * among / images)))
 
+    def where(self) -> dict[str, Any]:
+        """What a continued training must share with the one that began."""
+        return checkpoint.place(self.device, self.process_group.share.world_size)
+
     def _restore(self, folder: RunFolder) -> None:
         saved = checkpoint.load(folder.path, self.identity, self.device)
         if saved is not None:
             with checkpoint.fitting(folder.path):
+                checkpoint.check_place(saved, self.where())
                 self.net.load_state_dict(saved["net"])
                 self.optimiser.load_state_dict(saved["optimiser"])
                 self.history, self.unreadable = saved["history"], saved["unreadable"]
@@ -173,7 +179,7 @@ class Trainer:
     def _save(self, folder: RunFolder) -> None:
         if self.process_group.is_rank_zero:
             networks = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
-            state = networks | {"history": self.history, "unreadable": self.unreadable}
+            state = self.where() | networks | {"history": self.history, "unreadable": self.unreadable}
             checkpoint.save(folder.path, len(self.history), self.identity, state)
         self.process_group.barrier()
 

@@ -131,6 +131,22 @@ def fitting(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def place(device: torch.device, processes: int) -> dict[str, Any]:
+    """Where a run computes, a part of the state in its checkpoints."""
+    return {"device": device.type, "processes": processes}
+
+
+def check_place(was: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raises CheckpointError if a run was begun on another kind of device or number of processes: it could not continue exactly."""
+    otherwise = "give this run another name with `name`, or start over with rerun=True"
+    for name, unit, why in (("device", "", "draws other numbers"), ("processes", " processes", "rounds sums differently")):
+        if was[name] != now[name]:
+            raise CheckpointError(
+                f"the run was begun on {was[name]}{unit} and cannot continue exactly on {now[name]}{unit}, which {why}. Continue with "
+                f"{name}={was[name]!r}, {otherwise}."
+            )
+
+
 def weights_digest(net: torch.nn.Module) -> str:
     """SHA-256 of all weights and running statistics: equal for equal runs."""
     digest = hashlib.sha256()

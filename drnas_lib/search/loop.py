@@ -142,7 +142,7 @@ class Search:
 
     def where(self) -> dict[str, Any]:
         """What a continued run must share with the run that began."""
-        return {"device": self.device.type, "processes": self.process_group.share.world_size}
+        return checkpoint.place(self.device, self.process_group.share.world_size)
 
     def state(self) -> dict[str, Any]:
         """The content of a checkpoint."""
@@ -163,13 +163,7 @@ class Search:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from `state()` of another object. Raises CheckpointError if that had another device or number of processes."""
-        now, otherwise = self.where(), "give this run another name with `name`, or start over with rerun=True"
-        for name, unit, why in (("device", "", "draws other numbers"), ("processes", " processes", "rounds sums differently")):
-            if (was := state[name]) != now[name]:
-                raise checkpoint.CheckpointError(
-                    f"the run was begun on {was}{unit} and cannot continue exactly on {now[name]}{unit}, which {why}. Continue with "
-                    f"{name}={was!r}, {otherwise}."
-                )
+        checkpoint.check_place(state, self.where())
         self.method.load_state_dict(state["method"])
         self.arch_optimiser.load_state_dict(state["arch_optimiser"])
         self.start_stage(self._net(state["stage"]), state["stage"])

@@ -156,6 +156,17 @@ def test_stopped_after_an_epoch_ends_with_the_same_bits(settings, after):
     assert results(whole) == results(stopped)
 
 
+@pytest.mark.parametrize("was", [{"device": "cuda"}, {"processes": 2}])
+def test_a_training_begun_elsewhere_is_not_continued(settings, monkeypatch, was):
+    generator = run(settings())
+    next(generator)
+    generator.close()
+    load, ((name, value),) = checkpoint.load, was.items()
+    monkeypatch.setattr(checkpoint, "load", lambda *args: load(*args) | was)
+    with pytest.raises(CheckpointError, match=f"begun on {value}.*{name}={value!r}.*rerun=True"):
+        list(run(settings()))
+
+
 def test_noise_cells_resume_alike(settings, tmp_path):
     import json
 
