@@ -65,4 +65,4 @@ def exploration(folder: RunFolder, ranges: list[float]) -> None:
         for e, width in enumerate(ranges, start=1)
     ]
     write_csv(folder.file("exploration_accuracy.csv"), rows)
-    write_json(folder.file("exploration.json"), {"samples": 100})
+    write_json(folder.file("exploration.json"), {"samples": 100, "split": "test"})

@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 
 from drnas_lib.runs import integrity
-from drnas_lib.runs.files import DONE, RecordError, resolve
+from drnas_lib.runs.files import DONE, RecordError, read_json, resolve
 
 SECONDS = {"search": "search_s", "retrain": "train_s", "table_search": "wall_s"}  # by kind, which names a folder too
 KEYS = ("parameters.dataset", "metrics", "protocol", "data.fingerprint", "device")  # that every record has
 SETTINGS = ("fingerprint", "space", "method", "stages", "lam", "weight_decay")
+AS_IN_FIGURE_1 = (100, "test")  # draws after each epoch, and the images that their cells are judged on
 OF_KIND = {
     "search": ("genotype", "stages", *(f"parameters.{name}" for name in SETTINGS)),
     "retrain": ("network.parameters", "parameters.fingerprint", "parameters.cell"),
@@ -122,6 +123,12 @@ def _csv(path: Path, record: dict[str, Any]) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
+def _draws(path: Path, record: dict[str, Any]) -> pd.DataFrame | None:
+    """The accuracies of the draws after each epoch. None where they are not drawn and judged as the paper's."""
+    about = read_json(path.with_name("exploration.json"))
+    return pd.read_csv(path) if (about["samples"], about["split"]) == AS_IN_FIGURE_1 else None
+
+
 def _eigenvalues(path: Path, record: dict[str, Any]) -> pd.DataFrame | None:
     """One row per epoch, with the columns of the study of eigenvalues. None if the study was interrupted before the last epoch."""
     rows = pd.DataFrame(integrity.read(path)["epochs"]).sort_values("epoch", ignore_index=True)
@@ -131,8 +138,8 @@ def _eigenvalues(path: Path, record: dict[str, Any]) -> pd.DataFrame | None:
 
 BESIDE: dict[str, tuple[str, Callable[[Path, dict[str, Any]], pd.DataFrame | None]]] = {
     "seeds": ("seeds.csv", _csv),
-    "exploration": ("exploration_accuracy.csv", _csv),
-    "eigenvalues": ("hessian_eta_literature_*.json", _eigenvalues),  # if there are several files, the last by name
+    "exploration": ("exploration_accuracy.csv", _draws),
+    "eigenvalues": ("hessian_eta_literature_64_batch_float32.json", _eigenvalues),  # as the study measures by default
 }
 
 

@@ -1,5 +1,6 @@
 """For each number of the paper: which searches, trainings and counts answer it, the preferred first, and what is read from a run."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,15 @@ POLICY_OF = {label: name for name, label in LABELS.items()}
 CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")
 
 
+def _accuracy(split: str) -> Reader:
+    """A reader of the found cell's accuracy in per cent; on a data set of the benchmark only where it was looked up there."""
+    return lambda run: accuracy(run.record, split) if run.looked_up or run.dataset not in DATASETS else None
+
+
+def _processes(run: Run) -> int:
+    return run.record.get("processes", 1)
+
+
 def _of_stages(key: str) -> Reader:
     """A reader of the stage that needs most memory."""
     return lambda run: max((stage[key] for stage in run.record["stages"] if stage.get(key)), default=None)
@@ -58,7 +68,8 @@ def _beside(table: str, statistic: Callable[[pd.DataFrame], float]) -> Reader:
             return None
         if "dataset" in rows:
             rows = rows[rows.dataset == (run.dataset if run.dataset in DATASETS else DATASETS[0])].sort_values("epoch")
-        return float(statistic(rows))
+        found = float(statistic(rows))
+        return None if math.isnan(found) else found
 
     return read
 
@@ -77,11 +88,11 @@ def _parameter_free(run: Run) -> float | None:
 
 
 READERS: dict[str, Reader] = {  # column of a table or figure, or `value` of a claim -> its reader
-    "valid_accuracy_pct": lambda run: accuracy(run.record, "valid"),
-    "test_accuracy_pct": lambda run: accuracy(run.record, "test"),
-    "gpu_memory_mb": _of_stages("gpu_peak_memory_mb"),
+    "valid_accuracy_pct": _accuracy("valid"),
+    "test_accuracy_pct": _accuracy("test"),
+    "gpu_memory_mb": lambda run: _of_stages("gpu_peak_memory_mb")(run) if _processes(run) == 1 else None,  # of one of them
     "activation_mb": _of_stages("activation_mb"),  # that a weight step keeps for its backward pass
-    "search_cost_gpu_days": lambda run: None if run.record["device"].startswith("CPU") else run.hours / 24,
+    "search_cost_gpu_days": lambda run: None if run.record["device"].startswith("CPU") else run.hours * _processes(run) / 24,
     "test_error_pct": _test_error("test_error_pct"),
     "top1_error_pct": _test_error("test_error_pct"),
     "top5_error_pct": _test_error("test_top5_error_pct"),
@@ -90,7 +101,7 @@ READERS: dict[str, Reader] = {  # column of a table or figure, or `value` of a c
     # Of the cells drawn in an epoch: the range of their accuracy, and how far the mean's cell is above the best of them, in points.
     "range_ratio": _beside("exploration", lambda draws: _last_to_first(draws.q100_pct - draws.q0_pct)),
     "mean_against_best": _beside("exploration", lambda draws: draws.mean_cell_pct.iloc[-1] - draws.q100_pct.iloc[-1]),
-    "eigenvalue_growth": _beside("eigenvalues", lambda rows: _last_to_first(rows.dominant)),
+    "eigenvalue_growth": _beside("eigenvalues", lambda rows: _last_to_first(rows.dominant) if rows.dominant.iloc[0] > 0 else math.nan),
     # Of the loss: without the ridge that the measurement adds.
     "last_eigenvalue": _beside("eigenvalues", lambda rows: rows.dominant.iloc[-1] - rows.ridge.iloc[-1]),
 }
@@ -143,8 +154,8 @@ def _table4(number: PaperNumber) -> Sources:
         return (measured.TableSearch(dataset, POLICY_OF[number.row], split),)
     if number.row not in METHOD_OF:
         return (RESNET,)
-    # DrNAS by its released script, the others by their own authors' settings.
-    protocols, method = ("released", "paper") if number.own else ("paper", "released"), METHOD_OF[number.row]
+    # DrNAS by its released script, whose search has K = 1: the progressive one is in Table 1. The others by their own authors' settings.
+    protocols, method = ("released",) if number.own else ("paper", "released"), METHOD_OF[number.row]
     return tuple(Searches.of(READERS[f"{split}_accuracy_pct"], dataset=dataset, method=method, protocol=protocol) for protocol in protocols)
 
 

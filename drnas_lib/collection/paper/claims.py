@@ -88,7 +88,7 @@ class ClaimResult:
     def numbers(self) -> str:
         """'0.62, 95 % interval 0.21 to 1.04, n = 4'; empty where nothing was run."""
         interval = f"{INTERVAL} {self.interval}" if self.interval else ""
-        return ", ".join(filter(None, [self.value, interval, f"n = {self.runs}"])) if self.runs != "0" else ""
+        return ", ".join(filter(None, [self.value, interval, f"n = {self.runs}"])) if self.has_runs else ""
 
 
 Judged = list[tuple[Claim, dict[str, ClaimResult]]]  # each claim with its result at each scale

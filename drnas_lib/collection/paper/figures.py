@@ -85,4 +85,6 @@ def _eigenvalues(number: int, values: Sequence[Measured]) -> Figure:
     caption = f"Hessian in η, {table.images.max()} validation images{_reduced(values)}"
     if number == 5:
         return study_plots.eigenvalue_trajectory(table.assign(dominant=table.dominant - table.ridge), caption, study_plots.by_lam)
-    return study_plots.eigenvalue_trajectory(table, caption, growth=paper_text()["figure4"]["eigenvalue_growth_of_darts"])
+    return study_plots.eigenvalue_trajectory(
+        table, f"λI added to the {caption}", growth=paper_text()["figure4"]["eigenvalue_growth_of_darts"]
+    )

@@ -104,7 +104,7 @@ class Report:
         run = Counter(finding.verdict for finding in self.findings if finding.n != "exact")
         parts = [
             f"{name}: {', '.join(f'{of[v]} {v}' for v in Verdict if of[v])}."
-            for name, of in (("Counted or looked up", counted), ("From runs", run))
+            for name, of in (("Counted, or the best in the table", counted), ("From runs", run))
         ]
         said = f"**The paper's tables and figures have {len(self.findings)} numbers. {' '.join(parts)}**"
         read = f"From {len(self.results)} finished runs in `{self.results.root.name}`."

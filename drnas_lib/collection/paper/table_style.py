@@ -36,7 +36,7 @@ STYLES = {
 MEANINGS = {
     Verdict.REPRODUCED.value: "the printed number at the printed precision; in a row of DrNAS itself, that good or better; of memory and "
     "search cost, no more; of a figure, what it is taken to show",
-    Verdict.WITHIN_SPREAD.value: "apart by no more than the paper's spread, or than two standard errors of the difference",
+    Verdict.WITHIN_SPREAD.value: "no further apart than the paper's spread, or than two standard errors (0.5 points at most)",
     Verdict.NOT_REPRODUCED.value: "further apart than that; the note says why where we know",
     Verdict.REDUCED_ONLY.value: "only run at the laptop scale or at another size, or on other data: not comparable, and judged in no way",
     Verdict.NOT_RUN.value: "no finished run; the note says where nothing can be run",

@@ -26,6 +26,8 @@ class SpeedConfig(Parameters):
 
     def _problems(self) -> list[str]:
         found = [f"ks={self.ks} with channels={self.channels}: {k} does not divide the channels." for k in self.ks if self.channels % k][:1]
+        if self.at_once and self.at_once[0] != 1:
+            found.append(f"at_once={self.at_once}: the others are compared with one search, so begin with 1.")
         needed = 1 + self.repeats * (self.steps or 1)
         if self.images // 2 // self.batch_size < needed:
             found.append(

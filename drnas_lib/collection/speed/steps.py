@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from drnas_lib.collection.speed.config import SpeedConfig
 from drnas_lib.collection.speed.meters import gpu_peak_mb, operators, seconds
 from drnas_lib.collection.speed.plain import PlainSearch, implementations
+from drnas_lib.collection.views.published import paper_table
 from drnas_lib.config.search import SearchConfig, SearchSettings
 from drnas_lib.data.image_set import ImageSet
 from drnas_lib.data.sources import DATASETS, Dataset
-from drnas_lib.runs.files import PROJECT, read_json
 from drnas_lib.runs.memory import activation_bytes
 from drnas_lib.search.bilevel import frozen
 from drnas_lib.search.loop import Search
@@ -167,5 +167,4 @@ def paper_memory(space: str) -> dict[int, int]:
     """GPU memory in MB by K on CIFAR-10, from Table 1 of the paper, which is of NAS-Bench-201; empty for another space."""
     if space != "nb201":
         return {}
-    rows = read_json(PROJECT / "params" / "paper" / "table1.json")["rows"]
-    return {row["k"]: row["gpu_memory_mb"] for row in rows if row["dataset"] == "cifar10"}
+    return {row["k"]: row["gpu_memory_mb"] for row in paper_table(1)["rows"] if row["dataset"] == "cifar10"}

@@ -126,8 +126,8 @@ def runs(searches: list[PlannedSearch], lookups: Sequence[TableSearchSettings] =
     for search in searches:
         by_folder.setdefault(resolve(search.settings.folder).parent, search)  # the same for all seeds
     for folder, search in by_folder.items():
-        folders = sorted(folder.glob("seed[0-9]*"), key=lambda path: int(path.name.removeprefix("seed")))
-        rows += [_row(search, integrity.record(run)) for run in map(RunFolder, folders) if run.done]
+        seeds = {int(number): path for path in folder.glob("seed*") if (number := path.name.removeprefix("seed")).isdigit()}
+        rows += [_row(search, integrity.record(run)) for run in (RunFolder(seeds[number]) for number in sorted(seeds)) if run.done]
     return pd.DataFrame(rows, columns=RUN_COLUMNS)
 
 

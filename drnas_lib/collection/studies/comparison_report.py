@@ -189,6 +189,9 @@ def _lost_and_saved(dataset: str, runs: pd.DataFrame) -> str:
     accuracies = [tables.measured(of.test_acc_pct.astype(float)) for of in (first, last)]
     known = constant.test_acc_pct.notna().any()
     accuracy = f"the test accuracy of the found cells goes from {' to '.join(accuracies)} %, and " if known else ""
+    if len(constant.label.unique()) == 1:
+        accuracy = f"the found cells have {accuracies[0]} % test accuracy, and " if known else ""
+        return f"**{dataset}: at {first.label.iloc[0]} {accuracy}a step keeps {before:.1f} MB of activations.**"
     said = (
         f"**{dataset}: from {first.label.iloc[0]} to {last.label.iloc[0]} {accuracy}the activations that a step keeps fall from "
         f"{before:.1f} to {after:.1f} MB, by a factor of {before / after:.1f}.**"

@@ -82,14 +82,14 @@ def cost(runs: pd.DataFrame, labels: list[str]) -> Figure:
 
 
 def memory_by_stage(runs: pd.DataFrame, paper: list[dict]) -> Figure:
-    """A bar for every stage of every search, the mean over seeds; the paper's as a diamond where ours is a GPU's peak as well."""
+    """A bar for every stage of every search, the mean over seeds; the paper's as a diamond where ours is a GPU's peak of full runs too."""
     (key, name), stages = _memory_column(runs), by_stage(runs)
     several = stages.duplicated(["dataset", "row"], keep=False)
     labels = stages.dataset + ", " + stages.label + (", stage " + stages.stage.astype(str)).where(several, "")
     figure, ((ax,),) = new_figure(width=8, height=0.34 * len(stages) + 1.2)
     bars = ax.barh(labels, stages[key], color=[OTHER if row == "ours" else OURS for row in stages.row])
     ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
-    if key == "gpu_peak_memory_mb":
+    if key == "gpu_peak_memory_mb" and (runs.reduced == "").all():
         published = {(row["dataset"], str(row["k"])): row["gpu_memory_mb"] for row in paper}
         ax.plot([published.get(pair, np.nan) for pair in zip(stages.dataset, stages.row)], labels, "D", color=REFERENCE, label="paper")
         legend(ax, "right")

@@ -159,7 +159,8 @@ def table1(paper: list[dict], runs: pd.DataFrame, notes: dict[str, str], benchma
             "reduced run: rank": rank(benchmark, reduced, dataset, "test"),
             "n": str(len(of_k)) if len(of_k) else "",
             "paper: GPU memory (MB)": str(row.get("gpu_memory_mb", ABSENT)),
-            "ours: memory": memory(of_k),
+            "ours: memory": memory(of_k[of_k.reduced == ""]),
+            "reduced run: memory": memory(of_k[of_k.reduced != ""]),
             "search": seconds_text(of_k),
             "note": _reasons(of_k) if len(of_k) else notes.get(dataset, "not run"),
         }

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from drnas_lib.collection.paper import claims
 from drnas_lib.collection.paper.claim_rules import judge
-from drnas_lib.collection.paper.report import Report
+from drnas_lib.collection.paper.report import Report, provenance
 from drnas_lib.collection.paper.verdicts import Finding, Values, Verdict, runs
 from drnas_lib.collection.views.comparison_plots import seeds_against_optimum, short
 from drnas_lib.collection.views.published import paper_table
@@ -23,6 +23,7 @@ CLAIMS_PAGE = PROJECT / "docs" / "claims.md"
 PICTURE = PROJECT / "results" / "figures" / "table_4.png"
 TABLE, DATASET, COLUMN = "Table 4", "cifar10", "cifar10_test"  # shown in the README; the report has all tables
 ZOOM = (92.0, 94.5)  # per cent: where most methods of the paper lie
+PROGRESSIVE = "cifar10, progressive", "test_accuracy_pct"  # row and column of Table 1
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
 NO_TRAINING = "They need no supernet: they are parameter counts, or accuracies that are looked up."
 VERDICTS = r"(\| claim of the paper .*\n(\|.*\n)+\n|Not run yet: .*\n\n)+(?=- )"  # the table, or tables, and the list after it
@@ -56,7 +57,7 @@ def _parts(report: Report) -> Iterator[tuple[str, str]]:
     """A pattern for each part of the README, and the text that takes its place."""
     yield VERDICTS, "\n".join([*claims.markdown([one for one in report.claims if one[0].in_readme], IN_README), ""])
     yield r"\| method \| paper \|(.*\n)+?(?=\n)", "\n".join([*results(report), ""])
-    for head, part in (("Claims", claim_counts), ("Accuracy", found_so_far), ("Numbers", number_counts)):
+    for head, part in (("Claims", claim_counts), ("Accuracy", found_so_far), ("Full size", full_size), ("Numbers", number_counts)):
         yield rf"- \*{head}\.\* .*", f"- *{head}.* {part(report)}"
 
 
@@ -82,22 +83,34 @@ def found_so_far(report: Report) -> str:
     return (
         f"DrNAS reaches {text} % at the {scale} scale (mean ± standard deviation over seeds, n = {len(ours)}), in the paper "
         f"{drnas.number.printed}. Random search, which looks up 100 cells and keeps the best by validation accuracy, reaches "
-        f"{random.ours} % (n = {random.n}), in the paper {random.number.printed}. So here DrNAS is {_than(ours, random.full)} "
-        "random search."
+        f"{random.ours} % (n = {random.n}), in the paper {random.number.printed}. {_compared(ours, random.full)}"
+    )
+
+
+def full_size(report: Report) -> str:
+    """The progressive search of Table 1 at full scale."""
+    (found,) = [f for f in report.of("Table 1") if (f.number.row, f.number.column) == PROGRESSIVE]
+    if not found.full:
+        return "No progressive search is finished at full scale yet."
+    behind = provenance(found.full)
+    return (
+        f"The progressive search of DrNAS (protocol `paper`, CIFAR-10, K = 8, then 4) finds cells of {found.ours} % test accuracy at full "
+        f"scale (n = {found.n}), in the paper {found.number.printed}: {found.verdict}. One search took {behind['hours each']} hours on "
+        f"{behind['device']}."
     )
 
 
 def number_counts(report: Report) -> str:
     """How many numbers have a full-length value of ours, agree with it, and differ; how many of those that agree are from our runs."""
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
-    trained = sum(run.kind != QUERIES for finding in agree for run in runs(finding.full)[:1])
-    networks = f"For {trained} of those we trained a network." if trained else NO_TRAINING
     differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
+    trained = sum(run.kind != QUERIES for finding in (*agree, *differ) for run in runs(finding.full)[:1])
+    networks = f"For {trained} of them we trained networks." if trained else NO_TRAINING
     counts = sum(finding.number.column == "params_m" for finding in differ)
     return (
         f"The paper prints {len(report.findings)} numbers. At full scale we have {len(agree) + len(differ)} of them. {networks} "
-        f"{len(agree)} agree with the paper: the same after rounding, or no further away than the paper's standard deviation or two "
-        f"standard errors of the difference. {len(differ)} differ, {counts} of them counts of parameters ([why](#results))."
+        f"{len(agree)} agree with the paper, by [rules](docs/results.md#beside-the-paper) such as: the same after rounding, or no further "
+        f"away than the paper's standard deviation. {len(differ)} differ, {counts} of them counts of parameters ([why](#results))."
     )
 
 
@@ -129,12 +142,13 @@ def picture(report: Report) -> Figure:
     return seeds_against_optimum(pd.DataFrame(rows), paper_table(4)["rows"], [f.number.row for f in shown(report)], ZOOM)
 
 
-def _than(ours: Values, others: Values) -> str:
-    """'better than', 'worse than', or 'not clearly different from' while the interval includes 0."""
+def _compared(ours: Values, others: Values) -> str:
+    """Whether DrNAS is better or worse than random search; neither while the interval of the difference includes 0."""
     found = judge("difference", {"above": 0}, [[m.value for m in ours]], [[m.value for m in others]])
-    if found.low is None or found.high is None or found.low <= 0 <= found.high:
-        return "not clearly different from"
-    return "better than" if found.low > 0 else "worse than"
+    if found.low is None or found.high is None:
+        return "These are too few seeds to say which is better."
+    than = "not clearly different from" if found.low <= 0 <= found.high else "better than" if found.low > 0 else "worse than"
+    return f"So here DrNAS is {than} random search."
 
 
 if __name__ == "__main__":

@@ -77,10 +77,31 @@ def test_of_two_protocols_the_preferred_counts(tmp_path, found):
     paper_runs.search(tmp_path, 91.0, dataset="cifar10", protocol="paper", progressive=False)
     assert found(*DRNAS).verdict is Verdict.REDUCED_ONLY and "protocol paper instead of released" in found(*DRNAS).reduced[0].reason
     paper_runs.search(tmp_path, 93.0, dataset="cifar10", protocol="paper")
-    assert values(found(*DRNAS).full) == [93.0]
+    assert not found(*DRNAS).full, "the progressive search is the one of Table 1"
+    assert values(found("Table 1", "cifar10, progressive", "test_accuracy_pct").full) == [93.0]
     paper_runs.search(tmp_path, 94.0, dataset="cifar10")
     assert values(found(*DRNAS).full) == [94.0]
-    assert values(found("Table 1", "cifar10, progressive", "test_accuracy_pct").full) == [93.0]
+    gdas = ("Table 4", "GDAS (Dong & Yang, 2019)", "cifar10_test")
+    paper_runs.search(tmp_path, 91.0, dataset="cifar10", method="gdas", scale="laptop", protocol="paper")
+    assert values(found(*gdas).laptop) == [91.0] and not found(*gdas).reduced, "a laptop run is not of another size as well"
+
+
+def test_a_cell_that_was_trained_here_is_not_one_of_the_benchmark(tmp_path, found):
+    folder = paper_runs.search(tmp_path, dataset="cifar10")
+    record = read_json(folder.file("record.json"))
+    cells = [{"cell": "derived", "cifar10_test_acc_pct": 60.0}]
+    write_json(folder.file("record.json"), record | {"evaluation": {"kind": "train", "epochs": 1, "cells": cells}})
+    assert not found(*DRNAS).full
+
+
+def test_several_gpus_count_as_so_many_gpu_days_and_give_no_peak(tmp_path, found):
+    folder = paper_runs.search(tmp_path, space="darts", dataset="cifar10", gpu_mb=5.0)
+    record = read_json(folder.file("record.json"))
+    write_json(folder.file("record.json"), record | {"processes": 4, "device": "H200"})
+    assert values(found("Table 2", "DrNAS", "search_cost_gpu_days").full) == [pytest.approx(4 / 24)]
+    folder = paper_runs.search(tmp_path, dataset="cifar10", gpu_mb=5.0)
+    write_json(folder.file("record.json"), read_json(folder.file("record.json")) | {"processes": 4})
+    assert not found("Table 1", "cifar10, K = 1", "gpu_memory_mb").full
 
 
 def test_of_reduced_runs_the_least_reduced_is_shown_and_the_papers_data_before_others(tmp_path, found):
