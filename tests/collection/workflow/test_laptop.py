@@ -126,7 +126,7 @@ def check_table_4(path):
 def check_report(path, results):
     """Every table and figure with a verdict, and as many verdicts as the report in the library has."""
     said, report = outputs(path, "text/markdown"), Report.read(results)
-    assert all(any(text.startswith(f"**{place}: ") for text in said) for place in PLACES)
+    assert all(any(text.startswith(f"**{place}, ") for text in said) for place in PLACES)
     of_claims = [result.outcome.verdict for _, scales in report.claims for result in scales.values()]
     verdicts = [*(finding.verdict for finding in report.findings), *of_claims]
     assert " ".join(outputs(path, "text/html")).count("○ not run</td>") == verdicts.count("not run") + 2  # and the two legends
