@@ -38,8 +38,11 @@ class MethodContext:
 
 
 def one_hot(chosen: Tensor, like: Tensor) -> Tensor:
-    """(..., E, O) in the type of `like` (G, E, O), 1 at the operations `chosen` (..., E). F.one_hot synchronises to check its input."""
-    return like.new_zeros(*chosen.shape, like.shape[-1]).scatter_(-1, chosen[..., None], 1)
+    """(..., E, O) on the device of `chosen` (..., E), with 1 at the operations that it names, in the type of `like` (G, E, O).
+
+    F.one_hot would synchronise to check its input.
+    """
+    return torch.zeros(*chosen.shape, like.shape[-1], dtype=like.dtype, device=chosen.device).scatter_(-1, chosen[..., None], 1)
 
 
 class Method(nn.Module, ABC):

@@ -26,7 +26,7 @@ def test_a_file_that_finds_no_room_is_named_and_the_run_goes_on_with_room(tmp_pa
     assert left_behind(tmp_path / "limited") == left_behind(tmp_path / "whole")
 
 
-def test_a_disk_that_is_really_full_and_one_that_is_read_only(tmp_path):
+def test_a_disk_that_is_really_full_and_one_that_is_read_only(tmp_path, data_root):
     if not disks.can_mount(tmp_path):
         pytest.skip("mounts a small disk: needs root")
     for name in disks.KINDS:

@@ -28,7 +28,7 @@ def test_sigkill_at_random_moments_ends_with_the_same_bits(tmp_path):
     assert done.faults == [] and done.outcomes["exact"] == done.tried >= 2
 
 
-def test_killed_between_two_writes(tmp_path):
+def test_killed_between_two_writes(tmp_path, data_root):
     assert writes.campaign("table search", 2, 0, tmp_path).faults == []
 
 

@@ -133,7 +133,7 @@ def check_report(path, results):
 
 
 @needs_snakemake
-def test_the_whole_at_the_smoke_scale_is_stopped_and_continued(tmp_path):
+def test_the_whole_at_the_smoke_scale_is_stopped_and_continued(tmp_path, data_root):
     """Every search, table, study and the report; SIGINT after the first notebooks, then the same command.
 
     The first one starts as a shell starts what it puts in the background: with SIGINT ignored.
