@@ -7,7 +7,6 @@ import sys
 
 import nbformat
 import papermill
-import pytest
 
 from drnas_lib.data.image_files import only_train
 from drnas_lib.data.index_lists import write as write_lists
@@ -53,17 +52,17 @@ def test_a_long_search_stays_one_small_display(tmp_path):
     assert len(outputs(out, "image/png")) == 4
 
 
-@pytest.mark.parametrize("space, cells, ks", [("nb201", 1, [4]), ("darts", 3, [4])])
-def test_speed(tmp_path, space, cells, ks):
+def test_speed(tmp_path):
+    """In the larger space; tests/collection/speed measures both."""
     out = tmp_path / "out.ipynb"
-    small = dict(space=space, cells=cells, channels=8, repeats=1, batch_size=8, ks=ks, images=64, at_once=[1, 2], results=str(tmp_path))
+    small = dict(space="darts", cells=3, channels=8, repeats=1, batch_size=8, ks=[4], images=64, at_once=[1, 2], results=str(tmp_path))
     papermill.execute_notebook(PROJECT / "notebooks" / "speed.ipynb", out, small, cwd=PROJECT, **QUIET)
     assert len(outputs(out, "image/png")) == 6, "arithmetic, operators, whole steps, memory, searches at once, profile"
     said = "".join("".join(text) for text in outputs(out, "text/markdown"))
     steps = "The arithmetic of a step takes", "launches more operators", "From the batch to the metrics"
     for part in (*steps, "activations kept", "Searches at once", "GFLOP"):
         assert part in said
-    stem = f"{space}_cpu_batch8_cells{cells}_channels8_float32"
+    stem = "darts_cpu_batch8_cells3_channels8_float32"
     kept = [f"{stem}{ending}" for ending in (".json", "_at_once.csv", "_profile.csv", "_profile.png", "_steps.csv", "_whole.csv")]
     assert sorted(path.name for path in tmp_path.glob(f"{stem}*")) == kept
 
