@@ -1,4 +1,4 @@
-"""Estimated GPU minutes of a papermill command, and minutes of one core at smaller scales. ASSUMPTIONS is printed with them.
+"""Estimated GPU minutes of a papermill command, and minutes of one core at smaller scales. GPU_ASSUMPTIONS are printed with them.
 
 Trainings and searches on NAS-Bench-201: multiply-adds counted on the network, times the cost of a gradient, over an assumed rate.
 Searches of the DARTS space and of S1 to S4: the paper's own search cost. Looking cells up and drawing cells: a minute.
@@ -26,20 +26,20 @@ class Assumption:
     why: str
 
 
-ASSUMPTIONS = {
+GPU_ASSUMPTIONS = {
     "rate": Assumption(2e12, "FLOP/s", "sustained by one GPU in float32; narrow and separable convolutions are bound by memory"),
     "gradient": Assumption(6, "FLOP a multiply-add", "forward once, backward twice, two operations each; nothing else is counted"),
-    "whatever K": Assumption(0.3, "of a step", "takes as long however little an edge mixes, as on a CPU (speed.ipynb)"),
+    "overhead": Assumption(0.3, "of a step", "the part that does not shrink with 1/K or the operations left, as on a CPU (speed.ipynb)"),
     "second order": Assumption(5, "gradients a step", "as DARTS writes it, where the first order takes 2"),
-    "cell found": Assumption(1, "times the published DrNAS cell", "how large a cell will be that is yet to be searched"),
+    "found cell": Assumption(1, "times the published DrNAS cell", "how large a cell will be that is yet to be searched"),
     "GPU day": Assumption(1440, "minutes", "of the paper's GTX 1080 Ti, taken as it is for the DARTS space; S1 to S4 as without stages"),
-    "core": Assumption(4e10, "FLOP/s", "sustained by one thread of a CPU on the laptop scale's network; two threads share a core's caches"),
-    "core look": Assumption(0.3, "minute", "one such Hessian of the laptop scale's network on one thread"),
-    "core theory": Assumption(
-        8, "minutes", "200 draws of theta on all validation images of a laptop search, and its Hessian, on one thread"
-    ),
-    "notebook": Assumption(0.4, "minute", "of one thread to start a notebook and draw its figures"),
-    "look": Assumption(1, "minute", "one Hessian of 30 variables, one notebook that only looks things up or draws"),
+    "short run": Assumption(1, "minute", "one Hessian of 30 variables, or one notebook that only looks things up or draws"),
+}
+CORE_ASSUMPTIONS = {
+    "core rate": Assumption(4e10, "FLOP/s", "sustained by one thread on the laptop scale's network; two threads share a core's caches"),
+    "core Hessian": Assumption(0.3, "minutes", "one Hessian of the laptop scale's network"),
+    "core theory": Assumption(8, "minutes", "200 draws of theta on all validation images of a laptop search, and its Hessian"),
+    "core notebook": Assumption(0.4, "minutes", "to start a notebook and draw its figures"),
 }
 PIXELS = {"imagenet16-120": 16, "cluttered_digits": 16, "digits": 8}  # side of an image; 32 for the other data sets of a search
 SINGLE_PATH = ("rsps", "enas", "gdas", "dsnas")  # compute one operation of each edge; its cost is taken as the mean of all
@@ -50,7 +50,7 @@ FORWARD = 1 / 3  # of a gradient
 
 def assumption(name: str) -> float:
     """The value of an assumption."""
-    return ASSUMPTIONS[name].value
+    return (GPU_ASSUMPTIONS | CORE_ASSUMPTIONS)[name].value
 
 
 def minutes(command: Command, results: RunIndex) -> float:
@@ -59,28 +59,29 @@ def minutes(command: Command, results: RunIndex) -> float:
         return _training(command)
     done = {(run.name, run.seed) for run in results.searches}
     missing = [settings for settings in command.searches() if (settings.stem, settings.seed) not in done]
-    return sum(search_minutes(settings) for settings in missing) or assumption("look")
+    return sum(search_minutes(settings) for settings in missing) or assumption("short run")
 
 
 def search_minutes(settings: SearchSettings) -> float:
     """GPU minutes of one search at its full length."""
     search = _gpu_minutes(_search_macs(settings)) if settings.space == "nb201" else _darts_space(settings)
-    return search + snapshots(settings) * assumption("look")
+    return search + snapshots(settings) * assumption("short run")
 
 
 def core_minutes(settings: SearchSettings) -> float:
     """Minutes of a search of NAS-Bench-201 on one thread of a CPU, with its notebook."""
-    return (_search_macs(settings) + _evaluation_macs(settings)) * assumption("gradient") / assumption("core") / 60 + assumption("notebook")
+    operations = (_search_macs(settings) + _evaluation_macs(settings)) * assumption("gradient")
+    return operations / assumption("core rate") / 60 + assumption("core notebook")
 
 
 def core_study_minutes(hessians: int) -> float:
     """Minutes of a notebook that takes so many Hessians of a supernet, on one thread."""
-    return hessians * assumption("core look") + assumption("notebook")
+    return hessians * assumption("core Hessian") + assumption("core notebook")
 
 
 def core_theory_minutes() -> float:
     """Minutes of the theory notebook on a laptop search, on one thread."""
-    return assumption("core theory") + assumption("notebook")
+    return assumption("core theory") + assumption("core notebook")
 
 
 def snapshots(settings: SearchSettings) -> int:
@@ -91,7 +92,7 @@ def snapshots(settings: SearchSettings) -> int:
 def _search_macs(settings: SearchSettings) -> float:
     """Multiply-adds of all images of which a search takes gradients."""
     images = (settings.subset or IMAGES[settings.dataset]) / 2 * _gradients(settings)
-    fixed, single_path = assumption("whatever K"), settings.method in SINGLE_PATH
+    fixed, single_path = assumption("overhead"), settings.method in SINGLE_PATH
     epochs = sum(s.epochs * (fixed + (1 - fixed) * (1 if single_path else s.keep) / OPERATIONS / s.k) for s in settings.stages)
     return images * epochs * supernet_macs(settings)
 
@@ -102,7 +103,7 @@ def _evaluation_macs(settings: SearchSettings) -> float:
     cells = options.get("candidates", 0) + epochs * options.get("monitored", 0)
     images = cells * options.get("candidate_batch", settings.batch_size)
     images += epochs * options.get("controller_updates", 0) * options.get("controller_samples", 0) * settings.batch_size
-    share = assumption("whatever K") + (1 - assumption("whatever K")) / OPERATIONS
+    share = assumption("overhead") + (1 - assumption("overhead")) / OPERATIONS
     return images * share * supernet_macs(settings) * FORWARD
 
 
@@ -132,7 +133,7 @@ def _training(command: Command) -> float:
     dataset = given.get("dataset", "cifar10")
     network, usual_recipe = ("imagenet", "imagenet") if dataset == STREAMED else ("cifar", "drnas")
     macs = darts_tables.costs().query("network == @network").set_index("cell").macs
-    of_cell = macs.get(given.get("genotype", "drnas_cifar10").lower(), assumption("cell found") * macs["drnas_cifar10"])
+    of_cell = macs.get(given.get("genotype", "drnas_cifar10").lower(), assumption("found cell") * macs["drnas_cifar10"])
     recipe = recipe_of(given.get("recipe") or usual_recipe, given.get("protocol", "released"))
     return _gpu_minutes(recipe.epochs * IMAGES[dataset] * float(of_cell))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from drnas_lib.collection.paper.commands import Command
-from drnas_lib.collection.paper.estimates import ASSUMPTIONS, minutes
+from drnas_lib.collection.paper.estimates import GPU_ASSUMPTIONS, minutes
 from drnas_lib.collection.paper.verdicts import Finding
 from drnas_lib.runs.index import RunIndex
 
@@ -85,7 +85,7 @@ def listing(found: list[Finding], results: RunIndex) -> str:
         parts += [f"   {command.line}" for command in (*before, step.command)]
     parts.append(f"\nAltogether about {duration(sum(step.minutes for step in ordered))} of one GPU.")
     parts += [f"\nNothing makes these {len(these)}: {why}.\n   {names(these)}" for why, these in impossible(found).items()]
-    assumed = [f"  {name:13} {a.value:.4g} {a.unit}: {a.why}" for name, a in ASSUMPTIONS.items()]
+    assumed = [f"  {name:13} {a.value:.4g} {a.unit}: {a.why}" for name, a in GPU_ASSUMPTIONS.items()]
     return "\n".join([*parts, "", "Minutes are estimates, not measurements. They assume:", *assumed])
 
 

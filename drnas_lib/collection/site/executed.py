@@ -15,7 +15,7 @@ from drnas_lib.config.presets import FAMILIES
 from drnas_lib.runs import integrity
 from drnas_lib.runs.files import RecordError, RunFolder
 
-FULL, REDUCED, READS, MEASURES = "full protocol", "reduced", "reads files", "measurement"
+FULL, REDUCED, READS, MEASURES = "full length", "reduced", "reads files", "measurement"
 UNKNOWN, STOPPED = "length unknown", "stopped with an error"
 WITHOUT_RUNS = {"report": READS, "darts_space": READS, "robust_spaces": READS, "speed": MEASURES}  # notebooks that neither search nor train
 

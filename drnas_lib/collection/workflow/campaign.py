@@ -94,7 +94,7 @@ def _searches(plan: Plan) -> Iterator[Job]:
         settings = plan.search(file, seed)
         given = _given(dataset=plan.dataset, scale=plan.scale, seed=seed, snapshots=settings.snapshots, device="cpu")
         options = ("-f", f"params/search/nb201_cifar10_{file}.yaml", *given, *_given(results=f"{plan.results}/search"))
-        minutes = estimates.assumption("notebook") if RunFolder(settings.folder).done else estimates.core_minutes(settings)
+        minutes = estimates.assumption("core notebook") if RunFolder(settings.folder).done else estimates.core_minutes(settings)
         yield Job("search", plan.notebook_of(file, seed), options, minutes)
 
 
@@ -109,11 +109,11 @@ def _studies(plan: Plan) -> Iterator[Job]:
     few = {"lams": "0,1"} if plan.scale == SMOKE else {}
     yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_laptop", OF_TABLE_5, dataset=plan.dataset, **few)
     yield _of_searches(plan, "lambda_ablation", "nb201_cifar10_kl_laptop", (KL,), dataset=plan.dataset)
-    looks, one = estimates.core_study_minutes(1), plan.seeds[:1]
+    one_hessian, one = estimates.core_study_minutes(1), plan.seeds[:1]
     for notebook, seeds, minutes in (
-        ("exploration", plan.seeds, looks),
+        ("exploration", plan.seeds, one_hessian),
         ("theory", one, estimates.core_theory_minutes()),
-        ("constrained", one, looks),
+        ("constrained", one, one_hessian),
     ):
         for seed in seeds:  # each reads one search of DrNAS
             out = f"{plan.results}/notebooks/{notebook}_{plan.dataset}_{plan.scale}_seed{seed}.ipynb"

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 import papermill
@@ -24,6 +25,9 @@ from click.exceptions import Abort
 from filelock import FileLock, Timeout
 from papermill.__main__ import papermill as command
 
+from drnas_lib.collection.workflow.running import lock_of, unfinished
+
+NO_GPU = "-1"
 PATIENCE_S = 1.0  # between two looks for a free GPU
 SCHEDULER = "SLURM_JOB_ID"  # where it is set, Slurm has shared out the GPUs
 USUAL = ("-k", "python3", "--no-progress-bar")  # the environment's own kernel
@@ -32,10 +36,10 @@ USUAL = ("-k", "python3", "--no-progress-bar")  # the environment's own kernel
 def main(arguments: list[str]) -> None:
     """`arguments` as papermill takes them: NOTEBOOK OUT -f FILE -p NAME VALUE. Raises SystemExit with the reason of a failure."""
     notebook, out, options = arguments[0], Path(arguments[1]), arguments[2:]
-    running = out.parent / "running" / out.name
+    running = unfinished(out)
     running.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
-        waited = held.enter_context(exclusive(running.with_suffix(".lock")))
+        waited = held.enter_context(exclusive(out))
         if waited and out.exists():
             return print(f"{out} was made meanwhile.", flush=True)
         gpus = held.enter_context(claimed(gpus_wanted(notebook, parameters(options))))
@@ -71,9 +75,9 @@ def gpus_wanted(notebook: str, values: dict) -> int:
 
 
 def gpus_here() -> list[str]:
-    """The GPUs in CUDA_VISIBLE_DEVICES, or all of this machine."""
+    """The GPUs in CUDA_VISIBLE_DEVICES, as CUDA reads it up to the first that is none, or all of this machine."""
     if (allowed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [gpu.strip() for gpu in allowed.split(",") if gpu.strip()]
+        return list(takewhile(lambda gpu: gpu not in ("", NO_GPU), map(str.strip, allowed.split(","))))
     if shutil.which("nvidia-smi") is None:
         return []
     answer = subprocess.run(["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True)
@@ -81,13 +85,13 @@ def gpus_here() -> list[str]:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[bool]:
-    """Hold a lock, which the system releases however the process ends. Yields whether it had to wait for another process."""
-    lock, waited = FileLock(path), False
+def exclusive(out: Path) -> Iterator[bool]:
+    """Hold the lock of the notebook `out`. Yields whether it had to wait for another process."""
+    lock, waited = lock_of(out), False
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
-        print(f"Waiting for another process that makes {path.stem}.", flush=True)
+        print(f"Waiting for another process that makes {out.stem}.", flush=True)
         held, waited = lock.acquire(), True
     with held:
         yield waited

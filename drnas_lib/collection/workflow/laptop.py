@@ -17,6 +17,7 @@ from typing import Any
 
 from drnas_lib.collection.paper.missing import duration
 from drnas_lib.collection.workflow.campaign import Job, Plan, jobs
+from drnas_lib.collection.workflow.running import is_running
 from drnas_lib.config.scales import SCALES
 from drnas_lib.runs.files import PROJECT
 
@@ -27,23 +28,24 @@ SHOWN = 3  # names of running jobs on the line
 
 
 class Progress:
-    """Which jobs are done, running and left, as the notebooks show. `began` is the time of this start, in seconds since the epoch."""
+    """Which jobs are done, running and left, as the notebooks and their locks show."""
 
-    def __init__(self, jobs: list[Job], cores: int, began: float):
-        self.jobs, self.cores, self.began = jobs, cores, began
+    def __init__(self, jobs: list[Job], cores: int):
+        self.jobs, self.cores = jobs, cores
         self.there = made(jobs)
-        self.started: dict[str, float] = {}  # notebook -> when its job started in this start
+        self.started: dict[str, float] = {}  # notebook -> when its job was first seen to run
         self.took: dict[str, float] = {}  # notebook -> minutes of its job, once it has ended
 
     def look(self, now: float) -> None:
         """Notice jobs that have started or ended."""
         self.there |= made(self.jobs)
         for job in self.jobs:
-            out = PROJECT / job.out
             if job.out in self.there and job.out in self.started:
                 self.took.setdefault(job.out, (now - self.started[job.out]) / 60)
-            elif job.out not in self.there and _changed(out.parent / "running" / out.name) >= self.began:  # as job.py has it
+            elif job.out not in self.there and is_running(PROJECT / job.out):
                 self.started.setdefault(job.out, now)
+            elif job.out not in self.there:
+                self.started.pop(job.out, None)  # it failed
 
     def line(self, now: float) -> str:
         """'37 of 102 jobs done, 2 running (a, b), about 161 minutes left'."""
@@ -85,7 +87,7 @@ def run(plan: Plan, cores: int) -> int:
     log = PROJECT / plan.results / "notebooks" / plan.scale / LOG
     log.parent.mkdir(parents=True, exist_ok=True)
     (PROJECT / plan.results / "retrain").mkdir(exist_ok=True)  # Tables 2, 3 and 6 read it, also where nothing was trained
-    progress = Progress(jobs(plan), cores, time.time())
+    progress = Progress(jobs(plan), cores)
     chosen = asdict(plan) | {"seeds": ",".join(map(str, plan.seeds))}
     command = [sys.executable, "-m", "snakemake", "laptop", "-s", str(SNAKEFILE), "--cores", str(cores)]
     command += ["--scheduler", "greedy"]  # it takes the job of the highest priority; the default one weighs what else it frees
@@ -95,12 +97,22 @@ def run(plan: Plan, cores: int) -> int:
         try:
             _follow(process, progress)
         finally:
-            if process.poll() is None:  # end Snakemake and its jobs as Ctrl-C does; they keep what they have
-                os.killpg(process.pid, signal.SIGINT)
-                process.wait()
+            if process.poll() is None:
+                _stop(process)
     if process.returncode:
         print(f"Some jobs failed; {log} says why. The same command continues.", file=sys.stderr)
     return process.returncode
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """End Snakemake and its jobs as Ctrl-C does, or kill them at a second Ctrl-C. Searches keep their last epoch either way."""
+    print("\nStopping the jobs; Ctrl-C again kills them.", flush=True)
+    try:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+    except KeyboardInterrupt:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _follow(process: subprocess.Popen, progress: Progress) -> None:
@@ -157,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(plan, options.cores)
     except KeyboardInterrupt:
-        print("\nStopped. The same command continues.")
+        print("Stopped. The same command continues.")
         return 130
 
 

@@ -60,6 +60,12 @@ def test_what_computes_wants_a_gpu(notebook, values, wanted):
     assert job.gpus_wanted(notebook, values) == wanted
 
 
+@pytest.mark.parametrize(("named", "there"), [("2, 5", ["2", "5"]), ("", []), ("-1", []), ("3,-1,4", ["3"])])
+def test_gpus_are_those_that_cuda_sees(monkeypatch, named, there):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    assert job.gpus_here() == there
+
+
 def test_no_gpu_is_claimed_twice(gpus):
     with job.claimed(1) as one, job.claimed(1) as other, job.claimed(0) as none:
         assert (one, other, none) == (["2"], ["5"], [])

@@ -16,6 +16,7 @@ import pytest
 from drnas_lib.collection.paper.report import PLACES, Report
 from drnas_lib.collection.workflow.campaign import Plan, jobs
 from drnas_lib.collection.workflow.laptop import Progress, listing, made, main, plan_of
+from drnas_lib.collection.workflow.running import lock_of, unfinished
 from drnas_lib.runs.files import PROJECT, read_json
 
 # Of each notebook that the whole executes: its figures, with the live display where it searches, and a part of its conclusion.
@@ -66,14 +67,18 @@ def test_a_notebook_counts_while_it_is_newer_than_what_it_reads(few):
 def test_the_line_says_what_is_done_what_runs_and_how_long_the_rest_takes(few):
     one, other, *_ = few
     touch(Path(one.out), 10)
-    progress = Progress(few, cores=2, began=100.0)
+    progress = Progress(few, cores=2)
     assert progress.line(100.0) == "1 of 4 jobs done, about 2 minutes left"  # three of a minute each, on two cores
-    touch(Path(other.out).parent / "running" / Path(other.out).name, 50)  # of an earlier start
+    touch(unfinished(Path(other.out)), 50)  # of an earlier start
     progress.look(101.0)
     assert "running" not in progress.line(101.0)
-    touch(Path(other.out).parent / "running" / Path(other.out).name, 102)
-    progress.look(102.0)
-    assert progress.line(102.0).startswith("1 of 4 jobs done, 1 running (search_cifar10_drnas_released_seed1), about")
+    with lock_of(Path(other.out)):
+        progress.look(101.0)
+        assert progress.line(101.0).startswith("1 of 4 jobs done, 1 running (search_cifar10_drnas_released_seed1), about")
+    progress.look(101.5)
+    assert "running" not in progress.line(101.5)  # it failed
+    with lock_of(Path(other.out)):
+        progress.look(102.0)
     touch(Path(other.out), 282)
     progress.look(282.0)
     assert progress.line(282.0) == "2 of 4 jobs done, about 3 minutes left"  # the first took three times its estimate
