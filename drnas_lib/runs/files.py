@@ -194,21 +194,22 @@ class RunFolder:
                 remove(path)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder within the block; the system frees it when the process ends in any way. Raises RunLocked, RecordError."""
+    def lock(self, wait: bool = False) -> Iterator[None]:
+        """Hold the folder within the block; the system frees it when the process ends in any way.
+
+        Where another process holds it, `wait` says so and waits. Raises RunLocked, RecordError.
+        """
         holder, lock = self.file(HOLDER), FileLock(self.file(LOCK))
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
+            with suppress(Timeout):
+                lock.acquire(timeout=0)
+            if not lock.is_locked:
+                self._in_use(holder, wait)
+                lock.acquire()
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
             for path in self.path.rglob(LEFTOVERS):
                 path.unlink(missing_ok=True)
-        except Timeout:
-            who = "another process"
-            with suppress(OSError, ValueError):  # that process may be removing the file
-                who = holder.read_text() or who
-            what_to_do = "Wait for it, stop it, or give this run another name with the parameter `name`."
-            raise RunLocked(f"{self.path} is in use by {who}. {what_to_do}") from None
         except OSError as error:
             lock.release()
             raise RecordError(f"could not use {self.path}: {explained(error)}") from error
@@ -218,3 +219,13 @@ class RunFolder:
             with suppress(OSError):  # the folder may have become read-only; the lock is the system's all the same
                 holder.unlink(missing_ok=True)
             lock.release()
+
+    def _in_use(self, holder: Path, wait: bool) -> None:
+        """Say who holds the folder; raises RunLocked unless the caller waits."""
+        who = "another process"
+        with suppress(OSError, ValueError):  # that process may be removing the file
+            who = holder.read_text() or who
+        if not wait:
+            what_to_do = "Wait for it, stop it, or give this run another name with the parameter `name`."
+            raise RunLocked(f"{self.path} is in use by {who}. {what_to_do}")
+        print(f"Waiting for {who}, which uses {self.path}.", flush=True)

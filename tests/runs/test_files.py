@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from drnas_lib.runs.files import (
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 HOLD = """
 import sys
+import threading
 from drnas_lib.runs.files import RunFolder
 with RunFolder(sys.argv[1]).lock():
     print("held", flush=True)
@@ -178,6 +180,12 @@ def test_a_second_process_is_refused_and_told_who_holds_the_folder(tmp_path, hol
     holder.wait()
     with RunFolder(tmp_path).lock():
         pass
+
+
+def test_who_waits_is_told_and_gets_the_folder_when_it_is_free(tmp_path, holder, capsys):
+    threading.Timer(0.3, holder.stdin.close).start()
+    with RunFolder(tmp_path).lock(wait=True):
+        assert f"Waiting for process {holder.pid} on" in capsys.readouterr().out
 
 
 def test_killing_the_holder_frees_the_folder(tmp_path, holder):

@@ -6,7 +6,6 @@ the network, one for each entry, and that in every other variable follows by the
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -165,27 +164,40 @@ def study(path: str, protocol: Protocol, device_name: str = "auto") -> pd.DataFr
 
     Columns: space, method, lam, seed, reduced (why, or empty), epoch, dominant (largest eigenvalue, signed), largest_absolute, least,
     negative (number below -1e-6 of the largest absolute), ridge (what was added), variables, symmetry_defect, loss_nats, images,
-    seconds. The spectra are in `<run>/hessian_<protocol>.json`. Raises RecordError, RunLocked, SnapshotError, HessianError, DeviceError.
+    seconds. The spectra are in `<run>/hessian_<protocol>.json`. Two studies of one run wait for each other. Raises RecordError,
+    SnapshotError, HessianError, DeviceError.
     """
     run = FinishedSearch.read(path)
     find_variable(run.settings["method"], protocol.variable)  # refused before anything is read
     device, file = choose(device_name), run.folder.file(f"{protocol.stem}.json")
     kept: dict[str, Any] = {"run": run.identity, "protocol": asdict(protocol), "device": describe(device), "epochs": []}
-    kept |= integrity.read(file) if file.exists() else {}
-    if kept["run"] != run.identity:
-        raise RecordError(f"{file} is of another run. Delete it, and the eigenvalues are measured again.")
-    known = {row["epoch"] for row in kept["epochs"]}
-    # A run that was measured to its last epoch needs its snapshots no more.
-    there = snapshots.list_snapshots(run.folder.path) if run.epochs in known else run.snapshots()
-    missing = [snapshot for snapshot in there if snapshots.epoch(snapshot) not in known]
-    batches = run.validation(protocol.images, min(BATCH, protocol.images), PRECISIONS[protocol.precision], device) if missing else []
-    with run.folder.lock() if missing else nullcontext(), reproducible(device):
-        for snapshot in missing:
-            kept["epochs"].append(measure(run, snapshot, protocol, batches, device))
-            kept["epochs"].sort(key=lambda row: row["epoch"])
-            integrity.write(file, kept | {"environment": environment()})  # after each, so that an interrupted study continues
+    kept |= _measured(run, file)
+    if _missing(run, kept["epochs"]):
+        batches = run.validation(protocol.images, min(BATCH, protocol.images), PRECISIONS[protocol.precision], device)
+        with run.folder.lock(wait=True), reproducible(device):
+            kept |= _measured(run, file)  # another study may have measured it meanwhile
+            for snapshot in _missing(run, kept["epochs"]):
+                kept["epochs"].append(measure(run, snapshot, protocol, batches, device))
+                kept["epochs"].sort(key=lambda row: row["epoch"])
+                integrity.write(file, kept | {"environment": environment()})  # after each, so that an interrupted study continues
     about = {name: run.settings[name] for name in ("space", "method", "lam", "seed")} | {"reduced": "; ".join(run.record["reduced"])}
     return pd.DataFrame([about | row for row in kept["epochs"]]).drop(columns="spectrum")
+
+
+def _measured(run: FinishedSearch, file: Path) -> dict[str, Any]:
+    """What the file holds, nothing where there is none yet. Raises RecordError where it is of another run."""
+    kept = integrity.read(file) if file.exists() else {"run": run.identity}
+    if kept["run"] != run.identity:
+        raise RecordError(f"{file} is of another run. Delete it, and the eigenvalues are measured again.")
+    return kept
+
+
+def _missing(run: FinishedSearch, rows: list[dict[str, Any]]) -> list[Path]:
+    """The snapshots that are not among the measured `rows`."""
+    known = {row["epoch"] for row in rows}
+    # A run that was measured to its last epoch needs its snapshots no more.
+    there = snapshots.list_snapshots(run.folder.path) if run.epochs in known else run.snapshots()
+    return [snapshot for snapshot in there if snapshots.epoch(snapshot) not in known]
 
 
 def measure(run: FinishedSearch, path: Path, protocol: Protocol, batches: list[Batch], device: torch.device) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The Hessian against finite differences, SciPy's eigsh and the chain rule by hand; eigenvalues of a run's folder."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,7 +130,7 @@ def one_snapshot(settings):
     return snapshots_of(settings(epochs=[1], snapshots=1))
 
 
-def test_a_study_measures_each_snapshot_once_and_continues(searched, monkeypatch):
+def test_a_study_measures_each_snapshot_once_and_continues(searched, monkeypatch, capsys):
     protocol = Protocol.of(HessianConfig(images=32))
     table = hessian.study(str(searched.path), protocol, "cpu")
     assert list(table.epoch) == [1, 2] and (table.variables == 30).all() and (table.symmetry_defect < 1e-2).all()
@@ -136,6 +138,14 @@ def test_a_study_measures_each_snapshot_once_and_continues(searched, monkeypatch
     assert kept["epochs"][0]["spectrum"] == sorted(kept["epochs"][0]["spectrum"]) and kept["protocol"]["measure"] == "literature"
     monkeypatch.setattr(hessian, "measure", lambda *_: pytest.fail("measured again"))
     assert hessian.study(str(searched.path), protocol, "cpu").equals(table)
+    integrity.write(file := searched.file(f"{protocol.stem}.json"), kept | {"epochs": kept["epochs"][:1]})
+    with ThreadPoolExecutor() as pool:
+        with searched.lock():  # of another study, which measures the same
+            waiting = pool.submit(hessian.study, str(searched.path), protocol, "cpu")
+            while "Waiting for process" not in capsys.readouterr().out:
+                assert not waiting.done(), waiting.result()
+            integrity.write(file, kept)
+        assert waiting.result().equals(table), "what the other one measured is read"
     for path in searched.path.glob("snapshot-*"):
         path.unlink()
     assert hessian.study(str(searched.path), protocol, "cpu").equals(table), "what was measured is read without snapshots"
