@@ -14,7 +14,7 @@ from drnas_lib.runs.files import PROJECT, read_json
 from tests.data.images import collection
 
 QUIET = {"kernel_name": "python3", "progress_bar": False, "log_output": False}
-SEARCH = dict(epochs=[3], channels=8, subset=256, batch_size=32, train_epochs=1, random_cells=2, train_seeds=2)
+LONG = dict(dataset="digits", epochs=[60], channels=4, subset=64, batch_size=32, train_epochs=1, random_cells=2, train_seeds=2)
 
 
 def outputs(path, kind):
@@ -22,12 +22,13 @@ def outputs(path, kind):
     return [o.data[kind] for cell in cells for o in cell.get("outputs", ()) if kind in o.get("data", {})]
 
 
-def test_search_end_to_end(tmp_path):
+def test_a_long_search_end_to_end(tmp_path):
     """In the folder of the notebooks, as JupyterLab runs it; tests/collection/workflow/test_laptop.py runs it at the root."""
     out, notebooks = tmp_path / "out.ipynb", PROJECT / "notebooks"
-    papermill.execute_notebook(notebooks / "search.ipynb", out, SEARCH | {"results": str(tmp_path / "runs")}, cwd=notebooks, **QUIET)
+    papermill.execute_notebook(notebooks / "search.ipynb", out, LONG | {"results": str(tmp_path / "runs")}, cwd=notebooks, **QUIET)
     (folder,) = (tmp_path / "runs").glob("*/seed0")
     assert {"record.json", "history.csv", "eta.csv", "genotype.json", "done.json"} <= {path.name for path in folder.iterdir()}
+    assert out.stat().st_size < 1_000_000, "60 epochs are still one display"
     assert len(outputs(out, "image/png")) == 5, "live display, trajectory, concentrations, cell, accuracy"
     said = "".join("".join(text) for text in outputs(out, "text/markdown"))
     assert "rank" in said and "beside 2 random cells" in said and "with 2 seeds each" in said and "This was a reduced run" in said
@@ -44,25 +45,17 @@ def test_a_search_of_the_darts_space_end_to_end(tmp_path):
     assert "beside 1 random cell of" in "".join("".join(text) for text in outputs(out, "text/markdown"))
 
 
-def test_a_long_search_stays_one_small_display(tmp_path):
-    out = tmp_path / "out.ipynb"
-    long = dict(epochs=[60], channels=4, subset=64, batch_size=32, evaluate="none", dataset="digits", results=str(tmp_path))
-    papermill.execute_notebook(PROJECT / "notebooks" / "search.ipynb", out, long, cwd=PROJECT, **QUIET)
-    assert out.stat().st_size < 1_000_000
-    assert len(outputs(out, "image/png")) == 4
-
-
 def test_speed(tmp_path):
-    """In the larger space; tests/collection/speed measures both."""
+    """In NAS-Bench-201; tests/collection/speed measures both spaces."""
     out = tmp_path / "out.ipynb"
-    small = dict(space="darts", cells=3, channels=8, repeats=1, batch_size=8, ks=[4], images=64, at_once=[1, 2], results=str(tmp_path))
+    small = dict(cells=1, channels=8, repeats=1, batch_size=8, ks=[4], images=64, at_once=[1, 2], results=str(tmp_path))
     papermill.execute_notebook(PROJECT / "notebooks" / "speed.ipynb", out, small, cwd=PROJECT, **QUIET)
     assert len(outputs(out, "image/png")) == 6, "arithmetic, operators, whole steps, memory, searches at once, profile"
     said = "".join("".join(text) for text in outputs(out, "text/markdown"))
     steps = "The arithmetic of a step takes", "launches more operators", "From the batch to the metrics"
     for part in (*steps, "activations kept", "Searches at once", "GFLOP"):
         assert part in said
-    stem = "darts_cpu_batch8_cells3_channels8_float32"
+    stem = "nb201_cpu_batch8_cells1_channels8_float32"
     kept = [f"{stem}{ending}" for ending in (".json", "_at_once.csv", "_profile.csv", "_profile.png", "_steps.csv", "_whole.csv")]
     assert sorted(path.name for path in tmp_path.glob(f"{stem}*")) == kept
 
@@ -80,7 +73,7 @@ def test_from_image_files_to_a_trained_cell(tmp_path):
     """The ImageNet search, reduced, on a folder of real photographs, some damaged; then its cell, trained on them."""
     images, found, runs = collection(tmp_path / "images"), tmp_path / "search.ipynb", tmp_path / "runs"
     lists = write_lists(only_train(images), [60, 38], 0, tmp_path / "most")
-    small = dict(dataset="imagenet", data_folder=str(images), image_size=32, channels=4, cells=3, batch_size=60, workers=1)
+    small = dict(dataset="imagenet", data_folder=str(images), image_size=32, channels=4, cells=3, batch_size=60, workers=0)
     stages = dict(epochs=[1, 1], k=[2, 1], keep=[7, 4], arch_warmup=[0, 0], lr_warmup=1, weight_lr=0.05)
     values = small | stages | dict(space="darts", index_lists=",".join(map(str, lists)), results=str(runs))
     papermill.execute_notebook(PROJECT / "notebooks" / "search.ipynb", found, values, cwd=PROJECT, **QUIET)

@@ -91,10 +91,10 @@ def read_back(run, settings, report) -> Callable[[], object]:
 
 def of_searches(place: Path) -> dict[str, Target]:
     run, kept = search_run.run, {"snapshots": 2}
-    half, only, whole = (search_settings(place / name, epochs=[4], **kept) for name in ("half", "only", "whole"))
+    half, only, whole = (search_settings(place / name, epochs=[n], **kept) for name, n in (("half", 3), ("only", 2), ("whole", 4)))
     at_two, at_one, done = stopped(run, half, 2), stopped(run, only, 1), finished(run, whole)
     other = finished(run, search_settings(place / "other", epochs=[4], seed=1, **kept))
-    other_half = stopped(run, search_settings(place / "other half", epochs=[4], seed=1, **kept), 2)
+    other_half = stopped(run, search_settings(place / "other half", epochs=[3], seed=1, **kept), 2)
     two, one, named = at_two / "checkpoint-00002", at_one / "checkpoint-00001", {"named": "checkpoint"}
     found = {
         "newest checkpoint of a search": Target(at_two, two, continued(run, half), OF_A_RUN, other_half / two.name, **named),
@@ -120,7 +120,7 @@ def of_studies(done: Path, other: Path) -> dict[str, Target]:
 
 def of_locks(place: Path) -> dict[str, Target]:
     """Left by a process that is dead."""
-    settings = search_settings(place, epochs=[2])
+    settings = search_settings(place, epochs=[1])
     folder = RunFolder(settings.folder).path
     folder.mkdir(parents=True)
     for name in ("run.lock", "holder.lock"):
@@ -139,10 +139,10 @@ def spectra(folder: Path) -> str:
 
 def of_retrainings(place: Path) -> dict[str, Target]:
     run = retrain_run.run
-    half, whole = retrain_settings(place / "half", epochs=4), retrain_settings(place / "whole", epochs=2)
+    half, whole = retrain_settings(place / "half", epochs=3), retrain_settings(place / "whole", epochs=2)
     at_two, done = stopped(run, half, 2), finished(run, whole)
     other = finished(run, retrain_settings(place / "other", epochs=2, seed=1))
-    other_half = stopped(run, retrain_settings(place / "other half", epochs=4, seed=1), 2)
+    other_half = stopped(run, retrain_settings(place / "other half", epochs=3, seed=1), 2)
     two, read = at_two / "checkpoint-00002", read_back(run, whole, RetrainReport)
     newest = Target(at_two, two, continued(run, half), OF_A_RUN, other_half / two.name, named="checkpoint")
     found = {"newest checkpoint of a retraining": newest}
