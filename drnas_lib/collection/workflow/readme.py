@@ -25,7 +25,8 @@ TABLE, DATASET, COLUMN = "Table 4", "cifar10", "cifar10_test"  # shown in the RE
 ZOOM = (92.0, 94.5)  # per cent: where most methods of the paper lie
 PROGRESSIVE = "cifar10, progressive", "test_accuracy_pct"  # row and column of Table 1
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
-NO_TRAINING = "They need no supernet: they are parameter counts, or accuracies that are looked up."
+NO_TRAINING = "parameter counts, or accuracies that are looked up."
+FAR = "docs/far_from_the_paper.md#the-progressive-search-full-scale"
 VERDICTS = r"(\| claim of the paper .*\n(\|.*\n)+\n|Not run yet: .*\n\n)+(?=- )"  # the table, or tables, and the list after it
 IN_README = tuple(head for head in claims.HEADS if head != "n")
 EXCEPT = ("ResNet (He et al., 2016)", "optimal")  # rows that nobody searches
@@ -93,10 +94,11 @@ def full_size(report: Report) -> str:
     if not found.full:
         return "No progressive search is finished at full scale yet."
     behind = provenance(found.full)
+    why = f" ([what we found]({FAR}))" if found.verdict is Verdict.NOT_REPRODUCED else ""
     return (
         f"The progressive search of DrNAS (protocol `paper`, CIFAR-10, K = 8, then 4) finds cells of {found.ours} % test accuracy at full "
-        f"scale (n = {found.n}), in the paper {found.number.printed}: {found.verdict}. One search took {behind['hours each']} hours on "
-        f"{behind['device']}."
+        f"scale (n = {found.n}), in the paper {found.number.printed}: {found.verdict}{why}. One search took {behind['hours each']} hours "
+        f"on {behind['device']}."
     )
 
 
@@ -105,7 +107,8 @@ def number_counts(report: Report) -> str:
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
     trained = sum(run.kind != QUERIES for finding in (*agree, *differ) for run in runs(finding.full)[:1])
-    networks = f"For {trained} of them we trained networks." if trained else NO_TRAINING
+    searched = f"{trained} of them {'comes' if trained == 1 else 'come'} from networks that we trained; the others need none: they are"
+    networks = f"{searched if trained else 'They need no supernet: they are'} {NO_TRAINING}"
     counts = sum(finding.number.column == "params_m" for finding in differ)
     return (
         f"The paper prints {len(report.findings)} numbers. At full scale we have {len(agree) + len(differ)} of them. {networks} "
