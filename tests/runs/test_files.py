@@ -33,7 +33,6 @@ from drnas_lib.runs.files import (
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 HOLD = """
 import sys
-import threading
 from drnas_lib.runs.files import RunFolder
 with RunFolder(sys.argv[1]).lock():
     print("held", flush=True)

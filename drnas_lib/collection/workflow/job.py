@@ -29,6 +29,7 @@ from drnas_lib.collection.workflow.running import lock_of, unfinished
 
 NO_GPU = "-1"
 PATIENCE_S = 1.0  # between two looks for a free GPU
+PROBED_S = 0.5  # much longer than `is_running` holds the lock of a notebook to see whether it is free
 SCHEDULER = "SLURM_JOB_ID"  # where it is set, Slurm has shared out the GPUs
 USUAL = ("-k", "python3", "--no-progress-bar")  # the environment's own kernel
 
@@ -75,7 +76,7 @@ def gpus_wanted(notebook: str, values: dict) -> int:
 
 
 def gpus_here() -> list[str]:
-    """The GPUs in CUDA_VISIBLE_DEVICES, as CUDA reads it up to the first that is none, or all of this machine."""
+    """The GPUs in CUDA_VISIBLE_DEVICES, or all of this machine. CUDA ignores an entry that is no GPU and all after it, and so does this."""
     if (allowed := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return list(takewhile(lambda gpu: gpu not in ("", NO_GPU), map(str.strip, allowed.split(","))))
     if shutil.which("nvidia-smi") is None:
@@ -89,7 +90,7 @@ def exclusive(out: Path) -> Iterator[bool]:
     """Hold the lock of the notebook `out`. Yields whether it had to wait for another process."""
     lock, waited = lock_of(out), False
     try:
-        held = lock.acquire(timeout=0)
+        held = lock.acquire(timeout=PROBED_S)
     except Timeout:
         print(f"Waiting for another process that makes {out.stem}.", flush=True)
         held, waited = lock.acquire(), True

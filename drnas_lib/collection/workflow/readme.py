@@ -25,7 +25,6 @@ TABLE, DATASET, COLUMN = "Table 4", "cifar10", "cifar10_test"  # shown in the RE
 ZOOM = (92.0, 94.5)  # per cent: where most methods of the paper lie
 PROGRESSIVE = "cifar10, progressive", "test_accuracy_pct"  # row and column of Table 1
 OWN, QUERIES = "DrNAS", "table_search"  # the paper's method; a run that only queries the table
-NO_TRAINING = "parameter counts, or accuracies that are looked up."
 FAR = "docs/far_from_the_paper.md#the-progressive-search-full-scale"
 VERDICTS = r"(\| claim of the paper .*\n(\|.*\n)+\n|Not run yet: .*\n\n)+(?=- )"  # the table, or tables, and the list after it
 IN_README = tuple(head for head in claims.HEADS if head != "n")
@@ -98,7 +97,7 @@ def full_size(report: Report) -> str:
     return (
         f"The progressive search of DrNAS (protocol `paper`, CIFAR-10, K = 8, then 4) finds cells of {found.ours} % test accuracy at full "
         f"scale (n = {found.n}), in the paper {found.number.printed}: {found.verdict}{why}. One search took {behind['hours each']} hours "
-        f"on {behind['device']}."
+        f"of wall time on {behind['device']}."
     )
 
 
@@ -107,11 +106,12 @@ def number_counts(report: Report) -> str:
     agree = [finding for finding in report.findings if finding.verdict in (Verdict.REPRODUCED, Verdict.WITHIN_SPREAD)]
     differ = [finding for finding in report.findings if finding.verdict is Verdict.NOT_REPRODUCED]
     trained = sum(run.kind != QUERIES for finding in (*agree, *differ) for run in runs(finding.full)[:1])
-    searched = f"{trained} of them {'comes' if trained == 1 else 'come'} from networks that we trained; the others need none: they are"
-    networks = f"{searched if trained else 'They need no supernet: they are'} {NO_TRAINING}"
+    searched = f"{trained} of them {'comes' if trained == 1 else 'come'} from networks that we trained. The others need none"
+    source = searched if trained else "They need no supernet"
     counts = sum(finding.number.column == "params_m" for finding in differ)
     return (
-        f"The paper prints {len(report.findings)} numbers. At full scale we have {len(agree) + len(differ)} of them. {networks} "
+        f"The paper prints {len(report.findings)} numbers. At full scale we have {len(agree) + len(differ)} of them. {source}: "
+        "they are parameter counts, or accuracies that are looked up. "
         f"{len(agree)} agree with the paper, by [rules](docs/results.md#beside-the-paper) such as: the same after rounding, or no further "
         f"away than the paper's standard deviation. {len(differ)} differ, {counts} of them counts of parameters ([why](#results))."
     )
